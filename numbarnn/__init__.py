@@ -1,0 +1,42 @@
+"""Recurrences over sequences, compiled by Numba, with no deep-learning framework.
+
+Nothing here imports Numba until something is compiled.
+"""
+
+from . import activations, initializers
+from .activations import (
+    elu,
+    exponential,
+    gelu,
+    hard_sigmoid,
+    hard_sigmoid_keras3,
+    leaky_relu,
+    linear,
+    mish,
+    relu,
+    relu6,
+    selu,
+    softsign,
+    swish,
+)
+from .cell import Cell, Shape
+from .cells import GRUCell, LSTMCell, SimpleRNNCell
+from .elementary import erf, exp, expm1, fma, log, log1p, sigmoid, softplus, sqrt, tanh, where
+from .errors import ArgumentError, CellError, DeviceError, FormatError, MissingExtraError, NumbarnnError
+from .formats import load, save
+from .layers import (
+    GRU,
+    LSTM,
+    RNN,
+    Bidirectional,
+    Dense,
+    Embedding,
+    Layer,
+    Sequential,
+    SimpleRNN,
+    StackedRNNCells,
+)
+from .sequences import Ragged
+from .stages import Dropout, Map, Stage, step
+
+__version__ = "0.1.0"

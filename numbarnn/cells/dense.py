@@ -1,0 +1,65 @@
+"""Cells without a state: a dense map, and an activation alone."""
+
+from ..activations import get_activation, linear
+from ..cell import Cell
+from ..stages import Map, Stage, step
+from .keras_arguments import checked_units, name_of
+
+
+class DenseCell(Cell):
+    """``activation(inputs @ kernel + bias)`` at every time step.
+
+    Parameters
+    ----------
+    units : int
+    activation : str, function or None
+    use_bias : bool
+
+    Raises
+    ------
+    ArgumentError
+        If `units` is below 1 or the activation is unknown.
+    """
+
+    state_size = ()
+
+    def __init__(self, units, activation=None, use_bias=True):
+        super().__init__()
+        self.units = self.output_size = checked_units(units)
+        self.activation = get_activation(activation)
+        self.use_bias = bool(use_bias)
+
+    def build(self, input_shape):
+        """Make the weights for inputs of shape (batch, features)."""
+        self.kernel = self.add_weight("kernel", (input_shape[-1], self.units))
+        if self.use_bias:
+            self.bias = self.add_weight("bias", (self.units,), "zeros")
+
+    def get_config(self):
+        """The arguments that make a cell like this one."""
+        return {**super().get_config(), "activation": name_of(self.activation)}
+
+    @step(per="unit")
+    def step(x, r, states, params, activation=linear):
+        """One unit, one time step."""
+        return activation(x[0]), ()
+
+
+class ActivationCell(Cell):
+    """``activation(inputs)`` at every time step, one number per unit."""
+
+    state_size = ()
+
+    def __init__(self, units, activation):
+        super().__init__()
+        self.units = self.output_size = checked_units(units)
+        self.activation = get_activation(activation)
+
+    def stages(self):
+        """One stage; the input is handed on as it is."""
+        return (Stage(self.step, inputs=(Map(),)),)
+
+    @step(per="unit")
+    def step(x, r, states, params, activation=linear):
+        """One unit, one time step."""
+        return activation(x[0]), ()

@@ -1,0 +1,72 @@
+"""What Keras's built-in cells share: their arguments, and the three weights made from them."""
+
+from ..activations import ACTIVATIONS, get_activation
+from ..cell import Cell
+from ..errors import ArgumentError
+from ..initializers import get_initializer
+
+
+def name_of(activation):
+    """The name of an activation that has one, else the function."""
+    name = getattr(activation, "__name__", None)
+    return name if ACTIVATIONS.get(name) is activation else activation
+
+
+def checked_units(units):
+    """`units` as an int of at least 1."""
+    if isinstance(units, bool) or not hasattr(units, "__index__") or int(units) < 1:
+        raise ArgumentError(f"`units` must be an integer of at least 1; got {units!r}.")
+    return int(units)
+
+
+class KerasCell(Cell):
+    """A cell with `kernel`, `recurrent_kernel` and `bias`, and Keras's arguments for them."""
+
+    gates = 1
+
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+    ):
+        super().__init__()
+        self.units = self.output_size = self.state_size = checked_units(units)
+        self.activation = get_activation(activation)
+        self.use_bias = bool(use_bias)
+        for argument, value in (
+            ("kernel_initializer", kernel_initializer),
+            ("recurrent_initializer", recurrent_initializer),
+            ("bias_initializer", bias_initializer),
+        ):
+            get_initializer(value, argument)
+            setattr(self, argument, value)
+
+    def build(self, input_shape):
+        """Make the weights for inputs of shape (batch, features)."""
+        columns = self.gates * self.units
+        self.kernel = self.add_weight("kernel", (input_shape[-1], columns), self.kernel_initializer)
+        self.recurrent_kernel = self.add_weight(
+            "recurrent_kernel", (self.units, columns), self.recurrent_initializer
+        )
+        if self.use_bias:
+            self.bias = self.add_weight("bias", self.bias_shape(), self.initial_bias)
+
+    def bias_shape(self):
+        """The shape of `bias`."""
+        return (self.gates * self.units,)
+
+    def initial_bias(self, shape, rng):
+        """The first value of `bias`."""
+        return get_initializer(self.bias_initializer)(shape, rng)
+
+    def get_config(self):
+        """The arguments that make a cell like this one."""
+        config = super().get_config()
+        for name in ("activation", "recurrent_activation"):
+            if name in config:
+                config[name] = name_of(config[name])
+        return config

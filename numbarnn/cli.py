@@ -1,0 +1,134 @@
+"""The command line: ``numbarnn run``, ``inspect`` and ``demo``.
+
+Exit status: 0 done; 1 the data, the model or the machine; 2 wrong use of the command line; 130 after
+Ctrl-C. Errors are one sentence on standard error.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from . import __version__
+from .errors import NumbarnnError
+
+_RUN_EXAMPLE = """example:
+  numbarnn run model.safetensors events.parquet -o scores.parquet --column events --id customer
+"""
+_INSPECT_EXAMPLE = """example:
+  numbarnn inspect model.safetensors
+"""
+_DEMO_EXAMPLE = """example:
+  numbarnn demo -o demo-output
+"""
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="numbarnn", description="Recurrent models over sequences, compiled by Numba."
+    )
+    parser.add_argument("--version", action="version", version=f"numbarnn {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name, text, example):
+        return commands.add_parser(
+            name,
+            help=text,
+            description=text,
+            epilog=example,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+
+    run = command("run", "score a Parquet file of sequences, one row out for each row in", _RUN_EXAMPLE)
+    run.add_argument("model", metavar="MODEL", help="a model file")
+    run.add_argument("data", metavar="DATA.parquet", help="the sequences, one list per row")
+    run.add_argument("-o", "--output", required=True, metavar="OUT.parquet", help="where to write")
+    run.add_argument("--column", required=True, metavar="NAME", help="the list column to read")
+    run.add_argument("--id", metavar="NAME", help="a column to copy into the output")
+    run.add_argument(
+        "--emit",
+        choices=("last", "sequence", "state"),
+        default="last",
+        help="the output after the last time step (default), after every one, or the final states",
+    )
+    run.add_argument("--no-progress", action="store_true", help="show no progress bar")
+    run.set_defaults(call=_run)
+
+    inspect = command("inspect", "say what a model file holds", _INSPECT_EXAMPLE)
+    inspect.add_argument("model", metavar="MODEL", help="a model file")
+    inspect.set_defaults(call=_inspect)
+
+    demo = command("demo", "run the job on a small model and real data, offline", _DEMO_EXAMPLE)
+    demo.add_argument(
+        "-o", "--output", default="demo-output", metavar="FOLDER", help="where to write (default: %(default)s)"
+    )
+    demo.add_argument("--no-progress", action="store_true", help="show no progress bar")
+    demo.set_defaults(call=_demo)
+    return parser
+
+
+def _run(arguments):
+    from .data.parquet import run_parquet
+    from .formats import load
+
+    summary = run_parquet(
+        load(arguments.model),
+        arguments.data,
+        arguments.output,
+        column=arguments.column,
+        identity=arguments.id,
+        emit=arguments.emit,
+        progress=not arguments.no_progress,
+    )
+    rate = summary.rows / max(summary.seconds, 1e-9)
+    print(
+        f"{arguments.output}: {summary.rows:,} rows, {summary.steps:,} time steps "
+        f"in {summary.seconds:.2f} s ({rate:,.0f} rows/s; compiling {summary.compile_seconds:.1f} s)"
+    )
+
+
+def _inspect(arguments):
+    from .formats import load
+
+    model = load(arguments.model)
+    layers = getattr(model, "layers", [model])
+    print(f"{arguments.model}: {type(model).__name__} {model.name!r}, numbarnn native format")
+    width = max(len(layer.name) for layer in layers)
+    for layer in layers:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in layer.weights.items())
+        print(f"  {layer.name:<{width}}  {type(layer).__name__:<13}  {layer.count_params():>9,}  {shapes}")
+    print(f"{model.count_params():,} weights")
+
+
+def _demo(arguments):
+    from .demo.job import run_demo
+
+    folder = Path(arguments.output)
+    print("Names of Unicode characters -> general category, with a GRU that ships with numbarnn.")
+    verdict = run_demo(folder, progress=not arguments.no_progress)
+    print(f"held-out names   {verdict.names:,}")
+    print(f"accuracy         {verdict.accuracy:.1%}   (always the largest class: {verdict.baseline:.1%})")
+    print(f"macro-F1         {verdict.macro_f1:.3f}")
+    print(
+        f"speed            {verdict.sequences_per_second:,.0f} sequences/s, "
+        f"{verdict.characters_per_second:,.0f} characters/s, reading and writing included"
+    )
+    for name in ("names.parquet", "scores.parquet", "demo.png"):
+        print(f"wrote            {folder / name}")
+
+
+def main(arguments=None):
+    """Run the command line; returns the exit status."""
+    parsed = _parser().parse_args(arguments)
+    try:
+        parsed.call(parsed)
+    except KeyboardInterrupt:
+        print("numbarnn: interrupted; nothing was written.", file=sys.stderr)
+        return 130
+    except NumbarnnError as error:
+        print(f"numbarnn: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        place = f" `{error.filename}`" if error.filename else ""
+        print(f"numbarnn: {error.strerror or error}{place}.", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,1 @@
+"""From Python functions to machine code: binding names, compiling steps, reporting their errors."""

@@ -1,0 +1,49 @@
+"""Bind names into a function and compile it.
+
+A loop is an ordinary function of this package whose capitalised or undefined globals (the step, the
+tiles, the number of gates) are bound per cell: a copy of the function gets a namespace of its own and
+Numba treats what it finds there as constants. So the step is inlined, and no source is generated.
+"""
+
+from functools import lru_cache
+
+from numba import njit
+
+from ..lanes.literals import copied
+
+#: The only options that anything is compiled with. `error_model` is per function: with the default
+#: one a division could raise, and would not be vectorised.
+OPTIONS = {"error_model": "numpy", "nogil": True}
+
+
+def bound(function, **names):
+    """A compiled copy of `function` in whose body `names` are bound.
+
+    Parameters
+    ----------
+    function : function
+    names
+        Values for the globals of `function`: dispatchers, intrinsics, numbers, tuples of numbers.
+
+    Returns
+    -------
+    Dispatcher
+    """
+    return njit(**OPTIONS)(copied(function, namespace={**function.__globals__, **names}))
+
+
+@lru_cache(maxsize=1)
+def host_width():
+    """Bits of a vector register of this CPU, as Numba compiles for it, and how many there are."""
+    from numba.core.registry import cpu_target
+
+    features = cpu_target.target_context.codegen()._get_host_cpu_features()
+    name = cpu_target.target_context.codegen()._get_host_cpu_name()
+    enabled = {feature[1:] for feature in features.split(",") if feature.startswith("+")}
+    if "avx512f" in enabled:
+        return 512, 32
+    if "avx2" in enabled and "fma" in enabled:
+        return 256, 16
+    if "neon" in enabled or name.startswith(("apple", "cortex", "neoverse")):
+        return 128, 32
+    return 128, 16

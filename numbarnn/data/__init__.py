@@ -1,0 +1,1 @@
+"""Sequences in tables: Arrow columns in, Arrow columns out."""

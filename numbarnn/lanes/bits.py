@@ -1,0 +1,173 @@
+"""What elementary functions on lanes are made of: fused products, selection, and work on the bits.
+
+None of it converts a float to an integer by value, which LLVM leaves undefined for NaN: integers
+come from the bits of ``x + 1.5 * 2**(significand bits)``, whose low bits are x rounded.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from .arithmetic import call_llvm
+from .type import Lanes, Mask, as_vectors, only_lanes
+
+#: By float type: bits of the significand, bias of the exponent.
+_LAYOUT = {types.float32: (23, 127), types.float64: (52, 1023)}
+
+
+def magic_number(dtype):
+    """The number that, added to a small x, leaves x rounded to an integer in the low bits."""
+    return 1.5 * 2.0 ** _LAYOUT[dtype][0]
+
+
+def _integers(lanes, value):
+    return ir.Constant(lanes.bits, [value] * lanes.width)
+
+
+def _magic_bits(lanes):
+    significand, bias = _LAYOUT[lanes.dtype]
+    return ((bias + significand) << significand) + (1 << (significand - 1))
+
+
+def _as_float(builder, lanes, exponent):
+    """2**exponent from an integer vector already biased."""
+    shifted = builder.shl(exponent, _integers(lanes, _LAYOUT[lanes.dtype][0]))
+    return builder.bitcast(shifted, lanes.vector)
+
+
+@intrinsic
+def fused(context, a, b, c):
+    """``a * b + c`` with one rounding."""
+    lanes = only_lanes((a, b, c))
+    if lanes is None:
+        return None
+
+    def generate(context, builder, sig, values):
+        vectors = as_vectors(context, builder, lanes, sig.args, values)
+        return call_llvm(builder, "fma", lanes.vector, vectors)
+
+    return lanes(a, b, c), generate
+
+
+@intrinsic
+def select(context, mask, a, b):
+    """`a` where `mask` holds, else `b`."""
+    lanes = only_lanes((a, b))
+    if lanes is None or not isinstance(mask, Mask) or mask.width != lanes.width:
+        return None
+
+    def generate(context, builder, sig, values):
+        vectors = as_vectors(context, builder, lanes, sig.args[1:], values[1:])
+        return builder.select(values[0], *vectors)
+
+    return lanes(mask, a, b), generate
+
+
+@intrinsic
+def square_root(context, x):
+    """The square root, rounded correctly."""
+    if not isinstance(x, Lanes):
+        return None
+    return x(x), lambda context, builder, sig, values: call_llvm(
+        builder, "sqrt", sig.args[0].vector, values
+    )
+
+
+@intrinsic
+def with_sign_of(context, x, sign):
+    """The magnitude of `x` with the sign of `sign`."""
+    if not isinstance(x, Lanes) or x != sign:
+        return None
+    return x(x, sign), lambda context, builder, sig, values: call_llvm(
+        builder, "copysign", sig.args[0].vector, values
+    )
+
+
+@intrinsic
+def two_to_the(context, shifted):
+    """2**n, where `shifted` is n + `magic_number`; n must be in the range of normal numbers."""
+
+    def generate(context, builder, sig, values):
+        lanes = sig.args[0]
+        bits = builder.bitcast(values[0], lanes.bits)
+        bias = _LAYOUT[lanes.dtype][1]
+        return _as_float(builder, lanes, builder.add(bits, _integers(lanes, bias - _magic_bits(lanes))))
+
+    return shifted(shifted), generate
+
+
+@intrinsic
+def two_to_the_halves(context, shifted):
+    """Two powers of two whose product is 2**n, which itself may be 0, subnormal or infinite."""
+    if not isinstance(shifted, Lanes):
+        return None
+
+    def generate(context, builder, sig, values):
+        lanes = sig.args[0]
+        bits = builder.bitcast(values[0], lanes.bits)
+        bias = _LAYOUT[lanes.dtype][1]
+        # A logical shift of n made positive: AVX2 has no arithmetic one for 64 bits.
+        offset = 1 << 12
+        positive = builder.add(bits, _integers(lanes, offset - _magic_bits(lanes)))
+        half = builder.lshr(positive, _integers(lanes, 1))
+        first = builder.add(half, _integers(lanes, bias - offset // 2))
+        second = builder.add(builder.sub(positive, half), _integers(lanes, bias - offset // 2))
+        pair = [_as_float(builder, lanes, exponent) for exponent in (first, second)]
+        return context.make_tuple(builder, sig.return_type, pair)
+
+    return types.UniTuple(shifted, 2)(shifted), generate
+
+
+@intrinsic
+def split_significand(context, x):
+    """(m, n) with x = m * 2**n and m in [sqrt(1/2), sqrt(2)), for normal positive x; n is a float."""
+    if not isinstance(x, Lanes):
+        return None
+
+    def generate(context, builder, sig, values):
+        lanes = sig.args[0]
+        significand, bias = _LAYOUT[lanes.dtype]
+        bits = builder.bitcast(values[0], lanes.bits)
+        root_half = {23: 0x3F3504F3, 52: 0x3FE6A09E667F3BCD}[significand]
+        distance = builder.sub(bits, _integers(lanes, root_half))
+        kept = builder.and_(distance, _integers(lanes, (1 << significand) - 1))
+        m = builder.bitcast(builder.add(kept, _integers(lanes, root_half)), lanes.vector)
+        # n as a float, without a conversion: its integer laid into the bits of the magic number.
+        positive = builder.add(distance, _integers(lanes, bias << significand))
+        integer = builder.lshr(positive, _integers(lanes, significand))
+        shifted = builder.bitcast(
+            builder.add(integer, _integers(lanes, _magic_bits(lanes) - bias)), lanes.vector
+        )
+        magic = ir.Constant(lanes.vector, [magic_number(lanes.dtype)] * lanes.width)
+        n = builder.fsub(shifted, magic)
+        return context.make_tuple(builder, sig.return_type, [m, n])
+
+    return types.UniTuple(x, 2)(x), generate
+
+
+def lane_by_lane(function):
+    """An intrinsic that calls a scalar `function` on each lane: right for any function, and slow."""
+
+    @intrinsic
+    def call_on_lanes(context, x):
+        if not isinstance(x, Lanes):
+            return None
+
+        def generate(context, builder, sig, values):
+            lanes = sig.args[0]
+            scalar = lanes.dtype(lanes.dtype)
+
+            def implementation(value):
+                return function(value)
+
+            result = values[0]
+            for index in range(lanes.width):
+                place = ir.Constant(ir.IntType(32), index)
+                value = builder.extract_element(values[0], place)
+                value = context.compile_internal(builder, implementation, scalar, [value])
+                result = builder.insert_element(result, value, place)
+            return result
+
+        return x(x), generate
+
+    return call_on_lanes

@@ -1,0 +1,371 @@
+"""The elementary functions on lanes, at most 4 ulp off, and on scalars by way of `math`.
+
+exp and its kin reduce x to n * log(2) + r with |r| <= log(2) / 2 and use a polynomial for expm1(r);
+logarithms reduce to s = (m - 1) / (m + 1) and use one in s**2 for atanh. The coefficients
+interpolate at Chebyshev nodes; those of float32 are shorter.
+"""
+
+import math
+
+import numpy as np
+from numba import types
+from numba.extending import overload, register_jitable
+
+from .. import elementary
+from .bits import (
+    fused,
+    lane_by_lane,
+    magic_number,
+    select,
+    split_significand,
+    square_root,
+    two_to_the,
+    two_to_the_halves,
+    with_sign_of,
+)
+from .type import Lanes
+
+OPTIONS = {"error_model": "numpy", "forceinline": True}
+
+
+class _Constants:
+    """The numbers that differ between float32 and float64."""
+
+    def __init__(self, **numbers):
+        self.__dict__.update(numbers)
+
+
+_CONSTANTS = {
+    types.float32: _Constants(
+        log2_high=0.693359375,
+        log2_low=-2.12194440e-4,
+        expm1=(
+            0.5, 0.16666569628115477, 0.04166654542109553, 0.00836438069329107,
+            0.0013927684616575004,
+        ),
+        log=(0.6666666654507885, 0.40000129465675294, 0.28549964284819396, 0.2335354248644052),
+        log1p=(
+            0.6666666664991815, 0.40000010827351573, 0.28570300873065896, 0.22264851429353943,
+            0.17463074879149101, 0.20794142777501176,
+        ),
+        exp_least=-104.0, exp_most=89.0, expm1_least=-18.0, expm1_most=89.0, tanh_most=9.02,
+        normal_least=2.0**-126, subnormal_scale=2.0**24, subnormal_shift=24.0,
+    ),
+    types.float64: _Constants(
+        log2_high=0.693145751953125,
+        log2_low=1.42860682030941723e-6,
+        expm1=(
+            0.5, 0.1666666666666667, 0.04166666666666667, 0.008333333333324906,
+            0.001388888888888287, 0.00019841269879033045, 2.4801587328555858e-05,
+            2.755725016302918e-06, 2.7557269903215795e-07, 2.5107353767261877e-08,
+            2.0916212837493853e-09,
+        ),
+        log=(
+            0.6666666666666666, 0.4000000000000101, 0.2857142857072283, 0.2222222240984404,
+            0.18181793722272505, 0.15386342974308154, 0.1326603503726105, 0.13114976096717038,
+        ),
+        log1p=(
+            0.6666666666666666, 0.40000000000000013, 0.2857142857142187, 0.22222222223342766,
+            0.181818180851722, 0.1538462029121713, 0.1333317590660812, 0.11768016353661276,
+            0.10480187082846837, 0.09943524059982478, 0.0632814017997379, 0.1524150631369185,
+        ),
+        exp_least=-746.0, exp_most=710.0, expm1_least=-38.0, expm1_most=710.0, tanh_most=19.1,
+        normal_least=2.0**-1022, subnormal_scale=2.0**54, subnormal_shift=54.0,
+    ),
+}  # fmt: skip
+
+
+@register_jitable(**OPTIONS)
+def _at_most(x, limit):
+    return select(x > limit, limit, x)  # in this order a NaN stays
+
+
+@register_jitable(**OPTIONS)
+def _at_least(x, limit):
+    return select(x < limit, limit, x)
+
+
+def _polynomial(coefficients):
+    """A function for c[0] + x * (c[1] + x * (...)), unrolled."""
+    highest, *rest = reversed(coefficients)
+    if len(rest) == 1:
+        last = rest[0]
+        return register_jitable(**OPTIONS)(lambda x: fused(x, highest, last))
+    inner = _polynomial(coefficients[1:])
+    first = coefficients[0]
+
+    @register_jitable(**OPTIONS)
+    def evaluate(x):
+        return fused(inner(x), x, first)
+
+    return evaluate
+
+
+def _reduction(lanes):
+    """x -> (n + magic number, expm1(r)), where x = n * log(2) + r."""
+    numbers = _CONSTANTS[lanes.dtype]
+    magic, log2_e = magic_number(lanes.dtype), math.log2(math.e)
+    high, low = -numbers.log2_high, -numbers.log2_low
+    polynomial = _polynomial(numbers.expm1)
+
+    @register_jitable(**OPTIONS)
+    def reduce(x):
+        shifted = fused(x, log2_e, magic)
+        n = shifted - magic
+        r = fused(n, low, fused(n, high, x))
+        return shifted, fused(r * r, polynomial(r), r)
+
+    return reduce
+
+
+def _exp(x):
+    numbers, reduce = _CONSTANTS[x.dtype], _reduction(x)
+    least, most = numbers.exp_least, numbers.exp_most
+
+    def exp(x):
+        shifted, p = reduce(_at_most(_at_least(x, least), most))
+        first, second = two_to_the_halves(shifted)
+        return fused(first, p, first) * second
+
+    return exp
+
+
+def _expm1(x):
+    numbers, reduce = _CONSTANTS[x.dtype], _reduction(x)
+    least, most = numbers.expm1_least, numbers.expm1_most
+
+    def expm1(x):
+        shifted, p = reduce(_at_most(_at_least(x, least), most))
+        first, second = two_to_the_halves(shifted)
+        # Halves, so that n = 128 (1024) does not overflow before the subtraction.
+        half = 0.5 * first * second
+        result = 2.0 * fused(half, p, half - 0.5)
+        return select(abs(x) < 1e-30, x, result)
+
+    return expm1
+
+
+def _tanh(x):
+    reduce, most = _reduction(x), 2 * _CONSTANTS[x.dtype].tanh_most
+
+    def tanh(x):
+        shifted, p = reduce(_at_most(abs(x + x), most))
+        s = two_to_the(shifted)
+        e = fused(s, p, s - 1.0)
+        return with_sign_of(e / (e + 2.0), x)
+
+    return tanh
+
+
+def _sigmoid(x):
+    reduce, least = _reduction(x), _CONSTANTS[x.dtype].exp_least
+
+    def sigmoid(x):
+        # From exp(-|x|), which cannot overflow: exp(x) of large negative x keeps every digit.
+        shifted, p = reduce(_at_least(-abs(x), least))
+        first, second = two_to_the_halves(shifted)
+        e = fused(first, p, first) * second
+        return select(x < 0.0, e, 1.0) / (1.0 + e)
+
+    return sigmoid
+
+
+def _log(x):
+    numbers = _CONSTANTS[x.dtype]
+    polynomial = _polynomial(numbers.log)
+    high, low = numbers.log2_high, numbers.log2_low
+    least, scale, shift = numbers.normal_least, numbers.subnormal_scale, numbers.subnormal_shift
+
+    def log(x):
+        small = x < least
+        m, n = split_significand(select(small, x * scale, x))
+        n = n - select(small, shift, x - x)
+        f = m - 1.0
+        s = f / (f + 2.0)
+        z = s * s
+        # log(m) = f - s * (f - z * P(z)): f is exact, the rest is a small correction.
+        correction = s * (f - z * polynomial(z))
+        result = fused(n, high, fused(n, low, 0.0 - correction) + f)
+        result = select(x == 0.0, -math.inf, result)
+        result = select(x < 0.0, math.nan, result)
+        return select(x < math.inf, result, x + x)
+
+    return log
+
+
+def _log1p(x):
+    # For 0 <= x <= 1 a polynomial; else log(1 + x) with the rounding of 1 + x put right.
+    polynomial = _polynomial(_CONSTANTS[x.dtype].log1p)
+
+    def log1p(x):
+        s = x / (x + 2.0)
+        z = s * s
+        near = fused(s * z, polynomial(z), s + s)
+        w = 1.0 + x
+        lost = x - (w - 1.0)
+        far = elementary_log(w) + lost / w
+        far = select(x < math.inf, far, w)
+        far = select(w == 0.0, -math.inf, far)
+        return select(abs(x) < 0.4, near, far)
+
+    return log1p
+
+
+def _softplus(x):
+    numbers, reduce = _CONSTANTS[x.dtype], _reduction(x)
+    least, polynomial = numbers.exp_least, _polynomial(numbers.log1p)
+
+    def softplus(x):
+        shifted, p = reduce(_at_least(-abs(x), least))
+        first, second = two_to_the_halves(shifted)
+        e = fused(first, p, first) * second
+        s = e / (e + 2.0)
+        z = s * s
+        # max(x, 0) as a select, in the order that lets a NaN through.
+        return select(x < 0.0, 0.0, x) + fused(s * z, polynomial(z), s + s)
+
+    return softplus
+
+
+def _fma(a, b, c):
+    return lambda a, b, c: fused(a, b, c)
+
+
+def _where(condition, a, b):
+    return lambda condition, a, b: select(condition, a, b)
+
+
+def _sqrt(x):
+    return lambda x: square_root(x)
+
+
+_erf_by_lane = lane_by_lane(math.erf)
+
+
+def _erf(x):
+    return lambda x: _erf_by_lane(x)
+
+
+def _absolute(x):
+    return lambda x: abs(x)
+
+
+def _smaller(a, b):
+    return lambda a, b: min(a, b)
+
+
+def _larger(a, b):
+    return lambda a, b: max(a, b)
+
+
+elementary_log = elementary.log
+
+#: What a step may name -> how it is made on lanes. NumPy's and math's names reach the same code.
+_UNARY = {
+    (elementary.exp, math.exp, np.exp): _exp,
+    (elementary.expm1, math.expm1, np.expm1): _expm1,
+    (elementary.log, math.log, np.log): _log,
+    (elementary.log1p, math.log1p, np.log1p): _log1p,
+    (elementary.tanh, math.tanh, np.tanh): _tanh,
+    (elementary.sqrt, math.sqrt, np.sqrt): _sqrt,
+    (elementary.erf, math.erf): _erf,
+    (elementary.sigmoid,): _sigmoid,
+    (elementary.softplus,): _softplus,
+    (math.fabs, np.abs, np.fabs): _absolute,
+}
+_SCALAR = {
+    elementary.exp: math.exp,
+    elementary.expm1: math.expm1,
+    elementary.log: np.log,
+    elementary.log1p: np.log1p,
+    elementary.tanh: math.tanh,
+    elementary.sqrt: np.sqrt,
+    elementary.erf: math.erf,
+}
+
+
+def _on_lanes(name, make):
+    def typed(x):
+        return make(x) if isinstance(x, Lanes) else None
+
+    overload(name, jit_options=OPTIONS)(typed)
+
+
+def _on_scalars(name, function):
+    def typed(x):
+        return (lambda x: function(x)) if isinstance(x, types.Float) else None
+
+    overload(name, jit_options=OPTIONS)(typed)
+
+
+for _names, _make in _UNARY.items():
+    for _name in _names:
+        _on_lanes(_name, _make)
+for _name, _function in _SCALAR.items():
+    _on_scalars(_name, _function)
+
+
+@overload(elementary.sigmoid, jit_options=OPTIONS)
+def _scalar_sigmoid(x):
+    if not isinstance(x, types.Float):
+        return None
+    zero, one = np.dtype(x.name).type(0), np.dtype(x.name).type(1)
+
+    def sigmoid(x):
+        e = math.exp(-abs(x))
+        return (e if x < zero else one) / (one + e)
+
+    return sigmoid
+
+
+@overload(elementary.softplus, jit_options=OPTIONS)
+def _scalar_softplus(x):
+    if not isinstance(x, types.Float):
+        return None
+    zero = np.dtype(x.name).type(0)
+    return lambda x: (zero if x < zero else x) + math.log1p(math.exp(-abs(x)))
+
+
+def _is_vector(*arguments):
+    return any(isinstance(a, Lanes) for a in arguments)
+
+
+def _result(a, b):
+    """The float type of two numbers of which one may be an integer literal or constant."""
+    floats = [t for t in (a, b) if isinstance(t, types.Float)]
+    return max(floats, key=lambda t: t.bitwidth) if floats else None
+
+
+for _name in (elementary.where, np.where):
+
+    @overload(_name, jit_options=OPTIONS)
+    def _typed_where(condition, a, b):
+        return _where(condition, a, b) if _is_vector(a, b) else None
+
+
+@overload(elementary.where, jit_options=OPTIONS)
+def _scalar_where(condition, a, b):
+    if not isinstance(condition, types.Boolean) or _is_vector(a, b):
+        return None
+    result = _result(a, b)
+    if result is None:
+        return lambda condition, a, b: a if condition else b
+    number = np.dtype(result.name).type
+    return lambda condition, a, b: number(a) if condition else number(b)
+
+
+@overload(elementary.fma, jit_options=OPTIONS)
+def _typed_fma(a, b, c):
+    if _is_vector(a, b, c):
+        return _fma(a, b, c)
+    return lambda a, b, c: a * b + c
+
+
+for _name, _make in ((np.minimum, _smaller), (np.maximum, _larger)):
+
+    def _typed_extreme(a, b, _make=_make):
+        return _make(a, b) if _is_vector(a, b) else None
+
+    overload(_name, jit_options=OPTIONS)(
+        (lambda make: lambda a, b: make(a, b) if _is_vector(a, b) else None)(_make)
+    )

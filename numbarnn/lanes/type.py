@@ -1,0 +1,84 @@
+"""The types: `Lanes`, one SIMD vector of floats, and `Mask`, what comparing two of them gives.
+
+A Lanes is passed and returned by value, in one vector register. Numba compares types by their name,
+so the name holds every parameter.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.extending import models, register_model
+
+_ELEMENTS = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
+
+
+class Lanes(types.Type):
+    """A vector of `width` numbers of type `dtype` (float32 or float64)."""
+
+    def __init__(self, dtype, width):
+        self.dtype, self.width = dtype, width
+        super().__init__(f"Lanes({dtype}, {width})")
+
+    @property
+    def vector(self):
+        """The LLVM type."""
+        return ir.VectorType(_ELEMENTS[self.dtype], self.width)
+
+    @property
+    def bits(self):
+        """The LLVM type of the same bits as integers."""
+        return ir.VectorType(ir.IntType(self.dtype.bitwidth), self.width)
+
+
+class Mask(types.Type):
+    """A vector of `width` truth values."""
+
+    def __init__(self, width):
+        self.width = width
+        super().__init__(f"Mask({width})")
+
+    @property
+    def vector(self):
+        """The LLVM type."""
+        return ir.VectorType(ir.IntType(1), self.width)
+
+
+@register_model(Lanes)
+class _LanesModel(models.PrimitiveModel):
+    def __init__(self, manager, lanes):
+        super().__init__(manager, lanes, lanes.vector)
+
+
+@register_model(Mask)
+class _MaskModel(models.PrimitiveModel):
+    def __init__(self, manager, mask):
+        super().__init__(manager, mask, mask.vector)
+
+
+def splat(context, builder, value, value_type, lanes):
+    """The vector whose every lane is `value`, cast to the dtype of `lanes` first."""
+    scalar = context.cast(builder, value, value_type, lanes.dtype)
+    undefined = ir.Constant(lanes.vector, ir.Undefined)
+    first = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes.width), [0] * lanes.width)
+    return builder.shuffle_vector(first, undefined, zeros)
+
+
+def as_vectors(context, builder, lanes, types_, values):
+    """`values` as vectors: a Lanes as it is, a number in every lane."""
+    return [
+        value if isinstance(type_, Lanes) else splat(context, builder, value, type_, lanes)
+        for type_, value in zip(types_, values, strict=True)
+    ]
+
+
+def constant(lanes, value):
+    """The LLVM vector whose every lane is the Python number `value`."""
+    return ir.Constant(lanes.vector, [float(value)] * lanes.width)
+
+
+def only_lanes(arguments):
+    """The one Lanes type among `arguments`; None if there are none, several, or other than numbers."""
+    found = {a for a in arguments if isinstance(a, Lanes)}
+    if len(found) != 1 or not all(isinstance(a, (Lanes, types.Number)) for a in arguments):
+        return None
+    return found.pop()

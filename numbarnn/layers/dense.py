@@ -1,0 +1,103 @@
+"""The dense layer, run by the same loop as a cell: so its sums have the same bits in any batch."""
+
+import numpy as np
+
+from ..cell import checked_dtype
+from ..cells import ActivationCell, DenseCell
+from ..errors import ArgumentError
+from ..sequences import Ragged, as_numbers, canonical, output_places
+from .layer import Layer
+
+
+def _rows(cell, rows):
+    """Run a cell without states over rows, shape (n, features), as one sequence."""
+    batch = canonical(rows[None])
+    output = np.empty((len(rows), cell.output_width), cell.dtype)
+    places = output_places(output, np.zeros(1), output.strides[0], batch)
+    cell.program(rows.shape[1])(batch, [], [], places)
+    return output
+
+
+class Dense(Layer):
+    """``activation(inputs @ kernel + bias)`` over the last axis.
+
+    Parameters
+    ----------
+    units : int
+    activation : str, function or None
+        A name or function of one number, or ``"softmax"`` over the units.
+    use_bias : bool
+    dtype : {"float32", "float64"}
+    name : str, optional
+
+    Raises
+    ------
+    ArgumentError
+        If `units` is below 1, or the activation or dtype is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> layer = nr.Dense(2)
+    >>> layer.build((None, 3))
+    >>> layer.set_weights([[[1, 0], [0, 1], [0, 1]], [0, 5]])
+    >>> layer(np.array([[1, 2, 3]]))
+    array([[ 1., 10.]], dtype=float32)
+    """
+
+    def __init__(self, units, activation=None, use_bias=True, dtype="float32", name=None):
+        super().__init__(name)
+        self.softmax = activation == "softmax"
+        self.cell = DenseCell(units, None if self.softmax else activation, use_bias)
+        self.cell.dtype = self.dtype = checked_dtype(dtype)
+        self._exponential = ActivationCell(self.cell.units, "exponential")
+        self._exponential.dtype = self.dtype
+
+    def _cells(self):
+        return [self.cell]
+
+    def build(self, input_shape):
+        """Make the weights for inputs of shape (..., features)."""
+        self.cell.ensure_built((None, input_shape[-1]))
+
+    def __call__(self, inputs, training=None):
+        """Apply the layer.
+
+        Parameters
+        ----------
+        inputs : array_like, shape (..., features), or Ragged
+
+        Returns
+        -------
+        ndarray, shape (..., units), or Ragged
+
+        Raises
+        ------
+        ArgumentError
+            If the inputs have other features than the layer was built for, or no axis.
+        """
+        if isinstance(inputs, Ragged):
+            return inputs.with_values(self(inputs.values))
+        array = as_numbers("inputs", inputs)
+        if array.ndim < 2:
+            raise ArgumentError(f"`inputs` must have shape (..., features); got {array.shape}.")
+        self.build(array.shape)
+        features = self.cell.kernel.shape[0]
+        if array.shape[-1] != features:
+            raise ArgumentError(
+                f"`inputs` must have shape (..., {features}) (the layer's kernel takes {features} "
+                f"features); got {array.shape}."
+            )
+        output = _rows(self.cell, array.reshape(-1, features))
+        if self.softmax and len(output):
+            output = _rows(self._exponential, output - output.max(axis=-1, keepdims=True))
+            output /= output.sum(axis=-1, keepdims=True)
+        return output.reshape(*array.shape[:-1], self.cell.units)
+
+    def get_config(self):
+        """The arguments that make a layer like this one."""
+        config = self.cell.get_config()
+        if self.softmax:
+            config["activation"] = "softmax"
+        return {**config, "dtype": self.dtype.name, "name": self.name}

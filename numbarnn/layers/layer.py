@@ -1,0 +1,103 @@
+"""What every layer has: a name, weights, a config."""
+
+import re
+
+from ..errors import ArgumentError
+
+
+def snake_case(name):
+    """``SimpleRNN`` -> ``simple_rnn``."""
+    name = re.sub(r"(.)([A-Z][a-z])", r"\1_\2", name)
+    return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower()
+
+
+class Layer:
+    """The base of all layers.
+
+    A layer owns cells (`_cells`, in the order of their weights) and is built once it knows the shape
+    of its inputs.
+    """
+
+    def __init__(self, name=None):
+        self.name = snake_case(type(self).__name__) if name is None else str(name)
+
+    def _cells(self):
+        """The cells that hold the layer's weights."""
+        return []
+
+    @property
+    def built(self):
+        """Whether the weights exist."""
+        return all(cell.built for cell in self._cells())
+
+    def build(self, input_shape):
+        """Make the weights for inputs of `input_shape`, (batch, time, features) or as the layer has it."""
+
+    def _named_weights(self):
+        """(name, array) for every weight, cell after cell; names are unique within the layer."""
+        cells = self._cells()
+        for index, cell in enumerate(cells):
+            prefix = f"{index}/" if len(cells) > 1 else ""
+            for name, array in cell.weights.items():
+                yield prefix + name, array
+
+    @property
+    def weights(self):
+        """The weights by name, as read-only arrays."""
+        return dict(self._named_weights())
+
+    def get_weights(self):
+        """The weights as a list of arrays of one's own."""
+        return [array.copy() for _, array in self._named_weights()]
+
+    def set_weights(self, weights):
+        """Replace all weights by copies of arrays, in the order of `get_weights`.
+
+        Raises
+        ------
+        ArgumentError
+            If there are more or fewer arrays than weights, or a shape is another. Nothing is
+            changed then.
+        """
+        weights = list(weights)
+        cells = self._cells()
+        total = sum(len(cell.weights) for cell in cells)
+        if not self.built:
+            raise ArgumentError(
+                f"`{self.name}` must be built before its weights are set; call build(input_shape)."
+            )
+        if len(weights) != total:
+            raise ArgumentError(
+                f"`weights` of `{self.name}` must hold {total} arrays; got {len(weights)}."
+            )
+        before = [cell.get_weights() for cell in cells]
+        try:
+            for cell in cells:
+                count = len(cell.weights)
+                cell.set_weights(weights[:count])
+                weights = weights[count:]
+        except BaseException:
+            for cell, arrays in zip(cells, before, strict=True):
+                cell.set_weights(arrays)
+            raise
+
+    def count_params(self):
+        """How many numbers the weights hold."""
+        return sum(array.size for _, array in self._named_weights())
+
+    def compute_mask(self, inputs, mask=None):
+        """The mask that the next layer gets."""
+        return mask
+
+    def get_config(self):
+        """The arguments that make a layer like this one."""
+        return {"name": self.name}
+
+    @classmethod
+    def from_config(cls, config):
+        """Make a layer from what `get_config` gave."""
+        return cls(**config)
+
+    def __repr__(self):
+        shapes = ", ".join(f"{name}{array.shape}" for name, array in self._named_weights())
+        return f"{type(self).__name__}({self.name!r}{'; ' + shapes if shapes else ''})"

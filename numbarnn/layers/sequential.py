@@ -1,0 +1,170 @@
+"""Layers one after the other, with masks handed on."""
+
+from ..errors import ArgumentError
+from ..sequences import Ragged
+from .bidirectional import Bidirectional
+from .dense import Dense
+from .embedding import Embedding
+from .layer import Layer
+from .rnn import RNN
+
+RECURRENT = (RNN, Bidirectional)
+EMIT = ("last", "sequence", "state")
+
+
+def _leaves(states):
+    """The arrays of nested lists of states, in order."""
+    for state in states:
+        if isinstance(state, (list, tuple)):
+            yield from _leaves(state)
+        else:
+            yield state
+
+
+class Sequential(Layer):
+    """A model of layers, each of which gets the output of the one before, and its mask.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        At least one. Layers of the same name get a number.
+    name : str, optional
+
+    Raises
+    ------
+    ArgumentError
+        If there is none, or one is no layer.
+
+    Examples
+    --------
+    >>> import numbarnn as nr
+    >>> model = nr.Sequential([nr.Embedding(9, 4, mask_zero=True), nr.GRU(3), nr.Dense(2)])
+    >>> model([[1, 2, 0], [3, 4, 5]]).shape
+    (2, 2)
+    """
+
+    def __init__(self, layers, name=None):
+        super().__init__(name)
+        layers = list(layers)
+        if not layers:
+            raise ArgumentError("`layers` must hold at least one layer; got none.")
+        taken = set()
+        for index, layer in enumerate(layers):
+            if not isinstance(layer, Layer):
+                raise ArgumentError(f"`layers[{index}]` must be a layer; got {type(layer).__name__}.")
+            base, number = layer.name, 1
+            while layer.name in taken:
+                layer.name, number = f"{base}_{number}", number + 1
+            taken.add(layer.name)
+        self.layers = layers
+
+    def _cells(self):
+        return [cell for layer in self.layers for cell in layer._cells()]
+
+    def _named_weights(self):
+        for layer in self.layers:
+            for name, array in layer._named_weights():
+                yield f"{layer.name}/{name}", array
+
+    def build(self, input_shape):
+        """Make the weights of all layers for inputs of `input_shape`.
+
+        Token ids have shape (batch, time); other inputs (batch, time, features).
+        """
+        shape = tuple(input_shape)
+        for layer in self.layers:
+            layer.build(shape)
+            if isinstance(layer, Embedding):
+                shape = (*shape, layer.output_dim)
+            elif isinstance(layer, Dense):
+                shape = (*shape[:-1], layer.cell.units)
+            else:
+                width = layer._cells()[-1].output_width
+                if isinstance(layer, Bidirectional) and layer.merge_mode == "concat":
+                    width *= 2
+                shape = (*shape[:2], width) if layer.return_sequences else (shape[0], width)
+
+    def __call__(self, inputs, mask=None, lengths=None, training=None):
+        """Run the model.
+
+        Parameters
+        ----------
+        inputs : array_like or Ragged
+        mask, lengths : array_like, optional
+            For the first recurrent layer, as in `RNN.__call__`; handed on while sequences are.
+
+        Returns
+        -------
+        ndarray or Ragged
+        """
+        return self._run(self.layers, inputs, mask, lengths)[0]
+
+    def _run(self, layers, values, mask, lengths):
+        for layer in layers:
+            following = layer.compute_mask(values, mask)
+            if isinstance(layer, RECURRENT):
+                values = layer(values, mask=mask, lengths=lengths)
+                lengths = lengths if layer.return_sequences else None
+            else:
+                values = layer(values)
+            mask = following
+        return values, mask, lengths
+
+    def emit(self, inputs, what="last"):
+        """Run the model over ragged sequences and return what is asked for, whatever its flags.
+
+        Parameters
+        ----------
+        inputs : Ragged
+        what : {"last", "sequence", "state"}
+            The output after the last time step of each row, the outputs of all time steps, or the
+            final states of the recurrent layers.
+
+        Returns
+        -------
+        ndarray of shape (batch, units), Ragged, or dict of name -> ndarray
+            States are named ``layer.index``.
+
+        Raises
+        ------
+        ArgumentError
+            If `what` is another word, or the model has no recurrent layer.
+        """
+        if what not in EMIT:
+            raise ArgumentError(f"`what` must be one of {list(EMIT)}; got {what!r}.")
+        places = [i for i, layer in enumerate(self.layers) if isinstance(layer, RECURRENT)]
+        if not places:
+            raise ArgumentError(f"`{self.name}` must have a recurrent layer; got {self.layers!r}.")
+        values, states = inputs, {}
+        for index, layer in enumerate(self.layers[: places[-1] + 1]):
+            if not isinstance(layer, RECURRENT):
+                values = layer(values)
+                continue
+            last = index == places[-1]
+            sequences = what == "sequence" if last else layer.return_sequences
+            values, found = layer.forward(values, None, None, None, sequences=sequences)
+            for number, state in enumerate(_leaves(found)):
+                states[f"{layer.name}.{number}"] = state
+        if what == "state":
+            return states
+        for layer in self.layers[places[-1] + 1 :]:
+            values = layer(values)
+        return values
+
+    def save(self, path):
+        """Write the model into one file; see `numbarnn.load`."""
+        from ..formats.native import save
+
+        save(self, path)
+
+    def get_config(self):
+        """The arguments that make a model like this one; the layers are the layers themselves."""
+        return {"layers": self.layers, "name": self.name}
+
+    def __repr__(self):
+        lines = [f"Sequential({self.name!r}, {self.count_params():,} weights)"]
+        lines += [f"  {layer!r}" for layer in self.layers]
+        return "\n".join(lines)
+
+
+__all__ = ["EMIT", "Ragged", "Sequential"]
