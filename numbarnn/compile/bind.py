@@ -7,7 +7,7 @@ Numba treats what it finds there as constants. So the step is inlined, and no so
 
 from functools import lru_cache
 
-from numba import njit
+from numba import njit, types
 
 from ..lanes.literals import copied
 
@@ -30,6 +30,26 @@ def bound(function, **names):
     Dispatcher
     """
     return njit(**OPTIONS)(copied(function, namespace={**function.__globals__, **names}))
+
+
+def native(function, arguments, **names):
+    """The address of a compiled copy of `function`, of so many integers, with `names` bound.
+
+    Functions that know no cell are compiled once and called by address: they are not compiled again
+    into every cell's loop.
+
+    Returns
+    -------
+    address : int
+    dispatcher : Dispatcher
+        To be kept alive as long as the address is used.
+    """
+    dispatcher = bound(function, **names)
+    signature = (types.intp,) * arguments
+    dispatcher.compile(signature)
+    compiled = dispatcher.overloads[signature]
+    name = compiled.fndesc.llvm_func_name
+    return compiled.library.get_pointer_to_function(name), dispatcher
 
 
 @lru_cache(maxsize=1)

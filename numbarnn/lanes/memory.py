@@ -112,16 +112,31 @@ def zero_bytes(context, target, count):
     return types.void(types.intp, types.intp), generate
 
 
-@intrinsic
-def call_at(context, function, argument):
-    """Call the compiled ``void (int64)`` function at an address."""
+def caller(arguments):
+    """An intrinsic that calls the compiled function of so many integers at an address.
 
-    def generate(context, builder, sig, values):
-        kind = ir.FunctionType(ir.VoidType(), [_INT])
-        builder.call(builder.inttoptr(values[0], kind.as_pointer()), [values[1]])
-        return context.get_dummy_value()
+    The function is one that Numba compiled for nopython callers and that cannot fail: its status is
+    not looked at.
+    """
 
-    return types.void(types.intp, types.intp), generate
+    @intrinsic(prefer_literal=False)
+    def call(context, function, values):
+        if not isinstance(values, types.BaseTuple) or len(values) != arguments:
+            return None
+
+        def generate(context, builder, sig, given):
+            none = ir.IntType(8).as_pointer()
+            kind = ir.FunctionType(
+                ir.IntType(32), [none.as_pointer(), none.as_pointer()] + [_INT] * arguments
+            )
+            spare = cgutils.alloca_once(builder, none), cgutils.alloca_once(builder, none)
+            numbers = [builder.extract_value(given[1], i) for i in range(arguments)]
+            builder.call(builder.inttoptr(given[0], kind.as_pointer()), [*spare, *numbers])
+            return context.get_dummy_value()
+
+        return types.void(types.intp, values), generate
+
+    return call
 
 
 def loader(value_type, offsets):

@@ -8,11 +8,11 @@ from functools import lru_cache
 
 import numpy as np
 from llvmlite import ir
-from numba import cfunc, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ..compile.bind import OPTIONS, bound
+from ..compile.bind import native
 from ..lanes.memory import integer_at, pointer_at, storer
 from . import task as slot
 
@@ -81,11 +81,11 @@ def _gather(ask):
 
 @lru_cache(maxsize=64)
 def gather(dtype, compute):
-    """The compiled gather from a NumPy dtype; its `address` is what the task holds."""
-    inner = bound(
+    """The address of the compiled gather from a NumPy dtype, and its dispatcher."""
+    return native(
         _gather,
+        1,
         load=_number_loader(dtype, compute),
         store=storer(compute),
         SIZE=compute.bitwidth // 8,
     )
-    return cfunc(types.void(types.intp), **OPTIONS)(lambda ask: inner(ask))

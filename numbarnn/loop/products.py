@@ -6,44 +6,19 @@ pre-activations out.
 
 from functools import lru_cache
 
-from ..compile.bind import bound
+from ..compile.bind import bound, native
 from ..lanes.memory import loader, size_of, storer
-from .tiles import tile
-
-
-def _exactly(a, row_bytes, panel, start, length, out, out_row_bytes, rows):
-    if rows == HEIGHT:
-        tile(a, row_bytes, panel, start, length, out, out_row_bytes)
-    else:
-        fewer(a, row_bytes, panel, start, length, out, out_row_bytes, rows)
-
-
-def _nothing(a, row_bytes, panel, start, length, out, out_row_bytes, rows):
-    pass
+from .tiles import tiles
 
 
 def _dense(a, row_bytes, panel, start, length, out, out_row_bytes, rows):
-    """All rows: as many of the highest tile as fit, then one of the right height."""
-    done = 0
-    while rows - done >= HEIGHT:
-        place = out + done * out_row_bytes
-        tile(a + done * row_bytes, row_bytes, panel, start, length, place, out_row_bytes)
-        done += HEIGHT
-    if rows > done:
-        place = out + done * out_row_bytes
-        fewer(
-            a + done * row_bytes, row_bytes, panel, start, length, place, out_row_bytes, rows - done
-        )
+    multiply(a, row_bytes, panel, start, length, out, out_row_bytes, rows)
 
 
 @lru_cache(maxsize=256)
 def dense(lanes, height, vectors, targets):
-    """The compiled dense product for panels of `vectors` vectors; see `tiles.tile`."""
-    fewer = bound(_nothing)
-    for rows in range(1, height):
-        fewer = bound(_exactly, HEIGHT=rows, tile=tile(lanes, rows, vectors, targets), fewer=fewer)
-    highest = tile(lanes, height, vectors, targets)
-    return bound(_dense, HEIGHT=height, tile=highest, fewer=fewer)
+    """The address of the dense product for panels of `vectors` vectors, and its dispatcher."""
+    return native(_dense, 8, multiply=tiles(lanes, height, vectors, targets))
 
 
 def _elementwise(a, row_bytes, panel, start, length, out, out_row_bytes, rows):
@@ -76,9 +51,10 @@ def _add(x, w, b):
 
 @lru_cache(maxsize=256)
 def elementwise(lanes, sources, targets, diagonal):
-    """The compiled product of a diagonal map, or (`diagonal` False) of the value itself."""
-    return bound(
+    """The address of the compiled product of a diagonal map, or (`diagonal` False) of the value itself."""
+    return native(
         _elementwise,
+        8,
         load=loader(lanes, (0,)),
         store=storer(lanes),
         multiply_add=bound(_multiply_add if diagonal else _add),
@@ -90,9 +66,10 @@ def elementwise(lanes, sources, targets, diagonal):
 
 @lru_cache(maxsize=256)
 def broadcast(lanes, targets):
-    """The compiled map of an operand of width 1 without kernel."""
-    return bound(
+    """The address of the compiled map of an operand of width 1 without kernel."""
+    return native(
         _broadcast,
+        8,
         load=loader(lanes, (0,)),
         load_one=loader(lanes.dtype, (0,)),
         store=storer(lanes),

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numba import types
 
-from ..compile.bind import bound, host_width
+from ..compile.bind import bound, host_width, native
 from ..compile.step import compiled_step
 from ..lanes import Lanes
 from ..lanes.memory import first_storer, loader, state_loader, state_storer, storer
@@ -29,62 +29,57 @@ class Structure:
     counts: tuple
     joined: int
     moving: tuple
-    maps: tuple
-    inputs: int
 
 
 @dataclass(frozen=True)
-class Loop:
-    """A compiled loop; `reason` says why its step is not on lanes, if it is not."""
+class Pointwise:
+    """A cell's compiled step with its loads and stores; `reason` says why it is not on lanes."""
 
-    run: object
+    address: int
+    dispatcher: object
     value_type: object
     reason: str | None
 
 
-def _chain(functions):
-    """One function that calls all of them in order."""
-    chained = bound(unit.no_maps)
-    for function in reversed(functions):
-        chained = bound(unit.in_turn, one=function, rest=chained)
-    return chained
+@lru_cache(maxsize=1)
+def driver():
+    """The compiled loop; one for all cells."""
+    inner = bound(
+        unit.run_block,
+        begin_rows=bound(unit.begin_rows),
+        end_row=bound(unit.end_row),
+        find_times=bound(unit.find_times),
+        project=bound(unit.project, find_sources=bound(unit.find_sources)),
+        recur=bound(unit.recur),
+        hold_outputs=bound(unit.hold_outputs),
+        hold_ends=bound(unit.hold_ends),
+    )
+    run = bound(unit.run_blocks, run_block=inner)
+    run.compile((types.intp,) * 4)
+    return run
 
 
 def _product(map_, lanes, registers):
-    """The compiled product of one map."""
-    kind, _, targets, sources = map_
-    if kind == "dense":
-        height = tile_height(len(targets), registers)
-        return products.dense(lanes, height, len(targets), targets)
-    if kind == "broadcast":
-        return products.broadcast(lanes, targets)
-    return products.elementwise(lanes, sources, targets, kind == "diagonal")
+    """The address of the compiled product of a laid map."""
+    if map_.kind == "dense":
+        vectors = len(map_.targets)
+        return products.dense(lanes, tile_height(vectors, registers), vectors, map_.targets)
+    if map_.kind == "broadcast":
+        return products.broadcast(lanes, map_.targets)
+    return products.elementwise(lanes, map_.sources, map_.targets, map_.kind == "diagonal")
 
 
 @lru_cache(maxsize=512)
-def compiled_loop(structure, registers, where):
-    """Compile the loop of a stage; equal structures share it."""
+def compiled_pointwise(structure, where):
+    """Compile what is a cell's own; equal structures share it."""
     lanes, counts, joined = structure.lanes, structure.counts, structure.joined
-    x_values, r_values, states, params = counts
+    x_values, r_values, _, params = counts
     dtype = np.dtype(lanes.dtype.name)
     size = dtype.itemsize
     wide = size * lanes.width
     step, value_type, reason = compiled_step(
         structure.step, dict(structure.settings), dtype.type, lanes, counts, where
     )
-    row = {"X_BYTES": joined * x_values * wide, "R_BYTES": joined * r_values * wide}
-
-    def bound_map(index, map_):
-        kind, operand = map_[:2]
-        # Dense maps read the operand whole; the others the part that belongs to the group.
-        part = 0 if kind in ("dense", "broadcast") else joined * wide
-        common = {"MAP": index, "SOURCE_GROUP": part, "product": _product(map_, lanes, registers)}
-        if index < structure.inputs:
-            return bound(unit.project_map, **common, **row)
-        moves = int(structure.moving[operand])
-        return bound(unit.recur_map, STATE=operand, MOVES=moves, **common, **row)
-
-    maps = [bound_map(index, map_) for index, map_ in enumerate(structure.maps)]
     compute_tile = bound(
         unit.tile_of_lanes if value_type == lanes else unit.tile_of_scalars,
         step=step,
@@ -98,31 +93,20 @@ def compiled_loop(structure, registers, where):
         WIDTH=lanes.width,
         SIZE=size,
     )
-    one_step = bound(
-        unit.one_step,
-        recur=_chain(maps[structure.inputs :]),
+    address, dispatcher = native(
+        unit.pointwise,
+        7,
         compute_tile=compute_tile,
         WIDTH=lanes.width,
         WIDE=wide,
         JOINED=joined,
+        X_ROW=joined * x_values * wide,
+        R_ROW=joined * r_values * wide,
         X_TILE=x_values * wide,
         R_TILE=r_values * wide,
         PARAM_BYTES=params * wide,
-        **row,
     )
-    run_block = bound(
-        unit.run_block,
-        begin_rows=bound(unit.begin_rows, SIZE=size, STATES=states),
-        end_row=bound(unit.end_row, SIZE=size, STATES=states, MOVING=structure.moving or (False,)),
-        find_times=bound(unit.find_times),
-        project=_chain(maps[: structure.inputs]),
-        one_step=one_step,
-        hold_outputs=bound(unit.hold_outputs, SIZE=size),
-        hold_ends=bound(unit.hold_ends, SIZE=size),
-    )
-    run = bound(unit.run_blocks, run_block=run_block)
-    run.compile((types.intp,) * 4)
-    return Loop(run, value_type, reason)
+    return Pointwise(address, dispatcher, value_type, reason)
 
 
 class Program:
@@ -153,20 +137,19 @@ class Program:
             [tile_height(len(m.targets), registers) for m in self.layout.inputs], default=1
         )
         layout = self.layout
-        key = Structure(
+        structure = Structure(
             step=stage.step.function,
             settings=tuple(settings.items()),
             lanes=self.lanes,
             counts=(layout.x_values, layout.r_values, states, len(stage.params)),
             joined=layout.joined,
             moving=layout.moving,
-            maps=tuple(
-                (m.kind, m.operand, m.targets, m.sources)
-                for m in layout.inputs + layout.recurrent
-            ),
-            inputs=len(layout.inputs),
         )
-        self.loop = compiled_loop(key, registers, where)
+        self.pointwise = compiled_pointwise(structure, where)
+        self.products = [
+            _product(map_, self.lanes, registers) for map_ in layout.inputs + layout.recurrent
+        ]
+        self.driver = driver()
 
     def __call__(self, batch, initial, finals, output):
         """Run a canonical batch.
@@ -195,6 +178,10 @@ class Program:
         source_bytes = 0
         for index, map_ in enumerate(maps):
             entry = task[(slot.MAPS + slot.MAP_BYTES * index) // 8 :]
+            entry[slot.PRODUCT // 8] = self.products[index][0]
+            part = layout.joined * wide
+            entry[slot.SOURCE_GROUP // 8] = 0 if map_.kind in ("dense", "broadcast") else part
+            entry[slot.STATE // 8] = map_.operand
             entry[slot.PANEL // 8] = address(map_.panel)
             entry[slot.PANEL_GROUP // 8] = map_.panel[0].nbytes
             entry[slot.BIAS // 8] = address(map_.bias)
@@ -217,7 +204,7 @@ class Program:
                 )
                 if not in_place:
                     gather = gathering.gather(values.array.dtype, self.lanes.dtype)
-                    entry[slot.GATHER // 8] = gather.address
+                    entry[slot.GATHER // 8] = gather[0]
                     # Elementwise maps read whole vectors, beyond the last unit too.
                     beyond = 0 if map_.kind == "dense" else 2 * wide * layout.joined
                     row = values.features * item + beyond
@@ -239,11 +226,12 @@ class Program:
         for place, size in sizes.items():
             task[place // 8] = total
             total += -(-size // 64) * 64 + 64
-        states = np.zeros((max(1, len(finals)), 4), np.int64)
+        states = np.zeros((max(1, len(finals)), slot.STATE_ENTRY // 8), np.int64)
         for index, (first, last) in enumerate(zip(initial, finals, strict=True)):
             if first is not None:
                 states[index, :2] = address(first), first.strides[0]
-            states[index, 2:] = address(last), last.strides[0]
+            states[index, 2:4] = address(last), last.strides[0]
+            states[index, 4] = layout.moving[index]
         for place, value in (
             (slot.ROWS, batch.samples),
             (slot.BLOCK, chosen.block),
@@ -267,8 +255,15 @@ class Program:
             (slot.STATES, address(states)),
             (slot.PARAMS, address(layout.params)),
             (slot.STATE_BYTES, state_bytes),
+            (slot.STATE_COUNT, len(finals)),
+            (slot.SIZE, item),
+            (slot.POINTWISE, self.pointwise.address),
+            (slot.INPUT_MAPS, len(layout.inputs)),
+            (slot.RECURRENT_MAPS, len(layout.recurrent)),
+            (slot.X_ROW, layout.joined * layout.x_values * wide),
+            (slot.R_ROW, layout.joined * layout.r_values * wide),
         ):
             task[place // 8] = value
         work = aligned((total + 64,), np.uint8)
-        self.loop.run(address(task), work.ctypes.data, 0, chosen.blocks)
+        self.driver(address(task), work.ctypes.data, 0, chosen.blocks)
 

@@ -12,25 +12,28 @@ position ``origin[b] + output_direction * t``.
 EIGHT = 8
 
 (
-    ROWS, BLOCK, CHUNK, UNITS, GROUPS,
+    ROWS, BLOCK, CHUNK, UNITS, GROUPS, SIZE,
     ORDER, COUNT, FIRST, DIRECTION, STEPS,
     MASK, MASK_ROW, MASK_TIME,
     OUTPUT, OUTPUT_START, OUTPUT_ORIGIN, OUTPUT_DIRECTION, OUTPUT_STRIDE, HOLD,
-    STATES, PARAMS,
+    STATES, STATE_COUNT, STATE_BYTES, PARAMS,
+    POINTWISE, INPUT_MAPS, RECURRENT_MAPS, X_ROW, R_ROW,
     WORK_X, WORK_R, WORK_STATE, WORK_SOURCE, WORK_WHEN, WORK_ROW, WORK_GATHER,
-    STATE_BYTES, MAPS,
-) = range(0, 30 * EIGHT, EIGHT)  # fmt: skip
+    MAPS,
+) = range(0, 37 * EIGHT, EIGHT)  # fmt: skip
 
-#: A map of an input, from `MAPS` on; `WORK_SOURCE` holds its gathered rows, from `SOURCE_OFFSET` on.
+#: A map, from `MAPS` on: first those of the inputs, then those of the states.
 (
-    VALUES, START, TIME_STRIDE, FEATURE_STRIDE, FEATURES, GATHER, SOURCE_OFFSET, SOURCE_ROW,
-    PANEL, PANEL_GROUP, BIAS, BIAS_GROUP, LENGTH, STATE,
-) = range(0, 14 * EIGHT, EIGHT)  # fmt: skip
-MAP_BYTES = 14 * EIGHT
+    PRODUCT, PANEL, PANEL_GROUP, BIAS, BIAS_GROUP, LENGTH, SOURCE_GROUP,
+    VALUES, START, TIME_STRIDE, FEATURE_STRIDE, FEATURES, GATHER, SOURCE_ROW,
+    STATE,
+) = range(0, 15 * EIGHT, EIGHT)  # fmt: skip
+MAP_BYTES = 15 * EIGHT
 
-#: A state: where it begins and where it is left, with the bytes between samples.
-(STATE_FROM, STATE_FROM_ROW, STATE_TO, STATE_TO_ROW) = range(0, 4 * EIGHT, EIGHT)
-STATE_ENTRY = 4 * EIGHT
+#: A state: where it begins and where it is left, with the bytes between samples; and whether it has
+#: two copies, because maps read the whole of the old one while the new one is written.
+(STATE_FROM, STATE_FROM_ROW, STATE_TO, STATE_TO_ROW, MOVES) = range(0, 5 * EIGHT, EIGHT)
+STATE_ENTRY = 5 * EIGHT
 
 #: What the loop keeps for each row of a block, in the workspace.
 (SAMPLE, VALID, BEGIN, PLACE, CURSOR, SOURCE_AT, SOURCE_STRIDE) = range(0, 7 * EIGHT, EIGHT)

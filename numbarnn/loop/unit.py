@@ -9,12 +9,17 @@ A masked step costs nothing: the steps of a sample are the times whose flag is s
 skipped never enters the arithmetic. Rows of a block are sorted by their number of steps, longest
 first, so the rows still running are always the first ones.
 
-The functions are bound per cell (`compile.bind`); names in capitals that stand nowhere here, and
-`step`, `project`, `recur`, `load_*`, `store_*`, `compute_tile`, are what is bound.
+Only the step and what surrounds it on one tile of units is compiled per cell (`pointwise`, with
+names bound by `compile.bind`: `step`, `load_*`, `store_*`, `compute_tile` and those in capitals). The
+rest knows no cell, is compiled once, and calls products, gathers and pointwise functions by address.
 """
 
-from ..lanes.memory import byte_at, call_at, copy_bytes, integer_at, set_integer, zero_bytes
+from ..lanes.memory import byte_at, caller, copy_bytes, integer_at, set_integer, zero_bytes
 from . import task as slot
+
+call_gather = caller(1)
+call_pointwise = caller(7)
+call_product = caller(8)
 
 
 def begin_rows(task, work, block, rows):
@@ -37,10 +42,10 @@ def begin_rows(task, work, block, rows):
         set_integer(entry + slot.PLACE, place)
         backwards = integer_at(task + slot.DIRECTION) < 0
         set_integer(entry + slot.CURSOR, integer_at(task + slot.STEPS) - 1 if backwards else 0)
-    size = integer_at(task + slot.UNITS) * SIZE
+    size = integer_at(task + slot.UNITS) * integer_at(task + slot.SIZE)
     state_bytes = integer_at(task + slot.STATE_BYTES)
     copy = integer_at(task + slot.BLOCK) * state_bytes
-    for i in range(STATES):
+    for i in range(integer_at(task + slot.STATE_COUNT)):
         entry = integer_at(task + slot.STATES) + i * slot.STATE_ENTRY
         source = integer_at(entry + slot.STATE_FROM)
         place = work + integer_at(task + slot.WORK_STATE) + i * 2 * copy
@@ -55,14 +60,13 @@ def begin_rows(task, work, block, rows):
 def end_row(task, work, row, shift):
     """Hand over the states of a row that has ended; `shift` leads to the newest copy."""
     b = integer_at(work + integer_at(task + slot.WORK_ROW) + row * slot.ROW_ENTRY + slot.SAMPLE)
-    size = integer_at(task + slot.UNITS) * SIZE
+    size = integer_at(task + slot.UNITS) * integer_at(task + slot.SIZE)
     state_bytes = integer_at(task + slot.STATE_BYTES)
     copy = integer_at(task + slot.BLOCK) * state_bytes
-    for i in range(STATES):
+    for i in range(integer_at(task + slot.STATE_COUNT)):
         entry = integer_at(task + slot.STATES) + i * slot.STATE_ENTRY
         place = work + integer_at(task + slot.WORK_STATE) + i * 2 * copy + row * state_bytes
-        if MOVING[i]:
-            place += shift
+        place += shift * integer_at(entry + slot.MOVES)
         target = integer_at(entry + slot.STATE_TO)
         if target != 0:
             row_bytes = integer_at(entry + slot.STATE_TO_ROW)
@@ -94,87 +98,92 @@ def find_times(task, work, rows, begin, steps):
         set_integer(entry + slot.CURSOR, t)
 
 
-def project_map(task, work, rows, begin, steps):
-    """The pre-activations of one input map for a chunk of time, all rows and groups."""
-    entry = task + slot.MAPS + MAP * slot.MAP_BYTES
-    table = work + integer_at(task + slot.WORK_ROW)
+def find_sources(task, work, rows, begin, steps, entry):
+    """Say where each row's inputs of the chunk lie: in place, or gathered into the workspace."""
     chunk = integer_at(task + slot.CHUNK)
     stride = integer_at(entry + slot.TIME_STRIDE)
     gather = integer_at(entry + slot.GATHER)
     direction = integer_at(task + slot.DIRECTION)
+    source_row = integer_at(entry + slot.SOURCE_ROW)
+    ask = work + integer_at(task + slot.WORK_GATHER)
     for row in range(rows):
-        place = table + row * slot.ROW_ENTRY
+        place = work + integer_at(task + slot.WORK_ROW) + row * slot.ROW_ENTRY
         b = integer_at(place + slot.SAMPLE)
-        n = min(steps, integer_at(place + slot.VALID) - begin)
         source = integer_at(entry + slot.VALUES)
         source += integer_at(integer_at(entry + slot.START) + slot.EIGHT * b)
         if gather == 0:
             t = integer_at(place + slot.BEGIN) + direction * begin
             set_integer(place + slot.SOURCE_AT, source + t * stride)
             set_integer(place + slot.SOURCE_STRIDE, direction * stride)
-        else:
-            source_row = integer_at(entry + slot.SOURCE_ROW)
-            target = work + integer_at(task + slot.WORK_SOURCE)
-            target += row * chunk * source_row
-            when = work + integer_at(task + slot.WORK_WHEN) + slot.EIGHT * row * chunk
-            ask = work + integer_at(task + slot.WORK_GATHER)
-            set_integer(ask + slot.GATHER_FROM, source)
-            set_integer(ask + slot.GATHER_TIME_STRIDE, stride)
-            feature_stride = integer_at(entry + slot.FEATURE_STRIDE)
-            set_integer(ask + slot.GATHER_FEATURE_STRIDE, feature_stride)
-            set_integer(ask + slot.GATHER_FEATURES, integer_at(entry + slot.FEATURES))
-            set_integer(ask + slot.GATHER_TO, target)
-            set_integer(ask + slot.GATHER_TO_ROW, source_row)
-            set_integer(ask + slot.GATHER_COUNT, n)
-            set_integer(ask + slot.GATHER_WHEN, when)
-            call_at(gather, ask)
-            set_integer(place + slot.SOURCE_AT, target)
-            set_integer(place + slot.SOURCE_STRIDE, source_row)
-    panel, bias = integer_at(entry + slot.PANEL), integer_at(entry + slot.BIAS)
-    length = integer_at(entry + slot.LENGTH)
-    for group in range(integer_at(task + slot.GROUPS)):
-        for row in range(rows):
-            place = table + row * slot.ROW_ENTRY
-            n = min(steps, integer_at(place + slot.VALID) - begin)
-            out = work + integer_at(task + slot.WORK_X)
-            out += (group * integer_at(task + slot.BLOCK) + row) * chunk * X_BYTES
-            product(
-                integer_at(place + slot.SOURCE_AT) + group * SOURCE_GROUP,
-                integer_at(place + slot.SOURCE_STRIDE),
-                panel + group * integer_at(entry + slot.PANEL_GROUP),
-                bias + group * integer_at(entry + slot.BIAS_GROUP),
-                length,
-                out,
-                X_BYTES,
-                n,
-            )
+            continue
+        target = work + integer_at(task + slot.WORK_SOURCE) + row * chunk * source_row
+        when = work + integer_at(task + slot.WORK_WHEN) + slot.EIGHT * row * chunk
+        set_integer(ask + slot.GATHER_FROM, source)
+        set_integer(ask + slot.GATHER_TIME_STRIDE, stride)
+        set_integer(ask + slot.GATHER_FEATURE_STRIDE, integer_at(entry + slot.FEATURE_STRIDE))
+        set_integer(ask + slot.GATHER_FEATURES, integer_at(entry + slot.FEATURES))
+        set_integer(ask + slot.GATHER_TO, target)
+        set_integer(ask + slot.GATHER_TO_ROW, source_row)
+        set_integer(ask + slot.GATHER_COUNT, min(steps, integer_at(place + slot.VALID) - begin))
+        set_integer(ask + slot.GATHER_WHEN, when)
+        call_gather(gather, (ask,))
+        set_integer(place + slot.SOURCE_AT, target)
+        set_integer(place + slot.SOURCE_STRIDE, source_row)
 
 
-def recur_map(task, work, rows, group, shift):
-    """The pre-activations of one recurrent map for one group and all rows, from the old states."""
-    entry = task + slot.MAPS + MAP * slot.MAP_BYTES
+def project(task, work, rows, begin, steps):
+    """The pre-activations of every input map for a chunk of time, all rows and groups."""
+    block, chunk = integer_at(task + slot.BLOCK), integer_at(task + slot.CHUNK)
+    x_row = integer_at(task + slot.X_ROW)
+    for index in range(integer_at(task + slot.INPUT_MAPS)):
+        entry = task + slot.MAPS + index * slot.MAP_BYTES
+        find_sources(task, work, rows, begin, steps, entry)
+        source_group = integer_at(entry + slot.SOURCE_GROUP)
+        for group in range(integer_at(task + slot.GROUPS)):
+            panel = integer_at(entry + slot.PANEL) + group * integer_at(entry + slot.PANEL_GROUP)
+            bias = integer_at(entry + slot.BIAS) + group * integer_at(entry + slot.BIAS_GROUP)
+            for row in range(rows):
+                place = work + integer_at(task + slot.WORK_ROW) + row * slot.ROW_ENTRY
+                call_product(
+                    integer_at(entry + slot.PRODUCT),
+                    (
+                        integer_at(place + slot.SOURCE_AT) + group * source_group,
+                        integer_at(place + slot.SOURCE_STRIDE),
+                        panel,
+                        bias,
+                        integer_at(entry + slot.LENGTH),
+                        work + integer_at(task + slot.WORK_X) + (group * block + row) * chunk * x_row,
+                        x_row,
+                        min(steps, integer_at(place + slot.VALID) - begin),
+                    ),
+                )
+
+
+def recur(task, work, rows, group, shift):
+    """The pre-activations of every recurrent map for one group and all rows, from the old states."""
     state_bytes = integer_at(task + slot.STATE_BYTES)
     copy = integer_at(task + slot.BLOCK) * state_bytes
-    product(
-        work + integer_at(task + slot.WORK_STATE) + STATE * 2 * copy + shift * MOVES + group * SOURCE_GROUP,
-        state_bytes,
-        integer_at(entry + slot.PANEL) + group * integer_at(entry + slot.PANEL_GROUP),
-        integer_at(entry + slot.BIAS) + group * integer_at(entry + slot.BIAS_GROUP),
-        integer_at(entry + slot.LENGTH),
-        work + integer_at(task + slot.WORK_R),
-        R_BYTES,
-        rows,
-    )
-
-
-def no_maps(task, work, rows, a, b):
-    pass
-
-
-def in_turn(task, work, rows, a, b):
-    """One map, then the rest of them."""
-    one(task, work, rows, a, b)
-    rest(task, work, rows, a, b)
+    inputs = integer_at(task + slot.INPUT_MAPS)
+    for index in range(inputs, inputs + integer_at(task + slot.RECURRENT_MAPS)):
+        entry = task + slot.MAPS + index * slot.MAP_BYTES
+        state = integer_at(entry + slot.STATE)
+        moves = integer_at(
+            integer_at(task + slot.STATES) + state * slot.STATE_ENTRY + slot.MOVES
+        )
+        source = work + integer_at(task + slot.WORK_STATE) + state * 2 * copy + shift * moves
+        call_product(
+            integer_at(entry + slot.PRODUCT),
+            (
+                source + group * integer_at(entry + slot.SOURCE_GROUP),
+                state_bytes,
+                integer_at(entry + slot.PANEL) + group * integer_at(entry + slot.PANEL_GROUP),
+                integer_at(entry + slot.BIAS) + group * integer_at(entry + slot.BIAS_GROUP),
+                integer_at(entry + slot.LENGTH),
+                work + integer_at(task + slot.WORK_R),
+                integer_at(task + slot.R_ROW),
+                rows,
+            ),
+        )
 
 
 def tile_of_lanes(x, r, states, stride, old, new, params, output, count):
@@ -201,11 +210,10 @@ def tile_of_scalars(x, r, states, stride, old, new, params, output, count):
         store_output(output + place, value)
 
 
-def one_step(task, work, rows, begin, k, shift):
-    """Step number `k` of the first `rows` rows; old states are `shift` bytes behind, new ones not."""
+def pointwise(task, work, rows, begin, k, group, shift):
+    """The cell's step on one group of unit tiles, all rows; old states are `shift` bytes behind."""
     units = integer_at(task + slot.UNITS)
-    block = integer_at(task + slot.BLOCK)
-    chunk = integer_at(task + slot.CHUNK)
+    block, chunk = integer_at(task + slot.BLOCK), integer_at(task + slot.CHUNK)
     state_bytes = integer_at(task + slot.STATE_BYTES)
     copy = block * state_bytes
     output_step = integer_at(task + slot.OUTPUT_STRIDE) * integer_at(task + slot.OUTPUT_DIRECTION)
@@ -214,32 +222,30 @@ def one_step(task, work, rows, begin, k, shift):
     states = work + integer_at(task + slot.WORK_STATE)
     x_work, r_work = work + integer_at(task + slot.WORK_X), work + integer_at(task + slot.WORK_R)
     params = integer_at(task + slot.PARAMS)
-    for group in range(integer_at(task + slot.GROUPS)):
-        recur(task, work, rows, group, shift)
-        tiles = min(JOINED, (units - group * JOINED * WIDTH + WIDTH - 1) // WIDTH)
-        for row in range(rows):
-            t = integer_at(when + slot.EIGHT * (row * chunk + k - begin))
-            output = integer_at(table + row * slot.ROW_ENTRY + slot.PLACE) + t * output_step
-            x = x_work + ((group * block + row) * chunk + k - begin) * X_BYTES
-            r = r_work + row * R_BYTES
-            for p in range(tiles):
-                tile = group * JOINED + p
-                compute_tile(
-                    x + p * X_TILE,
-                    r + p * R_TILE,
-                    states + row * state_bytes + tile * WIDE,
-                    2 * copy,
-                    shift,
-                    copy - shift,
-                    params + tile * PARAM_BYTES,
-                    output + tile * WIDE,
-                    min(WIDTH, units - tile * WIDTH),
-                )
+    tiles = min(JOINED, (units - group * JOINED * WIDTH + WIDTH - 1) // WIDTH)
+    for row in range(rows):
+        t = integer_at(when + slot.EIGHT * (row * chunk + k - begin))
+        output = integer_at(table + row * slot.ROW_ENTRY + slot.PLACE) + t * output_step
+        x = x_work + ((group * block + row) * chunk + k - begin) * X_ROW
+        r = r_work + row * R_ROW
+        for p in range(tiles):
+            tile = group * JOINED + p
+            compute_tile(
+                x + p * X_TILE,
+                r + p * R_TILE,
+                states + row * state_bytes + tile * WIDE,
+                2 * copy,
+                shift,
+                copy - shift,
+                params + tile * PARAM_BYTES,
+                output + tile * WIDE,
+                min(WIDTH, units - tile * WIDTH),
+            )
 
 
 def hold_outputs(task, work, rows):
     """Fill the positions of masked steps: the previous output, or zeros."""
-    size = integer_at(task + slot.UNITS) * SIZE
+    size = integer_at(task + slot.UNITS) * integer_at(task + slot.SIZE)
     hold = integer_at(task + slot.HOLD)
     steps, direction = integer_at(task + slot.STEPS), integer_at(task + slot.DIRECTION)
     output_step = integer_at(task + slot.OUTPUT_STRIDE) * integer_at(task + slot.OUTPUT_DIRECTION)
@@ -261,7 +267,7 @@ def hold_outputs(task, work, rows):
 
 def hold_ends(task, work, rows):
     """Fill the positions behind the end of each row: its last output, or zeros."""
-    size = integer_at(task + slot.UNITS) * SIZE
+    size = integer_at(task + slot.UNITS) * integer_at(task + slot.SIZE)
     stride = integer_at(task + slot.OUTPUT_STRIDE)
     step = stride * integer_at(task + slot.OUTPUT_DIRECTION)
     for row in range(rows):
@@ -302,7 +308,12 @@ def run_block(task, work, block):
             while integer_at(table + (running - 1) * slot.ROW_ENTRY + slot.VALID) <= k:
                 running -= 1
                 end_row(task, work, running, shift)
-            one_step(task, work, running, begin, k, shift)
+            for group in range(integer_at(task + slot.GROUPS)):
+                recur(task, work, running, group, shift)
+                call_pointwise(
+                    integer_at(task + slot.POINTWISE),
+                    (task, work, running, begin, k, group, shift),
+                )
             shift = copy - shift
     while running > 0:
         running -= 1
