@@ -22,7 +22,14 @@ from .activations import (
 from .cell import Cell, Shape
 from .cells import GRUCell, LSTMCell, SimpleRNNCell
 from .elementary import erf, exp, expm1, fma, log, log1p, sigmoid, softplus, sqrt, tanh, where
-from .errors import ArgumentError, CellError, DeviceError, FormatError, MissingExtraError, NumbarnnError
+from .errors import (
+    ArgumentError,
+    CellError,
+    DeviceError,
+    FormatError,
+    MissingExtraError,
+    NumbarnnError,
+)
 from .formats import load, save
 from .layers import (
     GRU,
@@ -40,3 +47,60 @@ from .sequences import Ragged
 from .stages import Dropout, Map, Stage, step
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "ArgumentError",
+    "Bidirectional",
+    "Cell",
+    "CellError",
+    "Dense",
+    "DeviceError",
+    "Dropout",
+    "Embedding",
+    "FormatError",
+    "GRU",
+    "GRUCell",
+    "LSTM",
+    "LSTMCell",
+    "Layer",
+    "Map",
+    "MissingExtraError",
+    "NumbarnnError",
+    "RNN",
+    "Ragged",
+    "Sequential",
+    "Shape",
+    "SimpleRNN",
+    "SimpleRNNCell",
+    "StackedRNNCells",
+    "Stage",
+    "activations",
+    "elu",
+    "erf",
+    "exp",
+    "expm1",
+    "exponential",
+    "fma",
+    "gelu",
+    "hard_sigmoid",
+    "hard_sigmoid_keras3",
+    "initializers",
+    "leaky_relu",
+    "linear",
+    "load",
+    "log",
+    "log1p",
+    "mish",
+    "relu",
+    "relu6",
+    "save",
+    "selu",
+    "sigmoid",
+    "softplus",
+    "softsign",
+    "sqrt",
+    "step",
+    "swish",
+    "tanh",
+    "where",
+]

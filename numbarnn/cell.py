@@ -171,6 +171,7 @@ class Cell:
                 fields.pop(name, None)
                 return
         object.__setattr__(self, name, value)
+        self._programs.clear()  # it may be a setting
 
     def __getattr__(self, name):
         attributes = self.__dict__.get("_attributes", {})
@@ -212,9 +213,7 @@ class Cell:
         """
         weights = list(weights)
         if len(weights) != len(self._arrays):
-            expected = ", ".join(
-                f"{name} {array.shape}" for name, array in self.weights.items()
-            )
+            expected = ", ".join(f"{name} {array.shape}" for name, array in self.weights.items())
             built = "" if self.built else " (the cell is not built yet)"
             raise ArgumentError(
                 f"`weights` must hold {len(self._arrays)} arrays ({expected or 'none'}){built}; "
@@ -333,7 +332,13 @@ class Cell:
                     f"{where}: every state must have {units} units, as the stage has; got {sizes}."
                 )
             self._programs[key] = Program(
-                stage, self.settings_of(stage.step), units, (features,), len(sizes), self.dtype, where
+                stage,
+                self.settings_of(stage.step),
+                units,
+                (features,),
+                len(sizes),
+                self.dtype,
+                where,
             )
         return self._programs[key]
 
@@ -392,7 +397,10 @@ class Cell:
         """The arguments that make a cell like this one: the attributes that `__init__` names."""
         config = {}
         for name, parameter in inspect.signature(type(self).__init__).parameters.items():
-            if name == "self" or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            if name == "self" or parameter.kind in (
+                parameter.VAR_POSITIONAL,
+                parameter.VAR_KEYWORD,
+            ):
                 continue
             if not hasattr(self, name):
                 raise CellError(

@@ -38,7 +38,9 @@ def _parser():
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
 
-    run = command("run", "score a Parquet file of sequences, one row out for each row in", _RUN_EXAMPLE)
+    run = command(
+        "run", "score a Parquet file of sequences, one row out for each row in", _RUN_EXAMPLE
+    )
     run.add_argument("model", metavar="MODEL", help="a model file")
     run.add_argument("data", metavar="DATA.parquet", help="the sequences, one list per row")
     run.add_argument("-o", "--output", required=True, metavar="OUT.parquet", help="where to write")
@@ -59,7 +61,11 @@ def _parser():
 
     demo = command("demo", "run the job on a small model and real data, offline", _DEMO_EXAMPLE)
     demo.add_argument(
-        "-o", "--output", default="demo-output", metavar="FOLDER", help="where to write (default: %(default)s)"
+        "-o",
+        "--output",
+        default="demo-output",
+        metavar="FOLDER",
+        help="where to write (default: %(default)s)",
     )
     demo.add_argument("--no-progress", action="store_true", help="show no progress bar")
     demo.set_defaults(call=_demo)
@@ -95,7 +101,9 @@ def _inspect(arguments):
     width = max(len(layer.name) for layer in layers)
     for layer in layers:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in layer.weights.items())
-        print(f"  {layer.name:<{width}}  {type(layer).__name__:<13}  {layer.count_params():>9,}  {shapes}")
+        print(
+            f"  {layer.name:<{width}}  {type(layer).__name__:<13}  {layer.count_params():>9,}  {shapes}"
+        )
     print(f"{model.count_params():,} weights")
 
 
@@ -106,7 +114,9 @@ def _demo(arguments):
     print("Names of Unicode characters -> general category, with a GRU that ships with numbarnn.")
     verdict = run_demo(folder, progress=not arguments.no_progress)
     print(f"held-out names   {verdict.names:,}")
-    print(f"accuracy         {verdict.accuracy:.1%}   (always the largest class: {verdict.baseline:.1%})")
+    print(
+        f"accuracy         {verdict.accuracy:.1%}   (always the largest class: {verdict.baseline:.1%})"
+    )
     print(f"macro-F1         {verdict.macro_f1:.3f}")
     print(
         f"speed            {verdict.sequences_per_second:,.0f} sequences/s, "

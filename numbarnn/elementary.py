@@ -20,7 +20,7 @@ def fma(a, b, c):
 
 
 def exp(x):
-    """e to the power of x."""
+    """E to the power of x."""
     with np.errstate(over="ignore", under="ignore"):
         return np.exp(x)
 

@@ -162,7 +162,9 @@ def as_numbers(argument, values):
     except ValueError as error:
         raise ArgumentError(f"`{argument}` must be an array of numbers; {error}.") from error
     if array.dtype.kind not in _KINDS or array.dtype.itemsize > 8:
-        raise ArgumentError(f"`{argument}` must be an array of real numbers; got dtype {array.dtype}.")
+        raise ArgumentError(
+            f"`{argument}` must be an array of real numbers; got dtype {array.dtype}."
+        )
     return array
 
 
@@ -233,9 +235,7 @@ def _falling_order(counts):
     return np.argsort(-counts, kind="stable").astype(np.int64)
 
 
-def canonical(
-    inputs, features=None, mask=None, lengths=None, time_major=False, backwards=False
-):
+def canonical(inputs, features=None, mask=None, lengths=None, time_major=False, backwards=False):
     """Check what was given and describe it as one `Batch`.
 
     Parameters
@@ -335,7 +335,9 @@ def output_places(array, starts, stride, batch, realigned=False, hold=0):
 def checked_state(argument, state, samples, size, dtype):
     """A state as a C-contiguous array (batch, size) of the compute dtype, or an ArgumentError."""
     if state is None:
-        raise ArgumentError(f"`{argument}` must be an array of shape ({samples}, {size}); got None.")
+        raise ArgumentError(
+            f"`{argument}` must be an array of shape ({samples}, {size}); got None."
+        )
     array = as_numbers(argument, state)
     if array.shape != (samples, size):
         raise ArgumentError(

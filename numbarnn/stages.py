@@ -42,6 +42,7 @@ class Step:
         self.settings = tuple(names[fixed:])
 
     def __call__(self, *arguments, **settings):
+        """Call the plain Python function."""
         return getattr(self.function, "py_func", self.function)(*arguments, **settings)
 
     def __repr__(self):
@@ -150,7 +151,9 @@ def _maps(entries):
         entry = () if entry is None else entry if isinstance(entry, (tuple, list)) else (entry,)
         for each in entry:
             if not isinstance(each, Map):
-                raise CellError(f"A stage's maps must be nr.Map, tuples of them, or None; got {each!r}.")
+                raise CellError(
+                    f"A stage's maps must be nr.Map, tuples of them, or None; got {each!r}."
+                )
         result.append(tuple(entry))
     return tuple(result)
 

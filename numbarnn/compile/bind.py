@@ -16,7 +16,7 @@ from ..lanes.literals import copied
 OPTIONS = {"error_model": "numpy", "nogil": True}
 
 
-def bound(function, **names):
+def bound(function, /, **names):
     """A compiled copy of `function` in whose body `names` are bound.
 
     Parameters
@@ -32,7 +32,7 @@ def bound(function, **names):
     return njit(**OPTIONS)(copied(function, namespace={**function.__globals__, **names}))
 
 
-def native(function, arguments, **names):
+def native(function, arguments, /, **names):
     """The address of a compiled copy of `function`, of so many integers, with `names` bound.
 
     Functions that know no cell are compiled once and called by address: they are not compiled again

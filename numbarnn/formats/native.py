@@ -101,7 +101,9 @@ def _header(path):
             f"`{path}` must be a safetensors file with a numbarnn model; its header is no JSON."
         ) from error
     if not isinstance(header, dict):
-        raise FormatError(f"`{path}` must have a safetensors header; it is a {type(header).__name__}.")
+        raise FormatError(
+            f"`{path}` must have a safetensors header; it is a {type(header).__name__}."
+        )
     return header, size - 8 - length
 
 
@@ -138,7 +140,9 @@ class _Reader:
             return data
         name, config = data.get("class"), data.get("config")
         if not isinstance(name, str) or not isinstance(config, dict):
-            raise FormatError(f"`{self.path}`: a layer must have a class and a config; got {data!r}.")
+            raise FormatError(
+                f"`{self.path}`: a layer must have a class and a config; got {data!r}."
+            )
         kind = self.cells.get(name) or _LAYERS.get(name) or _CELLS.get(name)
         if kind is None:
             known = sorted({*_LAYERS, *_CELLS, *self.cells})

@@ -74,7 +74,7 @@ for _operator, _symbol in (
     (operator.eq, "=="),
     (operator.ne, "!="),
 ):
-    _register((_operator,), lambda lanes: Mask(lanes.width), _comparison(_symbol))
+    _register((_operator,), Mask, _comparison(_symbol))
 
 
 def extreme(symbol):

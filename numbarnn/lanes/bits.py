@@ -51,9 +51,9 @@ def fused(context, a, b, c):
 
 @intrinsic
 def select(context, mask, a, b):
-    """`a` where `mask` holds, else `b`."""
-    lanes = only_lanes((a, b))
-    if lanes is None or not isinstance(mask, Mask) or mask.width != lanes.width:
+    """`a` where `mask` holds, else `b`; either may be a plain number."""
+    lanes = only_lanes((mask.lanes, a, b)) if isinstance(mask, Mask) else None
+    if lanes is None:
         return None
 
     def generate(context, builder, sig, values):
@@ -91,7 +91,9 @@ def two_to_the(context, shifted):
         lanes = sig.args[0]
         bits = builder.bitcast(values[0], lanes.bits)
         bias = _LAYOUT[lanes.dtype][1]
-        return _as_float(builder, lanes, builder.add(bits, _integers(lanes, bias - _magic_bits(lanes))))
+        return _as_float(
+            builder, lanes, builder.add(bits, _integers(lanes, bias - _magic_bits(lanes)))
+        )
 
     return shifted(shifted), generate
 

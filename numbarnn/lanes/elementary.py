@@ -23,7 +23,7 @@ from .bits import (
     two_to_the_halves,
     with_sign_of,
 )
-from .type import Lanes
+from .type import Lanes, Mask
 
 OPTIONS = {"error_model": "numpy", "forceinline": True}
 
@@ -102,7 +102,7 @@ def _polynomial(coefficients):
 
 
 def _reduction(lanes):
-    """x -> (n + magic number, expm1(r)), where x = n * log(2) + r."""
+    """X -> (n + magic number, expm1(r)), where x = n * log(2) + r."""
     numbers = _CONSTANTS[lanes.dtype]
     magic, log2_e = magic_number(lanes.dtype), math.log2(math.e)
     high, low = -numbers.log2_high, -numbers.log2_low
@@ -327,7 +327,7 @@ def _scalar_softplus(x):
 
 
 def _is_vector(*arguments):
-    return any(isinstance(a, Lanes) for a in arguments)
+    return any(isinstance(a, (Lanes, Mask)) for a in arguments)
 
 
 def _result(a, b):
@@ -340,7 +340,7 @@ for _name in (elementary.where, np.where):
 
     @overload(_name, jit_options=OPTIONS)
     def _typed_where(condition, a, b):
-        return _where(condition, a, b) if _is_vector(a, b) else None
+        return _where(condition, a, b) if _is_vector(condition, a, b) else None
 
 
 @overload(elementary.where, jit_options=OPTIONS)

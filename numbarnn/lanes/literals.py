@@ -25,14 +25,14 @@ def narrowed_code(code, dtype):
     return code.replace(co_consts=tuple(narrow(value) for value in code.co_consts))
 
 
-def copied(function, code=None, namespace=None, name=None, defaults=None):
+def copied(function, code=None, namespace=None, name=None, defaults=None, closure=None):
     """A new function like `function`, with the given parts exchanged."""
     new = FunctionType(
         code or function.__code__,
         function.__globals__ if namespace is None else namespace,
         name or function.__name__,
         function.__defaults__ if defaults is None else defaults,
-        function.__closure__,
+        function.__closure__ if closure is None else closure,
     )
     new.__kwdefaults__ = function.__kwdefaults__
     new.__module__ = function.__module__

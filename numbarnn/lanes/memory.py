@@ -157,7 +157,9 @@ def loader(value_type, offsets):
 
 
 def _check_numbers(what, given, value_type):
-    allowed = (Lanes, types.Number) if isinstance(value_type, Lanes) else (types.Number, types.Boolean)
+    allowed = (
+        (Lanes, types.Number) if isinstance(value_type, Lanes) else (types.Number, types.Boolean)
+    )
     for each in given:
         if not isinstance(each, allowed) or (isinstance(each, Lanes) and each != value_type):
             from numba.core.errors import TypingError

@@ -30,16 +30,16 @@ class Lanes(types.Type):
 
 
 class Mask(types.Type):
-    """A vector of `width` truth values."""
+    """The truth values of comparing `lanes`."""
 
-    def __init__(self, width):
-        self.width = width
-        super().__init__(f"Mask({width})")
+    def __init__(self, lanes):
+        self.lanes = lanes
+        super().__init__(f"Mask({lanes.dtype}, {lanes.width})")
 
     @property
     def vector(self):
         """The LLVM type."""
-        return ir.VectorType(ir.IntType(1), self.width)
+        return ir.VectorType(ir.IntType(1), self.lanes.width)
 
 
 @register_model(Lanes)

@@ -70,7 +70,9 @@ class Bidirectional(Layer):
             if not isinstance(value, RNN) and not (value is None and argument != "layer"):
                 raise ArgumentError(f"`{argument}` must be an RNN; got {type(value).__name__}.")
         if merge_mode not in MERGE_MODES:
-            raise ArgumentError(f"`merge_mode` must be one of {list(MERGE_MODES)}; got {merge_mode!r}.")
+            raise ArgumentError(
+                f"`merge_mode` must be one of {list(MERGE_MODES)}; got {merge_mode!r}."
+            )
         self.merge_mode = merge_mode
         if backward_layer is not None:
             if backward_layer.go_backwards == layer.go_backwards:
@@ -138,7 +140,9 @@ class Bidirectional(Layer):
         halves = (None, None)
         if initial_state is not None:
             if not isinstance(initial_state, (list, tuple)) or len(initial_state) % 2:
-                got = len(initial_state) if isinstance(initial_state, (list, tuple)) else "one array"
+                got = (
+                    len(initial_state) if isinstance(initial_state, (list, tuple)) else "one array"
+                )
                 raise ArgumentError(
                     "`initial_state` must be a list with an even number of states, the forward ones "
                     f"first; got {got}."

@@ -63,7 +63,9 @@ class Embedding(Layer):
         super().__init__(name)
         for argument, value in (("input_dim", input_dim), ("output_dim", output_dim)):
             if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < 1:
-                raise ArgumentError(f"`{argument}` must be an integer of at least 1; got {value!r}.")
+                raise ArgumentError(
+                    f"`{argument}` must be an integer of at least 1; got {value!r}."
+                )
         self.input_dim, self.output_dim = int(input_dim), int(output_dim)
         self.mask_zero = bool(mask_zero)
         self.embeddings_initializer = embeddings_initializer

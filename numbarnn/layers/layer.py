@@ -18,6 +18,10 @@ class Layer:
     of its inputs.
     """
 
+    #: What `save` calls with the layer and a path. Layers know no file format: `formats` puts its
+    #: own writer here.
+    writer = None
+
     def __init__(self, name=None):
         self.name = snake_case(type(self).__name__) if name is None else str(name)
 
@@ -88,6 +92,23 @@ class Layer:
     def compute_mask(self, inputs, mask=None):
         """The mask that the next layer gets."""
         return mask
+
+    def save(self, path):
+        """Write the layer into one file, to be read by `numbarnn.load`.
+
+        Parameters
+        ----------
+        path : path-like
+            The file appears only when it is whole.
+
+        Raises
+        ------
+        ArgumentError
+            If the layer is not built, or holds a function that has no name in the format.
+        MissingExtraError
+            If safetensors is not installed.
+        """
+        self.writer(self, path)
 
     def get_config(self):
         """The arguments that make a layer like this one."""

@@ -1,7 +1,6 @@
 """Layers one after the other, with masks handed on."""
 
 from ..errors import ArgumentError
-from ..sequences import Ragged
 from .bidirectional import Bidirectional
 from .dense import Dense
 from .embedding import Embedding
@@ -51,7 +50,9 @@ class Sequential(Layer):
         taken = set()
         for index, layer in enumerate(layers):
             if not isinstance(layer, Layer):
-                raise ArgumentError(f"`layers[{index}]` must be a layer; got {type(layer).__name__}.")
+                raise ArgumentError(
+                    f"`layers[{index}]` must be a layer; got {type(layer).__name__}."
+                )
             base, number = layer.name, 1
             while layer.name in taken:
                 layer.name, number = f"{base}_{number}", number + 1
@@ -151,12 +152,6 @@ class Sequential(Layer):
             values = layer(values)
         return values
 
-    def save(self, path):
-        """Write the model into one file; see `numbarnn.load`."""
-        from ..formats.native import save
-
-        save(self, path)
-
     def get_config(self):
         """The arguments that make a model like this one; the layers are the layers themselves."""
         return {"layers": self.layers, "name": self.name}
@@ -165,6 +160,3 @@ class Sequential(Layer):
         lines = [f"Sequential({self.name!r}, {self.count_params():,} weights)"]
         lines += [f"  {layer!r}" for layer in self.layers]
         return "\n".join(lines)
-
-
-__all__ = ["EMIT", "Ragged", "Sequential"]

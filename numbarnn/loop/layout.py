@@ -121,7 +121,9 @@ def lay_out(stage, units, widths, states, width, dtype, where):
         If a map does not fit its operand or the units.
     """
     if len(stage.inputs) > len(widths):
-        raise CellError(f"{where}: maps for {len(stage.inputs)} inputs; the cell has {len(widths)}.")
+        raise CellError(
+            f"{where}: maps for {len(stage.inputs)} inputs; the cell has {len(widths)}."
+        )
     if len(stage.recurrent) > states:
         raise CellError(f"{where}: maps for {len(stage.recurrent)} states; the cell has {states}.")
     found = []

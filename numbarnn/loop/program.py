@@ -266,4 +266,3 @@ class Program:
             task[place // 8] = value
         work = aligned((total + 64,), np.uint8)
         self.driver(address(task), work.ctypes.data, 0, chosen.blocks)
-

@@ -152,7 +152,9 @@ def project(task, work, rows, begin, steps):
                         panel,
                         bias,
                         integer_at(entry + slot.LENGTH),
-                        work + integer_at(task + slot.WORK_X) + (group * block + row) * chunk * x_row,
+                        work
+                        + integer_at(task + slot.WORK_X)
+                        + (group * block + row) * chunk * x_row,
                         x_row,
                         min(steps, integer_at(place + slot.VALID) - begin),
                     ),
@@ -167,9 +169,7 @@ def recur(task, work, rows, group, shift):
     for index in range(inputs, inputs + integer_at(task + slot.RECURRENT_MAPS)):
         entry = task + slot.MAPS + index * slot.MAP_BYTES
         state = integer_at(entry + slot.STATE)
-        moves = integer_at(
-            integer_at(task + slot.STATES) + state * slot.STATE_ENTRY + slot.MOVES
-        )
+        moves = integer_at(integer_at(task + slot.STATES) + state * slot.STATE_ENTRY + slot.MOVES)
         source = work + integer_at(task + slot.WORK_STATE) + state * 2 * copy + shift * moves
         call_product(
             integer_at(entry + slot.PRODUCT),

@@ -1,0 +1,68 @@
+"""Run a function of one to three numbers on lanes, over whole arrays."""
+
+import numpy as np
+from numba import types
+
+from numbarnn.compile.bind import bound, host_width
+from numbarnn.compile.step import made_over
+from numbarnn.lanes import Lanes
+from numbarnn.lanes.memory import loader, storer
+
+NUMBER = {"float32": types.float32, "float64": types.float64}
+
+
+def lanes_of(dtype, bits=None):
+    """The lanes type of a dtype, for registers of so many bits."""
+    number = NUMBER[np.dtype(dtype).name]
+    return Lanes(number, (bits or host_width()[0]) // number.bitwidth)
+
+
+def _one(a, b, c, out, count):
+    for i in range(count):
+        (x,) = load(a + i * WIDE)
+        store(out + i * WIDE, function(x))
+
+
+def _two(a, b, c, out, count):
+    for i in range(count):
+        (x,) = load(a + i * WIDE)
+        (y,) = load(b + i * WIDE)
+        store(out + i * WIDE, function(x, y))
+
+
+def _three(a, b, c, out, count):
+    for i in range(count):
+        (x,) = load(a + i * WIDE)
+        (y,) = load(b + i * WIDE)
+        (z,) = load(c + i * WIDE)
+        store(out + i * WIDE, function(x, y, z))
+
+
+def compiled(function, arity, dtype, bits=None):
+    """``call(*arrays) -> array`` for a Python function."""
+    lanes = lanes_of(dtype, bits)
+    loop = bound(
+        (_one, _two, _three)[arity - 1],
+        function=made_over(function, None),
+        load=loader(lanes, (0,)),
+        store=storer(lanes),
+        WIDE=np.dtype(dtype).itemsize * lanes.width,
+    )
+
+    def call(*arrays):
+        length = len(arrays[0])
+        padded = -(-length // lanes.width) * lanes.width
+        full = [np.resize(np.asarray(a, dtype), padded) for a in arrays]
+        full += [full[0]] * (3 - len(full))
+        out = np.empty(padded, dtype)
+        loop(*(a.ctypes.data for a in full), out.ctypes.data, padded // lanes.width)
+        return out[:length]
+
+    call.dispatcher = loop
+    return call
+
+
+def on_lanes(function, *arrays, bits=None):
+    """`function` of the arrays, lane by lane."""
+    dtype = arrays[0].dtype
+    return compiled(function, len(arrays), dtype, bits)(*arrays)
