@@ -160,7 +160,10 @@ def as_numbers(argument, values):
     try:
         array = np.asarray(values)
     except ValueError as error:
-        raise ArgumentError(f"`{argument}` must be an array of numbers; {error}.") from error
+        raise ArgumentError(
+            f"`{argument}` must be an array of numbers (rows of different lengths: nr.Ragged, or "
+            f"padding and `lengths`); got a {type(values).__name__} whose entries differ in length."
+        ) from error
     if array.dtype.kind not in _KINDS or array.dtype.itemsize > 8:
         raise ArgumentError(
             f"`{argument}` must be an array of real numbers; got dtype {array.dtype}."
