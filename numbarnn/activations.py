@@ -115,7 +115,7 @@ def get_activation(identifier, argument="activation"):
         return linear
     if callable(identifier):
         return identifier
-    if identifier not in ACTIVATIONS:
+    if not isinstance(identifier, str) or identifier not in ACTIVATIONS:
         raise ArgumentError(
             f"`{argument}` must be a function, None or one of {sorted(ACTIVATIONS)}; got {identifier!r}."
         )

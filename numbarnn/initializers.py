@@ -66,7 +66,7 @@ def get_initializer(identifier, argument="initializer"):
     """
     if callable(identifier):
         return identifier
-    if identifier not in INITIALIZERS:
+    if not isinstance(identifier, str) or identifier not in INITIALIZERS:
         raise ArgumentError(
             f"`{argument}` must be a function or one of {sorted(INITIALIZERS)}; got {identifier!r}."
         )

@@ -19,6 +19,8 @@ def plot_accuracy_by_step(correct, ax=None, **labels):
     correct : Ragged of bool, values of shape (total,)
         Whether the answer after each time step is right.
     ax : matplotlib Axes, optional
+    labels
+        Properties of the axes, such as ``title`` and ``xlabel``.
 
     Returns
     -------
@@ -35,7 +37,8 @@ def plot_accuracy_by_step(correct, ax=None, **labels):
     reading = (lengths[None, :] >= steps[:, None]).mean(axis=1)
     ax.plot(steps, right / max(1, len(lengths)), label="right answers")
     ax.plot(steps, reading, color="0.6", linestyle="--", label="sequences still being read")
-    ax.set(xlabel="time steps read", ylabel="share of sequences", ylim=(0, 1.02), **labels)
+    shown = {"xlabel": "time steps read", "ylabel": "share of sequences", "ylim": (0, 1.02)}
+    ax.set(**{**shown, **labels})
     ax.legend(loc="center right", frameon=False)
     ax.spines[["top", "right"]].set_visible(False)
     return ax
@@ -65,6 +68,6 @@ def plot_confusion(truth, guess, classes, ax=None, **labels):
     names = [classes[i] for i in seen]
     ax.set_xticks(range(len(seen)), names, rotation=90, fontsize=8)
     ax.set_yticks(range(len(seen)), names, fontsize=8)
-    ax.set(xlabel="answer", ylabel="truth", **labels)
+    ax.set(**{"xlabel": "answer", "ylabel": "truth", **labels})
     ax.figure.colorbar(picture, ax=ax, shrink=0.8, label="share of the true class")
     return ax

@@ -16,12 +16,18 @@ from ..lanes.literals import copied
 OPTIONS = {"error_model": "numpy", "nogil": True}
 
 
-def bound(function, /, **names):
+#: For a function whose call must not remain in the code.
+INLINED = {**OPTIONS, "forceinline": True}
+
+
+def bound(function, /, inlined=False, **names):
     """A compiled copy of `function` in whose body `names` are bound.
 
     Parameters
     ----------
     function : function
+    inlined : bool
+        Whether its callers must take it in.
     names
         Values for the globals of `function`: dispatchers, intrinsics, numbers, tuples of numbers.
 
@@ -29,7 +35,9 @@ def bound(function, /, **names):
     -------
     Dispatcher
     """
-    return njit(**OPTIONS)(copied(function, namespace={**function.__globals__, **names}))
+    return njit(**(INLINED if inlined else OPTIONS))(
+        copied(function, namespace={**function.__globals__, **names})
+    )
 
 
 def native(function, arguments, /, **names):

@@ -13,7 +13,7 @@ from ..elementary import ELEMENTARY
 from ..errors import CellError
 from ..lanes import Lanes
 from ..lanes.literals import copied, narrowed_code
-from .bind import OPTIONS
+from .bind import INLINED, OPTIONS
 from .names import loaded_names, resolved
 
 _KNOWN = frozenset(COMPOSED) | frozenset(ELEMENTARY)
@@ -84,7 +84,7 @@ def made_over(function, dtype, defaults=None, done=None):
         defaults=defaults,
         closure=tuple(cells.values()),
     )
-    done[function] = dispatcher = njit(**OPTIONS)(new)
+    done[function] = dispatcher = njit(**INLINED)(new)
     for name, cell in zip(cells, function.__closure__ or (), strict=True):
         cells[name].cell_contents = _rebound(cell.cell_contents, dtype, done)
     for loaded in loaded_names(function.__code__):

@@ -33,14 +33,9 @@ def _offsets_and_values(array, column):
     return offsets - offsets[0], values
 
 
-def _row_of(offsets, place):
-    return int(np.searchsorted(offsets, place, side="right") - 1)
-
-
-def _refuse_nulls(values, offsets, column, first_row):
+def _refuse_nulls(values, row_of, column):
     if values.null_count:
-        place = int(np.argmax(np.asarray(values.is_null())))
-        row = first_row + _row_of(offsets, place)
+        row = row_of(int(np.argmax(np.asarray(values.is_null()))))
         raise ArgumentError(
             f"Column {column!r} must hold no null inside a list; got one in row {row}."
         )
@@ -85,19 +80,26 @@ def ragged_from_arrow(array, column="sequence", first_row=0):
     offsets, values = _offsets_and_values(array, column)
     values = _storage(values)
     pa = extra("pyarrow", "arrow")
-    _refuse_nulls(values, offsets, column, first_row)
+
+    def row_of(step):
+        kept = int(np.searchsorted(offsets, step, side="right") - 1)
+        return first_row + int(np.flatnonzero(valid)[kept])
+
+    _refuse_nulls(values, row_of, column)
     if not (_is_list(pa, values.type) or pa.types.is_fixed_size_list(values.type)):
         return Ragged(_numbers(values, column), offsets), valid
     inner, numbers = _offsets_and_values(values, column)
     numbers = _storage(numbers)
-    _refuse_nulls(numbers, inner, column, first_row)
+    _refuse_nulls(
+        numbers, lambda place: row_of(np.searchsorted(inner, place, side="right") - 1), column
+    )
     widths = np.diff(inner)
     width = int(widths[0]) if len(widths) else getattr(values.type, "list_size", 1)
     if np.any(widths != width):
         place = int(np.argmax(widths != width))
         raise ArgumentError(
             f"Column {column!r} must hold {width} numbers at every time step; "
-            f"got {widths[place]} in row {first_row + _row_of(offsets, place)}."
+            f"got {widths[place]} in row {row_of(place)}."
         )
     return Ragged(_numbers(numbers, column).reshape(-1, width), offsets), valid
 

@@ -110,7 +110,9 @@ def _draw(path, answers, truth, held_out):
     parts = [answers[row] == truth[row] for row in rows]
     offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
     correct = Ragged(np.concatenate(parts), offsets)
-    plot_accuracy_by_step(correct, left, title="Right category against characters read")
+    plot_accuracy_by_step(
+        correct, left, title="Right category against characters read", xlabel="characters read"
+    )
     last = answers.values[answers.offsets[1:] - 1]
     plot_confusion(
         truth[rows], last[rows], CATEGORIES, right, title="Categories taken for each other"

@@ -84,15 +84,15 @@ class Embedding(Layer):
         ids = np.asarray(inputs)
         if ids.dtype.kind not in "iuf":
             raise ArgumentError(f"`inputs` must be token ids; got dtype {ids.dtype}.")
-        if ids.dtype.kind == "f":
-            ids = ids.astype(np.int64)
-        if ids.size and (ids.min() < 0 or ids.max() >= self.input_dim):
-            wrong = int(ids[(ids < 0) | (ids >= self.input_dim)].flat[0])
+        # Float ids are cut, so anything above -1 is an id; a NaN is none.
+        good = (ids > -1) & (ids < self.input_dim)
+        if not good.all():
+            wrong = ids[~good].flat[0]
             raise ArgumentError(
                 f"`inputs` must hold ids in 0 ... {self.input_dim - 1} (the table of `{self.name}` "
                 f"has {self.input_dim} rows); got {wrong}."
             )
-        return ids
+        return ids.astype(np.int64) if ids.dtype.kind == "f" else ids
 
     def __call__(self, inputs, training=None):
         """Look the ids up.

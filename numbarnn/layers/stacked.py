@@ -41,5 +41,10 @@ class StackedRNNCells:
         """The arguments that make a stack like this one."""
         return {"cells": list(self.cells)}
 
+    @classmethod
+    def from_config(cls, config):
+        """Make a stack from what `get_config` gave."""
+        return cls(**config)
+
     def __repr__(self):
         return f"StackedRNNCells({self.cells!r})"

@@ -82,6 +82,7 @@ def compiled_pointwise(structure, where):
     )
     compute_tile = bound(
         unit.tile_of_lanes if value_type == lanes else unit.tile_of_scalars,
+        inlined=True,
         step=step,
         load_x=loader(value_type, [g * wide for g in range(x_values)]),
         load_r=loader(value_type, [g * wide for g in range(r_values)]),
