@@ -21,10 +21,15 @@ def test_the_file_appears_at_the_end(tmp_path):
 def test_a_failure_leaves_what_was_there(tmp_path, error):
     path = tmp_path / "out"
     path.write_text("old")
-    with pytest.raises(error), replacing(path) as temporary:
-        with open(temporary, "w") as file:
-            file.write("ne")
-        raise error
+
+    def half():
+        with replacing(path) as temporary:
+            with open(temporary, "w") as file:
+                file.write("ne")
+            raise error
+
+    with pytest.raises(error):
+        half()
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
