@@ -19,8 +19,9 @@ from .activations import (
     softsign,
     swish,
 )
-from .cell import Cell, Shape
+from .cell import Cell
 from .cells import GRUCell, LSTMCell, SimpleRNNCell
+from .dot import dot
 from .elementary import erf, exp, expm1, fma, log, log1p, sigmoid, softplus, sqrt, tanh, where
 from .errors import (
     ArgumentError,
@@ -43,7 +44,9 @@ from .layers import (
     SimpleRNN,
     StackedRNNCells,
 )
-from .sequences import Ragged
+from .nesting import Shape
+from .ragged import Ragged
+from .sequences import Shared
 from .stages import Dropout, Map, Stage, step
 
 __version__ = "0.1.0"
@@ -70,11 +73,13 @@ __all__ = [
     "Ragged",
     "Sequential",
     "Shape",
+    "Shared",
     "SimpleRNN",
     "SimpleRNNCell",
     "StackedRNNCells",
     "Stage",
     "activations",
+    "dot",
     "elu",
     "erf",
     "exp",

@@ -1,7 +1,7 @@
-"""What the caller gave, as one canonical batch: values with a start per sample, numbers of steps, mask.
+"""What the caller gave, as one canonical batch: where each step of each sample lies, and which count.
 
-Padded, time-major, ragged and strided inputs all become the same thing: an address and a stride.
-Nothing is copied here.
+Padded, time-major, ragged and strided inputs all become the same thing: an address and strides.
+Masks become, where they can, a window of steps per sample. Nothing is copied here.
 """
 
 from dataclasses import dataclass
@@ -9,150 +9,132 @@ from dataclasses import dataclass
 import numpy as np
 
 from .errors import ArgumentError
+from .ragged import Ragged
 
+#: Values of `Track.hold`: what is written at the positions of skipped steps.
+NOT_HELD, REPEATED, ZEROS = 0, 1, 2
 
-class Ragged:
-    """Sequences of different lengths: the values of all rows, one after the other, and where each ends.
-
-    Parameters
-    ----------
-    values : array_like, shape (total, ...)
-        The time steps of row 0, then those of row 1, and so on.
-    offsets : array_like of int, shape (batch + 1,)
-        Row b is ``values[offsets[b]:offsets[b + 1]]``; not decreasing.
-
-    Raises
-    ------
-    ArgumentError
-        If `offsets` is not one-dimensional, not of integers, decreases, or leaves `values`.
-
-    Examples
-    --------
-    >>> import numbarnn as nr
-    >>> nr.Ragged([[1.0], [2.0], [3.0]], [0, 2, 3])
-    Ragged(batch=2, values=(3, 1) float64)
-    """
-
-    def __init__(self, values, offsets):
-        self.values = np.asarray(values)
-        offsets = np.asarray(offsets)
-        if offsets.ndim != 1 or offsets.dtype.kind not in "iu" or len(offsets) < 1:
-            raise ArgumentError(
-                "`offsets` must be integers of shape (batch + 1,); "
-                f"got {offsets.dtype} of shape {offsets.shape}."
-            )
-        self.offsets = np.ascontiguousarray(offsets, np.int64)
-        if self.values.ndim < 1:
-            raise ArgumentError(f"`values` must have shape (total, ...); got {self.values.shape}.")
-        if self.offsets[0] < 0 or self.offsets[-1] > len(self.values):
-            raise ArgumentError(
-                f"`offsets` must lie in 0 ... {len(self.values)} (the length of `values`); "
-                f"got {self.offsets[0]} ... {self.offsets[-1]}."
-            )
-        if np.any(np.diff(self.offsets) < 0):
-            where = int(np.argmax(np.diff(self.offsets) < 0))
-            raise ArgumentError(
-                f"`offsets` must not decrease; got {self.offsets[where]} and then "
-                f"{self.offsets[where + 1]} at row {where}."
-            )
-
-    def __len__(self):
-        return len(self.offsets) - 1
-
-    def __getitem__(self, row):
-        if not isinstance(row, (int, np.integer)):
-            raise ArgumentError(f"`row` must be an integer; got {row!r}.")
-        if not -len(self) <= row < len(self):
-            raise IndexError(f"`row` must be below {len(self)}; got {row}.")
-        row = row % len(self)
-        return self.values[self.offsets[row] : self.offsets[row + 1]]
-
-    def __iter__(self):
-        return (self[row] for row in range(len(self)))
-
-    def with_values(self, values):
-        """The same rows with other values, which must be as many."""
-        return Ragged(values, self.offsets)
-
-    @property
-    def lengths(self):
-        """Time steps of each row, shape (batch,)."""
-        return np.diff(self.offsets)
-
-    def __repr__(self):
-        return f"Ragged(batch={len(self)}, values={self.values.shape} {self.values.dtype})"
+_KINDS = "fiub"
 
 
 @dataclass(frozen=True)
 class Values:
-    """One input: where each sample's first time step lies, and the strides, in bytes."""
+    """One input: where its steps lie, in bytes.
+
+    Attributes
+    ----------
+    array : ndarray
+    sample_stride, time_stride : int
+        From one sample, and one step, to the next. Samples of a ragged input begin at
+        ``offsets[b] * time_stride``.
+    item_shape, item_strides : tuple of int
+        Of one step of one sample.
+    """
 
     array: np.ndarray
-    starts: np.ndarray
+    sample_stride: int
     time_stride: int
-    feature_stride: int
-    features: int
+    item_shape: tuple
+    item_strides: tuple
 
     @property
-    def aligned(self):
-        """Whether every number lies at a multiple of its size."""
-        return self.array.flags.aligned
+    def features(self):
+        """The length of a step with one axis."""
+        return self.item_shape[0]
+
+    def is_plain(self, dtype):
+        """Whether a step can be read in place as numbers of `dtype`, side by side."""
+        array, expected = self.array, dtype.itemsize
+        if array.dtype != dtype or not array.dtype.isnative or not array.flags.aligned:
+            return False
+        for size, stride in zip(
+            reversed(self.item_shape), reversed(self.item_strides), strict=True
+        ):
+            if size > 1 and stride != expected:
+                return False
+            expected *= size
+        return True
 
 
 @dataclass(frozen=True)
 class Batch:
     """A canonical batch: inputs, and which steps each sample has.
 
+    Sample b has the steps ``firsts[b] ... firsts[b] + counts[b] - 1``, unless there is a mask.
+
     Attributes
     ----------
     inputs : tuple of Values
     samples, steps : int
         B, and T: the time steps that a row of a padded input has; the longest row of a ragged one.
-    counts : ndarray of int64, shape (B,)
-        Valid steps of each sample.
-    firsts : ndarray of int64, shape (B,)
-        The time at which each sample begins (without a mask).
     direction : int
         1, or -1 for backwards.
-    mask : ndarray of uint8, shape (B, T), or None
+    counts : ndarray of int64, shape (B,), or None
+        Valid steps of each sample; None: all.
+    firsts : ndarray of int64, shape (B,), or None
+        The first of them; None: 0.
+    mask, reset : ndarray of uint8, shape (B, T), or None
     order : ndarray of int64, shape (B,), or None
         Samples by falling number of steps; None if they stand so.
     offsets : ndarray of int64, or None
         Of a ragged input.
-    lengths : bool
-        Whether rows end before T without a mask: ragged or with lengths.
+    by_length : bool
+        Whether rows have an end of their own, ragged or by lengths, at which reversal begins.
+    time_major : bool
     """
 
     inputs: tuple
     samples: int
     steps: int
-    counts: np.ndarray
-    firsts: np.ndarray
     direction: int
+    counts: np.ndarray | None
+    firsts: np.ndarray | None
     mask: np.ndarray | None
+    reset: np.ndarray | None
     order: np.ndarray | None
     offsets: np.ndarray | None
-    lengths: bool
+    by_length: bool
+    time_major: bool
 
     @property
     def longest(self):
         """The largest number of valid steps."""
-        return int(self.counts.max()) if self.samples else 0
+        if self.counts is None or not self.samples:
+            return self.steps if self.samples else 0
+        return int(self.counts.max())
+
+    @property
+    def skips(self):
+        """Whether some step of a padded input is skipped."""
+        return self.counts is not None and self.offsets is None
 
 
 @dataclass(frozen=True)
-class OutputPlaces:
-    """Where outputs go: position p of sample b at ``starts[b] + p * stride`` bytes."""
+class Track:
+    """Something that is written at every step: position p of sample b, in bytes.
+
+    Attributes
+    ----------
+    array : ndarray
+    sample_stride, time_stride : int
+        As in `Values`; a time stride of 0 keeps the last step only.
+    by_offset : bool
+        Whether samples begin where those of the ragged input do.
+    size : int
+        Bytes of one step of one sample.
+    hold : int
+        What skipped steps show: `NOT_HELD`, `REPEATED` or `ZEROS`.
+    state : int
+        The number of the state that is written, or -1 for an output.
+    """
 
     array: np.ndarray
-    starts: np.ndarray
-    origins: np.ndarray
-    direction: int
-    stride: int
+    sample_stride: int
+    time_stride: int
+    by_offset: bool
+    size: int
     hold: int
-
-
-_KINDS = "fiub"
+    state: int = -1
 
 
 def as_numbers(argument, values):
@@ -171,46 +153,56 @@ def as_numbers(argument, values):
     return array
 
 
-def _ragged_values(ragged, features, argument):
-    values = as_numbers(argument, ragged.values)
-    if values.ndim != 2 or (features is not None and values.shape[1] != features):
-        wanted = "features" if features is None else features
+def _axes(shape, lead):
+    inside = (
+        ", ".join([lead, *(str(size) for size in shape)])
+        if shape is not None
+        else f"{lead}, features"
+    )
+    return f"({inside})"
+
+
+def _ragged_values(ragged, item_shape, argument):
+    array = as_numbers(argument, ragged.values)
+    if array.ndim < 2 or (item_shape is not None and array.shape[1:] != item_shape):
         raise ArgumentError(
-            f"`{argument}` must have values of shape (total, {wanted}); got {values.shape}."
+            f"`{argument}` must have values of shape {_axes(item_shape, 'total')}; got {array.shape}."
         )
-    time, feature = values.strides
-    starts = ragged.offsets[:-1] * time
-    return Values(values, np.ascontiguousarray(starts), time, feature, values.shape[1])
+    return Values(array, 0, array.strides[0], array.shape[1:], array.strides[1:])
 
 
-def _padded_values(array, features, time_major, argument):
-    axes = "(time, batch, {})" if time_major else "(batch, time, {})"
-    if array.ndim != 3 or (features is not None and array.shape[2] != features):
-        wanted = axes.format("features" if features is None else features)
-        reason = "" if features is None else f" (the cell was built for {features} features)"
-        raise ArgumentError(f"`{argument}` must have shape {wanted}{reason}; got {array.shape}.")
-    batch_axis, time_axis = (1, 0) if time_major else (0, 1)
-    starts = np.arange(array.shape[batch_axis], dtype=np.int64) * array.strides[batch_axis]
-    return Values(array, starts, array.strides[time_axis], array.strides[2], array.shape[2])
+def _padded_values(array, item_shape, time_major, argument):
+    if array.ndim < 3 or (item_shape is not None and array.shape[2:] != item_shape):
+        lead = "time, batch" if time_major else "batch, time"
+        reason = ""
+        if item_shape is not None and len(item_shape) == 1:
+            reason = f" (the cell was built for {item_shape[0]} features)"
+        raise ArgumentError(
+            f"`{argument}` must have shape {_axes(item_shape, lead)}{reason}; got {array.shape}."
+        )
+    sample, time = (1, 0) if time_major else (0, 1)
+    strides = array.strides
+    return Values(array, strides[sample], strides[time], array.shape[2:], strides[2:])
 
 
-def checked_mask(mask, samples, steps, time_major):
-    """A mask as uint8 of shape (batch, time): True is a step to use.
+def checked_flags(argument, flags, samples, steps, time_major):
+    """A flag per sample and time step, as uint8 of shape (batch, time).
 
     Raises
     ------
     ArgumentError
         If its shape is not that of the inputs' batch and time.
     """
-    array = np.asarray(mask)
+    array = np.asarray(flags)
     if array.dtype.kind not in "biuf":
-        raise ArgumentError(f"`mask` must be an array of bool; got dtype {array.dtype}.")
+        raise ArgumentError(f"`{argument}` must be an array of bool; got dtype {array.dtype}.")
     wanted = (steps, samples) if time_major else (samples, steps)
     if array.shape == (*wanted, 1):
         array = array[..., 0]
     if array.shape != wanted:
         raise ArgumentError(
-            f"`mask` must have shape {wanted} (one flag per sample and time step); got {array.shape}."
+            f"`{argument}` must have shape {wanted} (one flag per sample and time step); "
+            f"got {array.shape}."
         )
     array = array.view(np.uint8) if array.dtype == bool else (array != 0).view(np.uint8)
     return array.T if time_major else array
@@ -224,11 +216,10 @@ def checked_lengths(lengths, samples, steps):
             f"`lengths` must be integers of shape ({samples},); "
             f"got {array.dtype} of shape {array.shape}."
         )
-    array = array.astype(np.int64)
     if array.size and (array.min() < 0 or array.max() > steps):
         wrong = int(array[(array < 0) | (array > steps)][0])
         raise ArgumentError(f"`lengths` must lie in 0 ... {steps} (the time steps); got {wrong}.")
-    return array
+    return array.astype(np.int64)
 
 
 def _falling_order(counts):
@@ -238,19 +229,50 @@ def _falling_order(counts):
     return np.argsort(-counts, kind="stable").astype(np.int64)
 
 
-def canonical(inputs, features=None, mask=None, lengths=None, time_major=False, backwards=False):
+def _windows(mask):
+    """(counts, firsts) of a mask, and whether every row's flags stand side by side."""
+    counts = np.count_nonzero(mask, axis=1).astype(np.int64)
+    firsts = (
+        mask.argmax(axis=1).astype(np.int64) if mask.shape[1] else np.zeros(len(mask), np.int64)
+    )
+    times = np.arange(mask.shape[1])
+    inside = (times >= firsts[:, None]) & (times < (firsts + counts)[:, None])
+    return counts, firsts, bool(np.array_equal(inside, mask.view(bool)))
+
+
+def _only_one(**given):
+    names = [name for name, here in given.items() if here]
+    if len(names) > 1:
+        told = " and ".join("a ragged input" if name == "ragged" else f"`{name}`" for name in names)
+        raise ArgumentError(
+            f"Only one of a ragged input, `mask` and `lengths` may be given; got {told}."
+        )
+
+
+def canonical(
+    inputs,
+    item_shapes=None,
+    mask=None,
+    lengths=None,
+    time_major=False,
+    backwards=False,
+    reset_mask=None,
+    names=("inputs",),
+):
     """Check what was given and describe it as one `Batch`.
 
     Parameters
     ----------
-    inputs : array_like of shape (batch, time, features), or Ragged
-        With `time_major`, shape (time, batch, features).
-    features : int, optional
-        The number of features that must be there.
-    mask : array_like, shape (batch, time), optional
+    inputs : list of array_like of shape (batch, time, ...), or of Ragged
+        With `time_major`, shape (time, batch, ...).
+    item_shapes : list of tuple of int, optional
+        What one step of one sample of each input must be.
+    mask, reset_mask : array_like, shape (batch, time), optional
         With `time_major`, shape (time, batch).
     lengths : array_like of int, shape (batch,), optional
     time_major, backwards : bool
+    names : sequence of str
+        What the inputs are called in errors.
 
     Returns
     -------
@@ -261,90 +283,94 @@ def canonical(inputs, features=None, mask=None, lengths=None, time_major=False, 
     ArgumentError
         If shapes do not fit, or two of ragged input, `mask` and `lengths` are given.
     """
-    ragged = isinstance(inputs, Ragged)
-    given = [
-        name
-        for name, here in (
-            ("a ragged input", ragged),
-            ("`mask`", mask is not None),
-            ("`lengths`", lengths is not None),
-        )
-        if here
-    ]
-    if len(given) > 1:
-        raise ArgumentError(
-            f"Only one of a ragged input, `mask` and `lengths` may be given; got {' and '.join(given)}."
-        )
-    direction = -1 if backwards else 1
+    ragged = isinstance(inputs[0], Ragged)
+    _only_one(ragged=ragged, mask=mask is not None, lengths=lengths is not None)
+    values, offsets, first = [], None, None
+    for index, (name, given) in enumerate(zip(names, inputs, strict=True)):
+        item_shape = None if item_shapes is None else item_shapes[index]
+        if isinstance(given, Ragged) != ragged:
+            raise ArgumentError(f"`{name}` must be ragged if `{names[0]}` is, and only then.")
+        if ragged:
+            values.append(_ragged_values(given, item_shape, name))
+            if index and not np.array_equal(given.offsets, offsets):
+                raise ArgumentError(f"`{name}` must have the same offsets as `{names[0]}`.")
+            offsets = given.offsets
+        else:
+            array = as_numbers(name, given)
+            values.append(_padded_values(array, item_shape, time_major, name))
+            if index and array.shape[:2] != first:
+                raise ArgumentError(
+                    f"`{name}` must have the batch and time of `{names[0]}`, {first}; "
+                    f"got {array.shape[:2]}."
+                )
+            first = array.shape[:2]
+    counts = firsts = None
     if ragged:
-        values = _ragged_values(inputs, features, "inputs")
-        counts = np.ascontiguousarray(inputs.lengths)
-        samples, steps = len(inputs), int(counts.max(initial=0))
+        counts = np.ascontiguousarray(inputs[0].lengths)
+        samples, steps = len(inputs[0]), int(counts.max(initial=0))
     else:
-        array = as_numbers("inputs", inputs)
-        values = _padded_values(array, features, time_major, "inputs")
-        steps, samples = array.shape[:2] if time_major else array.shape[1::-1]
-        counts = np.full(samples, steps, np.int64)
+        steps, samples = first if time_major else first[::-1]
+    if reset_mask is not None:
+        if ragged:
+            raise ArgumentError("`reset_mask` must not be given with a ragged input; got both.")
+        reset_mask = checked_flags("reset_mask", reset_mask, samples, steps, time_major)
     if lengths is not None:
         counts = checked_lengths(lengths, samples, steps)
     if mask is not None:
-        mask = checked_mask(mask, samples, steps, time_major)
-        counts = np.count_nonzero(mask, axis=1).astype(np.int64)
-        if samples and counts.min() == steps:
+        mask = checked_flags("mask", mask, samples, steps, time_major)
+        counts, firsts, windows = _windows(mask)
+        if windows and reset_mask is None:
             mask = None
-    firsts = counts - 1 if backwards else np.zeros(samples, np.int64)
+            if samples == 0 or counts.min() == steps:
+                counts = firsts = None
+            elif not firsts.any():
+                firsts = None
+        else:
+            firsts = None
     return Batch(
-        inputs=(values,),
+        inputs=tuple(values),
         samples=samples,
         steps=steps,
+        direction=-1 if backwards else 1,
         counts=counts,
         firsts=firsts,
-        direction=direction,
         mask=mask,
-        order=_falling_order(counts),
-        offsets=inputs.offsets if ragged else None,
-        lengths=ragged or lengths is not None,
+        reset=reset_mask,
+        order=None if counts is None else _falling_order(counts),
+        offsets=offsets,
+        by_length=ragged or lengths is not None,
+        time_major=time_major,
     )
 
 
-def output_places(array, starts, stride, batch, realigned=False, hold=0):
-    """Where each output of a batch goes.
+def checked_state(argument, state, shape, dtype):
+    """A state as a C-contiguous array of the given shape and dtype, or an ArgumentError."""
+    if state is None:
+        raise ArgumentError(f"`{argument}` must be an array of shape {shape}; got None.")
+    array = as_numbers(argument, state)
+    if array.shape != shape:
+        raise ArgumentError(
+            f"`{argument}` must have shape {shape} (batch, size of the state); got {array.shape}."
+        )
+    return np.ascontiguousarray(array, dtype)
+
+
+class Shared:
+    """A constant that has no batch axis: every sample sees the whole array.
 
     Parameters
     ----------
-    array : ndarray
-        What is written into.
-    starts : ndarray of int, shape (B,)
-        Where position 0 of each sample lies, in bytes.
-    stride : int
-        Bytes from one position to the next; 0 keeps the last output only.
-    batch : Batch
-    realigned : bool
-        Whether a backward pass writes at the input's time, not in the order of processing.
-    hold : int
-        What skipped steps show; see `loop.task`.
+    array : array_like
+
+    Examples
+    --------
+    >>> import numbarnn as nr
+    >>> nr.Shared([[1, 2], [3, 4]])
+    Shared((2, 2) int64)
     """
-    backwards = batch.direction < 0 and not realigned
-    if not backwards:
-        origins = np.zeros(batch.samples, np.int64)
-    elif batch.lengths:
-        origins = batch.counts - 1
-    else:
-        origins = np.full(batch.samples, batch.steps - 1, np.int64)
-    starts = np.ascontiguousarray(starts, np.int64)
-    return OutputPlaces(array, starts, origins, -1 if backwards else 1, stride, hold)
 
+    def __init__(self, array):
+        self.array = as_numbers("array", array)
 
-def checked_state(argument, state, samples, size, dtype):
-    """A state as a C-contiguous array (batch, size) of the compute dtype, or an ArgumentError."""
-    if state is None:
-        raise ArgumentError(
-            f"`{argument}` must be an array of shape ({samples}, {size}); got None."
-        )
-    array = as_numbers(argument, state)
-    if array.shape != (samples, size):
-        raise ArgumentError(
-            f"`{argument}` must have shape ({samples}, {size}) (batch, size of the state); "
-            f"got {array.shape}."
-        )
-    return np.ascontiguousarray(array, dtype)
+    def __repr__(self):
+        return f"Shared({self.array.shape} {self.array.dtype})"

@@ -8,23 +8,43 @@ import numpy as np
 
 from .errors import CellError
 
-_FIXED = {
+#: The parameters of a step, by how much one call of it sees.
+FORMS = {
     "unit": ("x", "r", "states", "params"),
     "sample": ("inputs", "states", "weights", "constants", "output"),
     "batch": ("inputs", "states", "weights", "constants", "training"),
 }
+_SIGNATURES = "; ".join(f"per {per!r} ({', '.join(names)})" for per, names in FORMS.items())
+
+
+def plain_function(function):
+    """The Python function of a Numba dispatcher; another function as it is."""
+    return getattr(function, "py_func", function)
 
 
 class Step:
     """A step: the function, how much one call of it sees, and what it calls its settings.
 
     Made by `step`; it does not bind to an instance. Calling it calls the plain Python function.
+
+    Attributes
+    ----------
+    function : function or Dispatcher
+    per : {"unit", "sample", "batch"}
+    settings : tuple of str
+        The parameters that stand for attributes of the cell.
+    scratch : bool
+        Whether a step per sample takes an array to work in.
     """
 
     def __init__(self, function, per):
+        if not callable(function) or not hasattr(plain_function(function), "__code__"):
+            raise CellError(
+                f"A step must be a plain function or one compiled by njit; got {function!r}."
+            )
         self.function = function
         self.per = per
-        plain = getattr(function, "py_func", function)
+        plain = plain_function(function)
         self.__name__ = plain.__name__
         self.__doc__ = plain.__doc__
         names = list(inspect.signature(plain).parameters)
@@ -33,20 +53,38 @@ class Step:
                 f"`{plain.__qualname__}` must not take `self` (a step is a plain function; what it "
                 "needs of the cell are its weights and settings)."
             )
-        fixed = len(_FIXED[per])
+        fixed = len(FORMS[per])
         if len(names) < fixed:
             raise CellError(
                 f"`{plain.__qualname__}` must begin with the parameters "
-                f"({', '.join(_FIXED[per])}) of a step per {per}; got ({', '.join(names)})."
+                f"({', '.join(FORMS[per])}) of a step per {per}; got ({', '.join(names)})."
             )
-        self.settings = tuple(names[fixed:])
+        self.scratch = per == "sample" and names[fixed : fixed + 1] == ["scratch"]
+        self.settings = tuple(names[fixed + self.scratch :])
 
     def __call__(self, *arguments, **settings):
         """Call the plain Python function."""
-        return getattr(self.function, "py_func", self.function)(*arguments, **settings)
+        return plain_function(self.function)(*arguments, **settings)
 
     def __repr__(self):
         return f"<step per {self.per}: {self.__name__}>"
+
+
+def recognised(function, where):
+    """A `Step` of a bare function, its form told by the names of its parameters.
+
+    Raises
+    ------
+    CellError
+        If the names are those of no form.
+    """
+    names = tuple(inspect.signature(plain_function(function)).parameters)
+    for per, fixed in FORMS.items():
+        if names[: len(fixed)] == fixed:
+            return Step(function, per)
+    raise CellError(
+        f"{where} must have the parameters of a step: {_SIGNATURES}; got ({', '.join(names)})."
+    )
 
 
 def step(function=None, *, per):
@@ -56,6 +94,9 @@ def step(function=None, *, per):
     ----------
     function : function or Numba dispatcher
         For ``per="unit"``: ``(x, r, states, params, ...settings) -> (output, new_states)``.
+        For ``per="sample"``: ``(inputs, states, weights, constants, output, ...settings)``, which
+        writes the new states over the old ones and the output into `output`. For ``per="batch"``:
+        ``(inputs, states, weights, constants, training, ...settings) -> (output, new_states)``.
     per : {"unit", "sample", "batch"}
         How much one call sees: one unit of one sample, one sample, or the whole batch.
 
@@ -78,7 +119,7 @@ def step(function=None, *, per):
     >>> step((1,), (2,), (0,), ())
     (3, (3,))
     """
-    if per not in _FIXED:
+    if per not in FORMS:
         raise CellError(f"`per` must be 'unit', 'sample' or 'batch'; got {per!r}.")
     if function is None:
         return lambda function: Step(function, per)
@@ -196,3 +237,26 @@ class Stage:
             f"Stage({self.step.__name__}, inputs={len(self.inputs)}, "
             f"recurrent={len(self.recurrent)}, params={len(self.params)}, units={self.units})"
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Declaration:
+    """All that a loop is told of a cell whose steps see one unit.
+
+    Attributes
+    ----------
+    stages : tuple of Stage
+    settings : tuple of dict
+        The values of each step's settings, by name.
+    units : int
+        Of a stage that does not say otherwise.
+    state_sizes : tuple of int
+    where : str
+        The cell's name for errors.
+    """
+
+    stages: tuple
+    settings: tuple
+    units: int
+    state_sizes: tuple
+    where: str

@@ -122,15 +122,14 @@ def test_a_failed_build_leaves_the_cell_as_it_was():
     assert cell.kernel.shape == (3, 2)
 
 
-def test_init_must_be_called_first():
-    class Forgotten(nr.Cell):
-        def __init__(self):
-            self.units = 2
+def test_attributes_may_be_set_before_init_as_keras_cells_do():
+    class Ported(nr.Cell):
+        def __init__(self, units, **keywords):
+            self.units = self.state_size = units
+            super().__init__(**keywords)
 
-    with pytest.raises(
-        nr.CellError, match=r"`Forgotten.__init__` must call super\(\).__init__\(\) first"
-    ):
-        Forgotten()
+    cell = Ported(2, name="mine", dtype="float64", trainable=False)
+    assert (cell.units, cell.dtype) == (2, np.float64)
 
 
 def test_config_makes_the_same_cell():

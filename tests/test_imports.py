@@ -14,12 +14,13 @@ ROOT = Path(numbarnn.__file__).parent
 #: From the ground up: a room may import from those below its own line, and from its own room.
 FLOORS = [
     {"errors"},
-    {"elementary", "initializers", "files", "sequences"},
-    {"activations"},
+    {"elementary", "dot", "initializers", "files", "nesting", "ragged"},
+    {"activations", "sequences", "weights"},
     {"lanes"},
     {"compile"},
     {"stages"},
     {"loop"},
+    {"forms"},
     {"cell"},
     {"cells"},
     {"layers"},

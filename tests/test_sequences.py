@@ -33,10 +33,10 @@ X = np.zeros((4, 5, 3))
         ({"lengths": [1, 2, 3, 6]}, r"`lengths` must lie in 0 ... 5 \(the time steps\); got 6"),
         ({"lengths": [1, 2, 3, -1]}, "`lengths` must lie in 0 ... 5 .*; got -1"),
         ({"lengths": [1, 2, 3, 4], "mask": np.ones((4, 5))}, "Only one of .* may be given; got `mask` and `lengths`"),
-        ({"initial_state": np.zeros((4, 3))}, r"`initial_state\[0\]` must have shape \(4, 2\) \(batch, size of the state\); got \(4, 3\)"),
-        ({"initial_state": np.zeros((3, 2))}, r"`initial_state\[0\]` must have shape \(4, 2\) .*; got \(3, 2\)"),
-        ({"initial_state": [np.zeros((4, 2))] * 2}, r"`initial_state` must hold 1 states of sizes \[2\]; got 2"),
-        ({"initial_state": [None]}, r"`initial_state\[0\]` must be an array of shape \(4, 2\); got None"),
+        ({"initial_state": np.zeros((4, 3))}, r"`initial_state` must have shape \(4, 2\) \(batch, size of the state\); got \(4, 3\)"),
+        ({"initial_state": np.zeros((3, 2))}, r"`initial_state` must have shape \(4, 2\) .*; got \(3, 2\)"),
+        ({"initial_state": [np.zeros((4, 2))] * 2}, r"`initial_state` must hold 1 state, of shape \(4, 2\); got 2 entries"),
+        ({"initial_state": [None]}, r"`initial_state` must be an array of shape \(4, 2\); got None"),
     ],
 )  # fmt: skip
 def test_every_message_names_argument_need_and_value(layer, arguments, told):
@@ -114,19 +114,19 @@ def test_a_mask_takes_numbers_and_a_last_axis(layer, rng):
 
 def test_nothing_is_copied_to_describe_a_batch():
     x = np.zeros((4, 5, 6))[:, ::-1, ::2]
-    batch = canonical(x)
+    batch = canonical([x])
     (values,) = batch.inputs
     assert values.array is x or values.array.base is x.base
-    assert (values.time_stride, values.feature_stride) == (-48, 16)
+    assert (values.time_stride, values.item_strides) == (-48, (16,))
     assert batch.mask is None
     assert batch.order is None
 
 
 def test_a_mask_of_ones_is_no_mask():
-    assert canonical(X, mask=np.ones((4, 5))).mask is None
+    assert canonical([X], mask=np.ones((4, 5))).mask is None
 
 
 def test_rows_are_sorted_by_falling_length():
-    batch = canonical(X, lengths=[2, 5, 0, 5])
+    batch = canonical([X], lengths=[2, 5, 0, 5])
     assert batch.order.tolist() == [1, 3, 0, 2]
-    assert canonical(X, lengths=[5, 4, 4, 0]).order is None
+    assert canonical([X], lengths=[5, 4, 4, 0]).order is None

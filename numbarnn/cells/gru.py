@@ -1,13 +1,32 @@
 """The gated recurrent unit."""
 
+import numpy as np
+
 from ..activations import get_activation, sigmoid, tanh
-from ..errors import ArgumentError
-from ..stages import step
+from ..stages import Map, Stage, step
 from .keras_arguments import KerasCell
 
 
+@step(per="unit")
+def gates(x, r, states, params, recurrent_activation=sigmoid):
+    """The old state as the reset gate lets it through, and the update gate."""
+    (h,) = states
+    z = recurrent_activation(x[0] + r[0])
+    g = recurrent_activation(x[1] + r[1])
+    return (g * h, z), states
+
+
+@step(per="unit")
+def candidate(x, r, states, params, activation=tanh):
+    """The new state, from the product of the reset state and the update gate."""
+    (h,) = states
+    product, z = r
+    h = z * h + (1 - z) * activation(x[0] + product)
+    return h, (h,)
+
+
 class GRUCell(KerasCell):
-    """One step of a GRU whose reset gate acts after the recurrent product.
+    """One step of a GRU.
 
     For one unit, with x from ``inputs @ kernel + bias[0]`` and r from
     ``h @ recurrent_kernel + bias[1]``, in the order update gate, reset gate, candidate::
@@ -16,6 +35,9 @@ class GRUCell(KerasCell):
         g  = recurrent_activation(x[1] + r[1])
         n  = activation(x[2] + g * r[2])
         h' = z * h + (1 - z) * n
+
+    With ``reset_after=False`` the reset gate acts before the product: the bias has one row, and the
+    candidate is ``n = activation(x[2] + r[2])`` with r[2] from ``(g * h) @ recurrent_kernel``.
 
     Parameters
     ----------
@@ -28,13 +50,17 @@ class GRUCell(KerasCell):
     use_bias : bool
     kernel_initializer, recurrent_initializer, bias_initializer : str or function
     reset_after : bool
-        True, the form above.
+        Whether the reset gate acts after the recurrent product, or before.
+    dropout, recurrent_dropout : float
+        The share of the inputs, and of h, that is dropped under ``training=True``.
+    kept
+        Keras's regularizers and constraints, and `implementation`: 1 drops for each gate apart.
 
     Attributes
     ----------
     kernel : ndarray, shape (features, 3 * units)
     recurrent_kernel : ndarray, shape (units, 3 * units)
-    bias : ndarray, shape (2, 3 * units)
+    bias : ndarray, shape (2, 3 * units), or (3 * units,) with ``reset_after=False``
         The weights, once `build` has run; row 0 of the bias belongs to the inputs.
     state_size, output_size : int
         ``units``.
@@ -42,12 +68,13 @@ class GRUCell(KerasCell):
     Raises
     ------
     ArgumentError
-        If `units` is below 1, `reset_after` is False, or an activation or initializer is unknown.
+        If `units` is below 1, or an activation or initializer is unknown.
 
     References
     ----------
-    K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder" (2014), in the variant
-    and layout of `tf.keras.layers.GRUCell(reset_after=True)`, which is cuDNN's.
+    K. Cho et al., "Learning Phrase Representations using RNN Encoder-Decoder" (2014), which is
+    ``reset_after=False``; both variants in the layout of `tf.keras.layers.GRUCell`. The variant
+    ``reset_after=True`` is cuDNN's.
 
     Examples
     --------
@@ -74,18 +101,40 @@ class GRUCell(KerasCell):
         recurrent_initializer="orthogonal",
         bias_initializer="zeros",
         reset_after=True,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        dtype=None,
+        **kept,
     ):
         super().__init__(
-            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer
-        )
+            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
+            dropout, recurrent_dropout, dtype, **kept,
+        )  # fmt: skip
         self.recurrent_activation = get_activation(recurrent_activation, "recurrent_activation")
-        if not reset_after:
-            raise ArgumentError(f"`reset_after` must be True; got {reset_after!r}.")
-        self.reset_after = True
+        self.reset_after = bool(reset_after)
 
     def bias_shape(self):
-        """The shape of `bias`: a row for the inputs, a row for the state."""
-        return (2, 3 * self.units)
+        """The shape of `bias`: with `reset_after` a row for the inputs and one for the state."""
+        return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
+
+    def stages(self):
+        """One stage; or, where the reset gate comes before the product, the gates and then the rest."""
+        if self.reset_after:
+            return super().stages()
+        cut, bias = 2 * self.units, self.bias if self.use_bias else np.zeros(3 * self.units)
+        dropped, state_dropped = self.input_dropout, self.state_dropout
+
+        def maps(part):
+            return (
+                Map(self.kernel[:, part], bias[part], dropout=dropped),
+            ), Map(self.recurrent_kernel[:, part], dropout=state_dropped)  # fmt: skip
+
+        gate_inputs, gate_recurrent = maps(slice(cut))
+        inputs, recurrent = maps(slice(cut, None))
+        return (
+            Stage(gates, inputs=gate_inputs, recurrent=(gate_recurrent,)),
+            Stage(candidate, inputs=inputs, recurrent=(recurrent, Map())),
+        )
 
     @step(per="unit")
     def step(x, r, states, params, activation=tanh, recurrent_activation=sigmoid):

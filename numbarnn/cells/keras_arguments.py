@@ -4,6 +4,13 @@ from ..activations import ACTIVATIONS, get_activation
 from ..cell import Cell
 from ..errors import ArgumentError
 from ..initializers import get_initializer
+from ..stages import Dropout
+
+#: Arguments of Keras's cells that are kept in the config and change nothing where nothing is trained.
+KEPT = (
+    "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "kernel_constraint",
+    "recurrent_constraint", "bias_constraint", "implementation", "trainable", "name",
+)  # fmt: skip
 
 
 def name_of(activation):
@@ -19,6 +26,17 @@ def checked_units(units):
     return int(units)
 
 
+def checked_rate(argument, rate):
+    """A rate of dropout as a float, cut to [0, 1] as Keras does."""
+    try:
+        rate = float(rate)
+    except (TypeError, ValueError):
+        rate = float("nan")
+    if rate != rate:
+        raise ArgumentError(f"`{argument}` must be a number in 0 ... 1; got {rate!r}.")
+    return min(1.0, max(0.0, rate))
+
+
 class KerasCell(Cell):
     """A cell with `kernel`, `recurrent_kernel` and `bias`, and Keras's arguments for them."""
 
@@ -32,8 +50,18 @@ class KerasCell(Cell):
         kernel_initializer="glorot_uniform",
         recurrent_initializer="orthogonal",
         bias_initializer="zeros",
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        dtype=None,
+        **kept,
     ):
-        super().__init__()
+        super().__init__(dtype=dtype)
+        unknown = sorted(set(kept) - set(KEPT))
+        if unknown:
+            raise ArgumentError(
+                f"`{unknown[0]}` must not be given: {type(self).__name__} has no such argument."
+            )
+        self._kept = kept
         self.units = self.output_size = self.state_size = checked_units(units)
         self.activation = get_activation(activation)
         self.use_bias = bool(use_bias)
@@ -44,6 +72,14 @@ class KerasCell(Cell):
         ):
             get_initializer(value, argument)
             setattr(self, argument, value)
+        self.dropout = checked_rate("dropout", dropout)
+        self.recurrent_dropout = checked_rate("recurrent_dropout", recurrent_dropout)
+        # Keras's implementation 1, which recurrent dropout asks for, drops for each gate apart.
+        apart = self.recurrent_dropout > 0 or kept.get("implementation") == 1
+        if self.dropout:
+            self.input_dropout = Dropout(self.dropout, per_gate=apart)
+        if self.recurrent_dropout:
+            self.state_dropout = Dropout(self.recurrent_dropout, per_gate=apart)
 
     def build(self, input_shape):
         """Make the weights for inputs of shape (batch, features)."""
@@ -66,7 +102,8 @@ class KerasCell(Cell):
     def get_config(self):
         """The arguments that make a cell like this one."""
         config = super().get_config()
+        del config["dtype"]
         for name in ("activation", "recurrent_activation"):
             if name in config:
                 config[name] = name_of(config[name])
-        return config
+        return {**config, **self._kept}

@@ -32,6 +32,10 @@ class LSTMCell(KerasCell):
     unit_forget_bias : bool
         Whether the forget gate's bias begins at 1.
     kernel_initializer, recurrent_initializer, bias_initializer : str or function
+    dropout, recurrent_dropout : float
+        The share of the inputs, and of h, that is dropped under ``training=True``.
+    kept
+        Keras's regularizers and constraints, and `implementation`: 1 drops for each gate apart.
 
     Attributes
     ----------
@@ -81,10 +85,15 @@ class LSTMCell(KerasCell):
         recurrent_initializer="orthogonal",
         bias_initializer="zeros",
         unit_forget_bias=True,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        dtype=None,
+        **kept,
     ):
         super().__init__(
-            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer
-        )
+            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
+            dropout, recurrent_dropout, dtype, **kept,
+        )  # fmt: skip
         self.recurrent_activation = get_activation(recurrent_activation, "recurrent_activation")
         self.unit_forget_bias = bool(unit_forget_bias)
         self.state_size = (self.units, self.units)

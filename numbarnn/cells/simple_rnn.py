@@ -20,6 +20,8 @@ class SimpleRNNCell(KerasCell):
         Of the output; None is linear.
     use_bias : bool
     kernel_initializer, recurrent_initializer, bias_initializer : str or function
+    dropout, recurrent_dropout : float
+        The share of the inputs, and of h, that is dropped under ``training=True``.
 
     Attributes
     ----------

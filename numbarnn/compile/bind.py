@@ -5,7 +5,8 @@ tiles, the number of gates) are bound per cell: a copy of the function gets a na
 Numba treats what it finds there as constants. So the step is inlined, and no source is generated.
 """
 
-from functools import lru_cache
+from functools import cache, lru_cache
+from types import FunctionType
 
 from numba import njit, types
 
@@ -20,8 +21,16 @@ OPTIONS = {"error_model": "numpy", "nogil": True}
 INLINED = {**OPTIONS, "forceinline": True}
 
 
+@cache
+def _helper(function):
+    """A plain function of this package, compiled once for every loop that calls it."""
+    return bound(function)
+
+
 def bound(function, /, inlined=False, **names):
     """A compiled copy of `function` in whose body `names` are bound.
+
+    Plain functions of the same package that it calls by name are compiled too.
 
     Parameters
     ----------
@@ -35,9 +44,13 @@ def bound(function, /, inlined=False, **names):
     -------
     Dispatcher
     """
-    return njit(**(INLINED if inlined else OPTIONS))(
-        copied(function, namespace={**function.__globals__, **names})
-    )
+    namespace = {**function.__globals__, **names}
+    package = function.__module__.rpartition(".")[0]
+    for name in function.__code__.co_names:
+        value = namespace.get(name)
+        if isinstance(value, FunctionType) and value.__module__.rpartition(".")[0] == package:
+            namespace[name] = _helper(value)
+    return njit(**(INLINED if inlined else OPTIONS))(copied(function, namespace=namespace))
 
 
 def native(function, arguments, /, **names):

@@ -4,7 +4,7 @@ import re
 from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 
 import numpy as np
-from numba import njit, types
+from numba import njit, typeof, types
 from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 
@@ -13,6 +13,7 @@ from ..elementary import ELEMENTARY
 from ..errors import CellError
 from ..lanes import Lanes
 from ..lanes.literals import copied, narrowed_code
+from . import dot  # noqa: F401  (registers with Numba)
 from .bind import INLINED, OPTIONS
 from .names import loaded_names, resolved
 
@@ -173,20 +174,48 @@ def _arguments(value_type, counts):
     return tuple(types.BaseTuple.from_types((value_type,) * n) for n in counts)
 
 
-def check_result(result, states, where):
-    """Refuse a step that does not return ``(output, (state, ...))`` with one entry per state."""
+def _is_number(value_type):
+    return isinstance(value_type, _NUMBERS)
+
+
+def count_outputs(result, states, inner, where):
+    """How many numbers the output of a step has, from its return type.
+
+    Parameters
+    ----------
+    result : Numba type
+    states : int
+        How many states it must return.
+    inner : bool
+        Whether the output may be a tuple: what a following stage maps.
+    where : str
+
+    Raises
+    ------
+    CellError
+        If the step does not return ``(output, (state, ...))`` with one entry per state.
+    """
     good = (
         isinstance(result, types.BaseTuple)
         and len(result) == 2
         and isinstance(result[1], types.BaseTuple)
         and len(result[1]) == states
-        and all(isinstance(each, _NUMBERS) for each in (result[0], *result[1]))
+        and all(_is_number(each) for each in result[1])
     )
-    if not good:
-        raise CellError(
-            f"{where} must return (output, states) with a number and a tuple of {states}; "
-            f"got {_described(result)}."
-        )
+    if good and _is_number(result[0]):
+        return 1
+    if (
+        good
+        and inner
+        and isinstance(result[0], types.BaseTuple)
+        and all(map(_is_number, result[0]))
+    ):
+        return len(result[0])
+    output = "a number or a tuple of them" if inner else "a number"
+    raise CellError(
+        f"{where} must return (output, states) with {output} and a tuple of {states}; "
+        f"got {_described(result)}."
+    )
 
 
 _NUMBERS = (Lanes, types.Number, types.Boolean)
@@ -196,29 +225,47 @@ def _described(result):
     if isinstance(result, types.BaseTuple):
         inner = ", ".join(_described(each) for each in result)
         return f"({inner},)" if len(result) == 1 else f"({inner})"
-    if isinstance(result, _NUMBERS):
+    if _is_number(result):
         return "a number"
     return "text" if isinstance(result, (types.UnicodeType, types.StringLiteral)) else str(result)
 
 
-def compiled_step(function, settings, dtype, lanes, counts, where):
-    """Compile a step alone: on lanes if it can be, else on scalars.
+def _compile(dispatcher, arguments):
+    """Compile for the types of the arguments, settings folded in as omitted ones; the return type."""
+    _, _, folded, _ = dispatcher.get_call_template(arguments, {})
+    return dispatcher.overloads[tuple(folded)].signature.return_type
+
+
+def _refusal(error, function, name, where):
+    message = brief(error, function)
+    if "scipy" in message.lower():
+        return CellError(
+            f"{where} uses `@` or np.dot, which Numba compiles only with SciPy; use nr.dot(a, b), or "
+            "install it with: pip install 'numbarnn[scipy]'."
+        )
+    return CellError(f"{where} did not compile in {name}: {message}.")
+
+
+def compiled_step(function, settings, lanes, counts, inner, where):
+    """Compile a step per unit alone: on lanes if it can be, else on scalars.
 
     Parameters
     ----------
     function : function or dispatcher
     settings : dict
-    dtype : NumPy scalar type
     lanes : Lanes
     counts : tuple of int
         How many values `x`, `r`, `states` and `params` hold.
+    inner : bool
+        Whether the output may be a tuple.
     where : str
         The step's name for errors, such as ``"`MyCell.step`"``.
 
     Returns
     -------
-    dispatcher, value_type, reason
-        The step, the type it runs on, and why not on lanes (None if it does).
+    dispatcher, value_type, reason, outputs
+        The step, the type it runs on, why not on lanes (None if it does), and how many numbers
+        its output has.
 
     Raises
     ------
@@ -226,22 +273,75 @@ def compiled_step(function, settings, dtype, lanes, counts, where):
         If it compiles on neither, with the user's own line, or returns something else.
     """
     check_names(function, where)
-    reason = None
+    dtype, reason = np.dtype(lanes.dtype.name).type, None
     for value_type in (lanes, lanes.dtype):
         narrow = value_type is not lanes
         dispatcher = with_settings(function, settings, dtype, narrow, where)
         try:
-            # Folds the settings in as omitted arguments, then compiles.
-            _, _, folded, _ = dispatcher.get_call_template(_arguments(value_type, counts), {})
+            result = _compile(dispatcher, _arguments(value_type, counts))
         except Exception as error:  # Numba gives up in many ways; not all are its own errors
             if not narrow:
                 reason = brief(error, function)
                 continue
-            message = brief(error, function)
-            raise CellError(f"{where} did not compile in {dtype.__name__}: {message}.") from error
-        check_result(dispatcher.overloads[tuple(folded)].signature.return_type, counts[2], where)
-        return dispatcher, value_type, reason
+            raise _refusal(error, function, dtype.__name__, where) from error
+        return dispatcher, value_type, reason, count_outputs(result, counts[2], inner, where)
     raise AssertionError("unreachable")
+
+
+def compiled_whole_step(function, settings, dtype, arguments, where):
+    """Compile a step that sees arrays alone.
+
+    Parameters
+    ----------
+    function : function or dispatcher
+    settings : dict
+    dtype : NumPy dtype
+        The compute type; float literals are narrowed to it.
+    arguments : tuple of Numba types
+    where : str
+
+    Returns
+    -------
+    dispatcher, result
+        The step, and the Numba type of what it returns.
+
+    Raises
+    ------
+    CellError
+        If it does not compile, with the user's own line.
+    """
+    check_names(function, where)
+    narrow = dtype.kind == "f"
+    dispatcher = with_settings(function, settings, dtype.type, narrow, where)
+    try:
+        return dispatcher, _compile(dispatcher, arguments)
+    except Exception as error:
+        raise _refusal(error, function, dtype.name, where) from error
+
+
+def whole_step(function, settings, dtype, where):
+    """A step that sees the whole batch, compiled for the types of the arguments as they come.
+
+    Returns
+    -------
+    callable
+        Raises a CellError with the user's own line if the step does not compile.
+    """
+    check_names(function, where)
+    dispatcher = with_settings(function, settings, dtype.type, dtype.kind == "f", where)
+    seen = set()
+
+    def call(*arguments):
+        kinds = tuple(map(typeof, arguments))
+        if kinds not in seen:
+            try:
+                _compile(dispatcher, kinds)
+            except Exception as error:
+                raise _refusal(error, function, dtype.name, where) from error
+            seen.add(kinds)
+        return dispatcher(*arguments)
+
+    return call
 
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import ArgumentError, extra
-from ..sequences import Ragged
+from ..ragged import Ragged
 
 
 def _storage(array):

@@ -9,7 +9,7 @@ from ..data.parquet import run_parquet
 from ..errors import extra
 from ..formats import load
 from ..plot import plot_accuracy_by_step, plot_confusion
-from ..sequences import Ragged
+from ..ragged import Ragged
 from . import MODEL
 from .names import CATEGORIES, ids_of, is_held_out, named_characters
 

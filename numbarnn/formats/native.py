@@ -1,9 +1,9 @@
 """The native format: one safetensors file, the model's declaration as JSON in its metadata.
 
 The metadata's one key of ours, ``numbarnn``, holds ``{"version": 1, "model": ...}``. A layer or cell
-is ``{"class": name, "config": arguments}``; each cell with weights also has ``"features"``, what it
-was built for. Weights are named as `Layer.weights` names them. The declaration is data: classes are
-looked up in the lists below, never imported by name.
+is ``{"class": name, "config": arguments}``; a layer also has ``"features"``: for each of its cells what
+it was built for, a number, or a nest of shapes without the batch. Weights are named as `Layer.weights`
+names them. The declaration is data: classes are looked up in the lists below, never imported by name.
 """
 
 import json
@@ -32,6 +32,30 @@ _CELLS = {name: getattr(cell_families, name) for name in ("SimpleRNNCell", "LSTM
 _LONGEST_HEADER = 64 << 20
 
 
+def _features_of(shape):
+    """What a cell was built for, as JSON data: a number, or a nest of shapes without the batch."""
+    if isinstance(shape, dict):
+        return {key: _features_of(entry) for key, entry in shape.items()}
+    if any(isinstance(entry, (tuple, list, dict)) for entry in shape):
+        return [_features_of(entry) for entry in shape]
+    return shape[1] if len(shape) == 2 else {"shape": list(shape[1:])}
+
+
+def _shape_of(features, lead):
+    """The nest of shapes that `_features_of` described, each after the axes `lead`."""
+    if isinstance(features, int) and not isinstance(features, bool) and features >= 0:
+        return (*lead, features)
+    if isinstance(features, list):
+        return tuple(_shape_of(entry, lead) for entry in features)
+    if isinstance(features, dict) and list(features) == ["shape"]:
+        sizes = features["shape"]
+        if isinstance(sizes, list) and all(type(size) is int and size >= 0 for size in sizes):
+            return (*lead, *sizes)
+    elif isinstance(features, dict):
+        return {key: _shape_of(entry, lead) for key, entry in features.items()}
+    raise ArgumentError(f"`features` must be a number or a nest of shapes; got {features!r}.")
+
+
 def _described(value, where):
     """A layer, cell, or plain value as JSON data."""
     if isinstance(value, (Layer, Cell, StackedRNNCells)):
@@ -41,7 +65,7 @@ def _described(value, where):
         }
         found = {"class": name, "config": config}
         if isinstance(value, Layer) and name != "Sequential":
-            found["features"] = [cell.features for cell in value._cells()]
+            found["features"] = [_features_of(cell.input_shape) for cell in value._weighted()]
         return found
     if isinstance(value, (list, tuple)):
         return [_described(item, f"{where}[{i}]") for i, item in enumerate(value)]
@@ -161,7 +185,7 @@ class _Reader:
             for each, described in zip(layer.layers, data["config"]["layers"], strict=True):
                 self.fill(each, described, f"{prefix}{each.name}/")
             return
-        cells, features = layer._cells(), data.get("features")
+        cells, features = layer._weighted(), data.get("features")
         if not isinstance(features, list) or len(features) != len(cells):
             raise FormatError(
                 f"`{self.path}`: {layer.name!r} must say the features of {len(cells)} cells; "
@@ -177,8 +201,10 @@ class _Reader:
             if cell.built:  # an embedding makes its table at once
                 cell.set_weights([self._exact(cell, name, own) for name in cell.weights])
             else:
-                cell.build_from(int(count), own)
+                cell.build_from(_shape_of(count, (None,)), own)
             self.left -= {start + name for name in own}
+        if features:
+            layer.build(_shape_of(features[0], (None, None)))
 
     def _exact(self, cell, name, own):
         if name not in own or own[name].shape != cell.weights[name].shape:

@@ -85,6 +85,19 @@ def byte_at(context, address):
 
 
 @intrinsic
+def set_byte(context, address, value):
+    """Write the low byte of an integer at an address."""
+
+    def generate(context, builder, sig, values):
+        byte = ir.IntType(8)
+        store = builder.store(builder.trunc(values[1], byte), pointer_at(builder, values[0], byte))
+        store.align = 1
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp), generate
+
+
+@intrinsic
 def copy_bytes(context, target, source, count):
     """Copy `count` bytes between places that do not overlap."""
 
@@ -156,73 +169,107 @@ def loader(value_type, offsets):
     return load
 
 
-def _check_numbers(what, given, value_type):
-    allowed = (
-        (Lanes, types.Number) if isinstance(value_type, Lanes) else (types.Number, types.Boolean)
+@intrinsic
+def moved(context, addresses, shift):
+    """One address, or each of a tuple of addresses, `shift` bytes on."""
+    if isinstance(addresses, types.BaseTuple):
+
+        def generate(context, builder, sig, values):
+            places = cgutils.unpack_tuple(builder, values[0], len(addresses))
+            found = [builder.add(place, values[1]) for place in places]
+            return context.make_tuple(builder, sig.return_type, found)
+
+        return addresses(addresses, types.intp), generate
+    return types.intp(types.intp, types.intp), lambda context, builder, sig, values: builder.add(
+        *values
     )
-    for each in given:
-        if not isinstance(each, allowed) or (isinstance(each, Lanes) and each != value_type):
-            from numba.core.errors import TypingError
-
-            raise TypingError(f"{what} must be numbers; got {each}")
 
 
-def state_loader(value_type, moving):
-    """An intrinsic: (address, stride, shift) -> tuple of one unit tile of every state.
+@intrinsic
+def moved_by(context, addresses, steps, count):
+    """Each of a tuple of addresses, `count` of its own steps on."""
 
-    State i lies ``i * stride`` bytes behind the address, and ``shift`` further if ``moving[i]``.
-    """
+    def generate(context, builder, sig, values):
+        places = cgutils.unpack_tuple(builder, values[0], len(addresses))
+        each = cgutils.unpack_tuple(builder, values[1], len(addresses))
+        found = [
+            builder.add(place, builder.mul(step, values[2]))
+            for place, step in zip(places, each, strict=True)
+        ]
+        return context.make_tuple(builder, sig.return_type, found)
+
+    return addresses(addresses, steps, types.intp), generate
+
+
+def integers_loader(offsets):
+    """An intrinsic: address -> tuple of the integers that lie `offsets` bytes behind it."""
+    offsets = tuple(offsets)
 
     @intrinsic
-    def load(context, address, stride, shift):
+    def load(context, address):
         def generate(context, builder, sig, values):
-            address, stride, shift = values
-            loaded = []
-            for moves in moving:
-                place = builder.add(address, shift) if moves else address
-                loaded.append(load_value(builder, value_type, place))
-                address = builder.add(address, stride)
-            return context.make_tuple(builder, sig.return_type, loaded)
+            found = [
+                builder.load(pointer_at(builder, values[0], _INT, offset)) for offset in offsets
+            ]
+            return context.make_tuple(builder, sig.return_type, found)
 
-        result = types.BaseTuple.from_types((value_type,) * len(moving))
-        return result(types.intp, types.intp, types.intp), generate
+        return types.BaseTuple.from_types((types.intp,) * len(offsets))(types.intp), generate
 
     return load
 
 
-def state_storer(value_type, moving):
-    """An intrinsic: (address, stride, shift, new states) writes what `state_loader` reads."""
+def spread(count):
+    """An intrinsic: (address, stride) -> the addresses of `count` things one stride apart."""
 
     @intrinsic
-    def store(context, address, stride, shift, states):
-        _check_numbers("the new states", list(states), value_type)
-
+    def places(context, address, stride):
         def generate(context, builder, sig, values):
-            address, stride, shift, new = values
-            for index, moves in enumerate(moving):
-                place = builder.add(address, shift) if moves else address
-                value = builder.extract_value(new, index)
-                store_value(context, builder, value_type, value, sig.args[3][index], place)
-                address = builder.add(address, stride)
-            return context.get_dummy_value()
+            found, address = [], values[0]
+            for _ in range(count):
+                found.append(address)
+                address = builder.add(address, values[1])
+            return context.make_tuple(builder, sig.return_type, found)
 
-        return types.void(types.intp, types.intp, types.intp, states), generate
+        result = types.BaseTuple.from_types((types.intp,) * count)
+        return result(types.intp, types.intp), generate
 
-    return store
+    return places
+
+
+def tuple_loader(value_type):
+    """An intrinsic: tuple of addresses -> tuple of the values there."""
+
+    @intrinsic
+    def load(context, addresses):
+        def generate(context, builder, sig, values):
+            places = cgutils.unpack_tuple(builder, values[0], len(addresses))
+            found = [load_value(builder, value_type, place) for place in places]
+            return context.make_tuple(builder, sig.return_type, found)
+
+        result = types.BaseTuple.from_types((value_type,) * len(addresses))
+        return result(addresses), generate
+
+    return load
 
 
 def storer(value_type):
-    """An intrinsic: (address, value) stores a value or a plain number."""
+    """An intrinsic: (address, value) stores a value or a plain number; or tuples of both."""
 
     @intrinsic
     def store(context, address, value):
-        _check_numbers("the output", [value], value_type)
+        several = isinstance(value, types.BaseTuple)
 
         def generate(context, builder, sig, values):
-            store_value(context, builder, value_type, values[1], sig.args[1], values[0])
+            places, given, kinds = [values[0]], [values[1]], [sig.args[1]]
+            if isinstance(address, types.BaseTuple):
+                places = cgutils.unpack_tuple(builder, values[0], len(address))
+            if several:
+                given, kinds = cgutils.unpack_tuple(builder, values[1], len(value)), list(value)
+            for place, each, kind in zip(places, given, kinds, strict=True):
+                store_value(context, builder, value_type, each, kind, place)
             return context.get_dummy_value()
 
-        return types.void(types.intp, value), generate
+        return types.void(address, value), generate
 
     return store
 
@@ -232,8 +279,6 @@ def first_storer(lanes):
 
     @intrinsic
     def store(context, address, value, count):
-        _check_numbers("the output", [value], lanes)
-
         def generate(context, builder, sig, values):
             address, value, count = values
             (vector,) = as_vectors(context, builder, lanes, [sig.args[1]], [value])

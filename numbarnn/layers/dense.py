@@ -1,21 +1,21 @@
 """The dense layer, run by the same loop as a cell: so its sums have the same bits in any batch."""
 
-import numpy as np
-
 from ..cell import checked_dtype
 from ..cells import ActivationCell, DenseCell
 from ..errors import ArgumentError
-from ..sequences import Ragged, as_numbers, canonical, output_places
+from ..forms import run_cells
+from ..ragged import Ragged
+from ..sequences import as_numbers, canonical
 from .layer import Layer
 
 
 def _rows(cell, rows):
     """Run a cell without states over rows, shape (n, features), as one sequence."""
-    batch = canonical(rows[None])
-    output = np.empty((len(rows), cell.output_width), cell.dtype)
-    places = output_places(output, np.zeros(1), output.strides[0], batch)
-    cell.program(rows.shape[1])(batch, [], [], places)
-    return output
+    from ..loop.results import Request
+
+    batch = canonical([rows[None]])
+    (results,) = run_cells([cell], batch, None, Request(sequences=True), [[]], [], cell.dtype)
+    return results.outputs[0][0]
 
 
 class Dense(Layer):
@@ -60,6 +60,10 @@ class Dense(Layer):
     def build(self, input_shape):
         """Make the weights for inputs of shape (..., features)."""
         self.cell.ensure_built((None, input_shape[-1]))
+
+    def compute_output_shape(self, input_shape):
+        """The shape of the output for inputs of `input_shape`."""
+        return (*input_shape[:-1], self.cell.units)
 
     def __call__(self, inputs, training=None):
         """Apply the layer.

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..cell import Cell, checked_dtype
 from ..errors import ArgumentError
-from ..sequences import Ragged
+from ..ragged import Ragged
 from .layer import Layer
 
 
@@ -79,6 +79,10 @@ class Embedding(Layer):
     def build(self, input_shape):
         """Make the table; its shape does not depend on the inputs."""
         self._table.ensure_built((None, self.input_dim))
+
+    def compute_output_shape(self, input_shape):
+        """The shape of the output for ids of `input_shape`."""
+        return (*input_shape, self.output_dim)
 
     def _checked_ids(self, inputs):
         ids = np.asarray(inputs)

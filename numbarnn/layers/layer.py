@@ -3,6 +3,7 @@
 import re
 
 from ..errors import ArgumentError
+from ..weights import Weighted
 
 
 def snake_case(name):
@@ -29,17 +30,25 @@ class Layer:
         """The cells that hold the layer's weights."""
         return []
 
+    def _weighted(self):
+        """Those of the cells that have weights to be handed out; a plain object keeps its own."""
+        return [cell for cell in self._cells() if isinstance(cell, Weighted)]
+
     @property
     def built(self):
         """Whether the weights exist."""
-        return all(cell.built for cell in self._cells())
+        return all(cell.built for cell in self._weighted())
 
     def build(self, input_shape):
         """Make the weights for inputs of `input_shape`, (batch, time, features) or as the layer has it."""
 
+    def compute_output_shape(self, input_shape):
+        """The shape of the output for inputs of `input_shape`."""
+        return tuple(input_shape)
+
     def _named_weights(self):
         """(name, array) for every weight, cell after cell; names are unique within the layer."""
-        cells = self._cells()
+        cells = self._weighted()
         for index, cell in enumerate(cells):
             prefix = f"{index}/" if len(cells) > 1 else ""
             for name, array in cell.weights.items():
@@ -64,26 +73,23 @@ class Layer:
             changed then.
         """
         weights = list(weights)
-        cells = self._cells()
-        total = sum(len(cell.weights) for cell in cells)
         if not self.built:
             raise ArgumentError(
                 f"`{self.name}` must be built before its weights are set; call build(input_shape)."
             )
+        cells = self._weighted()
+        total = sum(len(cell.weights) for cell in cells)
         if len(weights) != total:
             raise ArgumentError(
                 f"`weights` of `{self.name}` must hold {total} arrays; got {len(weights)}."
             )
-        before = [cell.get_weights() for cell in cells]
-        try:
-            for cell in cells:
-                count = len(cell.weights)
-                cell.set_weights(weights[:count])
-                weights = weights[count:]
-        except BaseException:
-            for cell, arrays in zip(cells, before, strict=True):
-                cell.set_weights(arrays)
-            raise
+        checked = []
+        for cell in cells:
+            count = len(cell.weights)
+            checked.append(cell.checked_weights(weights[:count]))
+            weights = weights[count:]
+        for cell, arrays in zip(cells, checked, strict=True):
+            cell.replace_weights(arrays)
 
     def count_params(self):
         """How many numbers the weights hold."""

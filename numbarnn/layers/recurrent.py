@@ -1,22 +1,18 @@
 """The ready-made layers: an RNN with its cell's arguments beside its own."""
 
 from ..cells import GRUCell, LSTMCell, SimpleRNNCell
+from ..cells.keras_arguments import KEPT
 from .rnn import RNN
 
-_LAYER = (
-    "return_sequences", "return_state", "go_backwards", "unroll", "time_major",
-    "zero_output_for_mask", "dtype", "name",
-)  # fmt: skip
+
+def _taken(layer_arguments):
+    """Take what belongs to the cell out of the layer's further arguments; the name is the layer's."""
+    names = [name for name in KEPT if name in layer_arguments and name != "name"]
+    return {name: layer_arguments.pop(name) for name in names}
 
 
 class _ReadyMade(RNN):
-    """An RNN that makes its own cell from its arguments."""
-
-    cell_class = None
-
-    def __init__(self, units, **arguments):
-        layer = {name: arguments.pop(name) for name in _LAYER if name in arguments}
-        super().__init__(self.cell_class(units, **arguments), **layer)
+    """An RNN whose config is that of its cell beside its own."""
 
     @property
     def units(self):
@@ -41,7 +37,25 @@ class SimpleRNN(_ReadyMade):
     (2, 4)
     """
 
-    cell_class = SimpleRNNCell
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        *,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        **layer,
+    ):
+        cell = SimpleRNNCell(
+            units, activation, use_bias,
+            kernel_initializer, recurrent_initializer, bias_initializer,
+            dropout=dropout, recurrent_dropout=recurrent_dropout, **_taken(layer),
+        )  # fmt: skip
+        super().__init__(cell, **layer)
 
 
 class LSTM(_ReadyMade):
@@ -55,7 +69,27 @@ class LSTM(_ReadyMade):
     (2, 3, 4)
     """
 
-    cell_class = LSTMCell
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        unit_forget_bias=True,
+        *,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        **layer,
+    ):
+        cell = LSTMCell(
+            units, activation, recurrent_activation, use_bias,
+            kernel_initializer, recurrent_initializer, bias_initializer, unit_forget_bias,
+            dropout=dropout, recurrent_dropout=recurrent_dropout, **_taken(layer),
+        )  # fmt: skip
+        super().__init__(cell, **layer)
 
 
 class GRU(_ReadyMade):
@@ -69,4 +103,24 @@ class GRU(_ReadyMade):
     (2, 4)
     """
 
-    cell_class = GRUCell
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        *,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        reset_after=True,
+        **layer,
+    ):
+        cell = GRUCell(
+            units, activation, recurrent_activation, use_bias,
+            kernel_initializer, recurrent_initializer, bias_initializer, reset_after,
+            dropout=dropout, recurrent_dropout=recurrent_dropout, **_taken(layer),
+        )  # fmt: skip
+        super().__init__(cell, **layer)

@@ -2,22 +2,11 @@
 
 from ..errors import ArgumentError
 from .bidirectional import Bidirectional
-from .dense import Dense
-from .embedding import Embedding
 from .layer import Layer
 from .rnn import RNN
 
 RECURRENT = (RNN, Bidirectional)
 EMIT = ("last", "sequence", "state")
-
-
-def _leaves(states):
-    """The arrays of nested lists of states, in order."""
-    for state in states:
-        if isinstance(state, (list, tuple)):
-            yield from _leaves(state)
-        else:
-            yield state
 
 
 class Sequential(Layer):
@@ -75,15 +64,14 @@ class Sequential(Layer):
         shape = tuple(input_shape)
         for layer in self.layers:
             layer.build(shape)
-            if isinstance(layer, Embedding):
-                shape = (*shape, layer.output_dim)
-            elif isinstance(layer, Dense):
-                shape = (*shape[:-1], layer.cell.units)
-            else:
-                width = layer._cells()[-1].output_width
-                if isinstance(layer, Bidirectional) and layer.merge_mode == "concat":
-                    width *= 2
-                shape = (*shape[:2], width) if layer.return_sequences else (shape[0], width)
+            shape = layer.compute_output_shape(shape)
+
+    def compute_output_shape(self, input_shape):
+        """The shape of the output for inputs of `input_shape`."""
+        shape = tuple(input_shape)
+        for layer in self.layers:
+            shape = layer.compute_output_shape(shape)
+        return shape
 
     def __call__(self, inputs, mask=None, lengths=None, training=None):
         """Run the model.
@@ -143,8 +131,8 @@ class Sequential(Layer):
                 continue
             last = index == places[-1]
             sequences = what == "sequence" if last else layer.return_sequences
-            values, found = layer.forward(values, None, None, None, sequences=sequences)
-            for number, state in enumerate(_leaves(found)):
+            values, found = layer.outcome(values, sequences)
+            for number, state in enumerate(found):
                 states[f"{layer.name}.{number}"] = state
         if what == "state":
             return states

@@ -65,18 +65,32 @@ def _half_to_float(builder, half):
 
 
 def _gather(ask):
-    """Row i of the target becomes the input at time ``when[i]``."""
-    source = integer_at(ask + slot.GATHER_FROM)
-    time_stride = integer_at(ask + slot.GATHER_TIME_STRIDE)
-    feature_stride = integer_at(ask + slot.GATHER_FEATURE_STRIDE)
-    features = integer_at(ask + slot.GATHER_FEATURES)
-    target = integer_at(ask + slot.GATHER_TO)
-    target_row = integer_at(ask + slot.GATHER_TO_ROW)
-    when = integer_at(ask + slot.GATHER_WHEN)
-    for i in range(integer_at(ask + slot.GATHER_COUNT)):
+    """Row i of the target becomes the input at time ``when[i]``, its items side by side."""
+    source = integer_at(ask + slot.ASK_FROM)
+    time_stride = integer_at(ask + slot.ASK_TIME)
+    axes = integer_at(ask + slot.ASK_AXES)
+    items = integer_at(ask + slot.ASK_ITEMS)
+    target = integer_at(ask + slot.ASK_TO)
+    target_row = integer_at(ask + slot.ASK_TO_ROW)
+    when = integer_at(ask + slot.ASK_WHEN)
+    for i in range(integer_at(ask + slot.ASK_COUNT)):
         row = source + integer_at(when + slot.EIGHT * i) * time_stride
-        for f in range(features):
-            store(target + i * target_row + f * SIZE, load(row + f * feature_stride))
+        here = target + i * target_row
+        if axes == 0:
+            stride = integer_at(ask + slot.ASK_STRIDE)
+            for f in range(items):
+                store(here + f * SIZE, load(row + f * stride))
+        else:
+            # The item has several axes: sizes and strides stand at ASK_STRIDE, the last axis first.
+            table = integer_at(ask + slot.ASK_STRIDE)
+            for f in range(items):
+                rest, at = f, row
+                for axis in range(axes):
+                    size = integer_at(table + 2 * slot.EIGHT * axis)
+                    stride = integer_at(table + 2 * slot.EIGHT * axis + slot.EIGHT)
+                    at += rest % size * stride
+                    rest = rest // size
+                store(here + f * SIZE, load(at))
 
 
 @lru_cache(maxsize=64)

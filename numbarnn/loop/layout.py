@@ -5,7 +5,7 @@ joined into one group, so that a register tile has enough sums in flight. Units 
 zero columns: whole vectors are computed and only the real units are stored.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,39 +15,77 @@ from ..errors import CellError
 _VECTORS = 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LaidMap:
-    """One map: what kind of product it is, where its sums go, and its packed numbers."""
+    """One map: what kind of product it is, where its sums go, and its packed numbers.
 
-    kind: str  # "dense", "diagonal", "value" or "broadcast"
-    operand: int  # which input or state
-    gates: int
-    targets: tuple  # bytes behind the row's place, per vector of the panel
-    sources: tuple  # bytes behind the operand's place, per vector; elementwise kinds only
+    Attributes
+    ----------
+    kind : {"dense", "diagonal", "value", "broadcast"}
+    operand : int
+        Which input, constant, state or inner value.
+    width : int
+        Numbers of the operand.
+    targets : tuple of int
+        Bytes behind the row's place, per vector of the panel.
+    sources : tuple of int
+        Bytes behind the operand's place, per vector; of the elementwise kinds.
+    panel, bias : ndarray
+    dropout : Dropout or None
+    """
+
+    kind: str
+    operand: int
+    width: int
+    targets: tuple
+    sources: tuple
     panel: np.ndarray
     bias: np.ndarray
-    length: int
+    dropout: object
+
+    @property
+    def length(self):
+        """How many products each sum has."""
+        return self.width if self.kind == "dense" else 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Layout:
-    """The layout of one stage for one vector width and dtype."""
+    """The layout of one stage for one vector width and dtype.
+
+    Attributes
+    ----------
+    units, width : int
+        Units of the stage, lanes of a vector.
+    joined, groups : int
+        Unit tiles of a group, and how many groups there are.
+    inputs, constants, recurrent : tuple of LaidMap
+    x_values, c_values, r_values : int
+        Gates of these, together.
+    params : ndarray, shape (tiles, params, width)
+    """
 
     units: int
     width: int
     joined: int
     groups: int
-    x_values: int
-    r_values: int
     inputs: tuple
+    constants: tuple
     recurrent: tuple
+    x_values: int
+    c_values: int
+    r_values: int
     params: np.ndarray
-    moving: tuple
 
     @property
     def padded_units(self):
         """Units of all groups, those that are zero included."""
         return self.groups * self.joined * self.width
+
+    @property
+    def maps(self):
+        """All maps, in the order of the tables."""
+        return self.inputs + self.constants + self.recurrent
 
 
 def aligned(shape, dtype):
@@ -61,10 +99,10 @@ def aligned(shape, dtype):
 
 def _gates(map_, width, units, where):
     """How many gates a map has; a CellError if its columns are no multiple of the units."""
-    if map_.kernel is None:
-        columns = units if width == 1 else width
-    else:
+    if map_.kernel is not None:
         columns = map_.kernel.shape[-1]
+    else:
+        columns = units if width == 1 else width
     if units == 0 or columns % units or columns == 0:
         raise CellError(
             f"{where}: a map's columns must be a multiple of the stage's {units} units; got {columns}."
@@ -72,7 +110,7 @@ def _gates(map_, width, units, where):
     return columns // units
 
 
-def _kind(map_, width, units, gates, where):
+def _kind(map_, width, units, where):
     if map_.gamma is not None:
         raise CellError(f"{where}: `gamma` in a map is not supported yet.")
     if map_.kernel is None:
@@ -92,24 +130,57 @@ def _kind(map_, width, units, gates, where):
     return "dense"
 
 
-def lay_out(stage, units, widths, states, width, dtype, where):
+def _split_by_gate(map_, gates, units):
+    """One map per gate, so that each can drop another part of the operand."""
+    if map_.kernel is None and gates > 1:
+        return [map_]
+    parts = [slice(g * units, (g + 1) * units) for g in range(gates)]
+    return [
+        replace(
+            map_,
+            kernel=None if map_.kernel is None else map_.kernel[..., part],
+            bias=None if map_.bias is None else map_.bias[part],
+        )
+        for part in parts
+    ]
+
+
+def _listed(entries, widths, what, units, where, training):
+    """Every map with its operand, gates and kind, in order."""
+    if len(entries) > len(widths):
+        raise CellError(
+            f"{where}: a stage declares maps of {len(entries)} {what}; there are {len(widths)}."
+        )
+    found = []
+    for operand, entry in enumerate(entries):
+        for map_ in entry:
+            gates = _gates(map_, widths[operand], units, where)
+            parts = [map_]
+            if training and map_.dropout is not None and map_.dropout.per_gate:
+                parts = _split_by_gate(map_, gates, units)
+            for part in parts:
+                found.append((operand, part, gates // len(parts), widths[operand]))
+    return found
+
+
+def lay_out(stage, units, widths, width, dtype, where, training=False):
     """The layout of a stage.
 
     Parameters
     ----------
     stage : Stage
     units : int
-        Of the stage; each of its states has as many.
-    widths : sequence of int
-        Features of each input.
-    states : int
-        How many states the stage sees.
+        Of the stage.
+    widths : tuple of three sequences of int
+        Numbers of each input, of each constant, and of each state or inner value that it may map.
     width : int
         Lanes of a vector.
     dtype : NumPy dtype
         The compute type.
     where : str
         The cell's name for errors.
+    training : bool
+        Whether operands are dropped.
 
     Returns
     -------
@@ -120,21 +191,15 @@ def lay_out(stage, units, widths, states, width, dtype, where):
     CellError
         If a map does not fit its operand or the units.
     """
-    if len(stage.inputs) > len(widths):
-        raise CellError(
-            f"{where}: maps for {len(stage.inputs)} inputs; the cell has {len(widths)}."
+    lists = [
+        _listed(entries, sizes, what, units, where, training)
+        for entries, sizes, what in (
+            (stage.inputs, widths[0], "inputs"),
+            (stage.constants, widths[1], "constants"),
+            (stage.recurrent, widths[2], "states or inner values"),
         )
-    if len(stage.recurrent) > states:
-        raise CellError(f"{where}: maps for {len(stage.recurrent)} states; the cell has {states}.")
-    found = []
-    for operands, sizes in ((stage.inputs, widths), (stage.recurrent, (units,) * states)):
-        maps = [
-            (operand, map_, _gates(map_, sizes[operand], units, where))
-            for operand, entry in enumerate(operands)
-            for map_ in entry
-        ]
-        found.append([(o, m, g, _kind(m, sizes[o], units, g, where)) for o, m, g in maps])
-    totals = [sum(gates for _, _, gates, _ in maps) for maps in found]
+    ]
+    totals = [sum(gates for _, _, gates, _ in maps) for maps in lists]
     tiles = -(-units // width)
     most = max(1, _VECTORS // max(1, *totals))
     groups = -(-tiles // most)
@@ -155,9 +220,10 @@ def lay_out(stage, units, widths, states, width, dtype, where):
         return panel
 
     laid = []
-    for maps, total in zip(found, totals, strict=True):
+    for maps, total in zip(lists, totals, strict=True):
         first, row = 0, []
-        for operand, map_, gates, kind in maps:
+        for operand, map_, gates, size in maps:
+            kind = _kind(map_, size, units, where)
             places = [(p, g) for p in range(joined) for g in range(gates)]
             bias = np.zeros((1, gates * units)) if map_.bias is None else map_.bias.reshape(1, -1)
             if kind == "dense":
@@ -167,17 +233,20 @@ def lay_out(stage, units, widths, states, width, dtype, where):
             else:
                 panel = packed(np.ones((1, gates * units)), gates)
             step = 0 if kind == "diagonal" else units * item
-            laid_map = LaidMap(
-                kind=kind,
-                operand=operand,
-                gates=gates,
-                targets=tuple((p * total + first + g) * wide for p, g in places),
-                sources=tuple(p * wide + g * step for p, g in places) if kind != "dense" else (),
-                panel=panel,
-                bias=packed(bias, gates),
-                length=map_.kernel.shape[0] if kind == "dense" else 0,
+            row.append(
+                LaidMap(
+                    kind=kind,
+                    operand=operand,
+                    width=size,
+                    targets=tuple((p * total + first + g) * wide for p, g in places),
+                    sources=()
+                    if kind == "dense"
+                    else tuple(p * wide + g * step for p, g in places),
+                    panel=panel,
+                    bias=packed(bias, gates),
+                    dropout=map_.dropout if training else None,
+                )
             )
-            row.append(laid_map)
             first += gates
         laid.append(tuple(row))
     params = np.zeros((len(stage.params), padded), dtype)
@@ -188,16 +257,4 @@ def lay_out(stage, units, widths, states, width, dtype, where):
     by_tile = params.reshape(len(stage.params), groups * joined, width).transpose(1, 0, 2)
     packed_params = aligned(by_tile.shape, dtype)
     packed_params[...] = by_tile
-    mapped = {m.operand for m in laid[1] if m.kind in ("dense", "value", "diagonal")}
-    return Layout(
-        units=units,
-        width=width,
-        joined=joined,
-        groups=groups,
-        x_values=totals[0],
-        r_values=totals[1],
-        inputs=laid[0],
-        recurrent=laid[1],
-        params=packed_params,
-        moving=tuple(i in mapped for i in range(states)),
-    )
+    return Layout(units, width, joined, groups, *laid, *totals, packed_params)

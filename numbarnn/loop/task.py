@@ -1,50 +1,93 @@
-"""What a compiled loop is told: one table of 64-bit integers, addresses and sizes.
+"""What a compiled loop is told: tables of 64-bit integers, addresses and sizes.
 
-Every cell's loop has the same signature, ``(task, work, first block, last block)``, whatever the
-cell holds; the table says the rest. The names below are places in it, in bytes; strides and row
-lengths are in bytes too.
+Every loop has the same signature, ``(task, work, first block, last block)``, whatever the cell holds;
+the task says the rest. The names below are places in a table, in bytes; strides and row lengths are
+in bytes too. What begins with WORK is an offset into the workspace of the thread.
 
-Per sample b, step number k = 0, 1, ... of its valid steps reads the input at time ``t = first[b] +
-direction * k``, or, under a mask, at the k-th time whose flag is set, and writes its output at
-position ``origin[b] + output_direction * t``.
+Step number k = 0, 1, ... of sample b reads the input at time t: the k-th of its valid times, counted
+from the end when the direction is -1. Its output stands at a position p that is t, or, where a
+backward pass keeps the order of processing, the distance of t from the row's end.
 """
 
 EIGHT = 8
 
-(
-    ROWS, BLOCK, CHUNK, UNITS, GROUPS, SIZE,
-    ORDER, COUNT, FIRST, DIRECTION, STEPS,
-    MASK, MASK_ROW, MASK_TIME,
-    OUTPUT, OUTPUT_START, OUTPUT_ORIGIN, OUTPUT_DIRECTION, OUTPUT_STRIDE, HOLD,
-    STATES, STATE_COUNT, STATE_BYTES, PARAMS,
-    POINTWISE, INPUT_MAPS, RECURRENT_MAPS, X_ROW, R_ROW,
-    WORK_X, WORK_R, WORK_STATE, WORK_SOURCE, WORK_WHEN, WORK_ROW, WORK_GATHER,
-    MAPS,
-) = range(0, 37 * EIGHT, EIGHT)  # fmt: skip
 
-#: A map, from `MAPS` on: first those of the inputs, then those of the states.
+def _places(count):
+    return range(0, count * EIGHT, EIGHT)
+
+
+(
+    SAMPLES, BLOCK, CHUNK, STEPS, DIRECTION, ORDER, COUNTS, FIRSTS, OFFSETS, BY_LENGTH,
+    MASK, MASK_ROW, MASK_TIME, RESET, RESET_ROW, RESET_TIME,
+    TRACKS, TRACK_COUNT, OUTPUTS, TURNED, STATES, STATE_COUNT, LAYERS, LAYER_COUNT,
+    WORK_ROW, WORK_WHEN, WORK_PLACE, WORK_RESET, WORK_SOURCE, WORK_MASKED, WORK_GATHER,
+) = _places(31)  # fmt: skip
+TASK_BYTES = 31 * EIGHT
+
+#: A track: what is written at every step; outputs first, then states.
+(
+    TRACK_TO, TRACK_SAMPLE, TRACK_TIME, TRACK_OFFSETS, TRACK_BYTES, TRACK_HOLD, TRACK_STATE,
+) = _places(7)  # fmt: skip
+TRACK_ENTRY = 7 * EIGHT
+
+#: A state: where it begins and where it is left, and where it lies meanwhile. COPY is the distance
+#: of its second copy, or 0: a state that maps read whole while it is written has two.
+(
+    STATE_FROM, STATE_FROM_ROW, STATE_TO, STATE_TO_ROW, STATE_BYTES, WORK_STATE, STATE_ROW, STATE_COPY,
+) = _places(8)  # fmt: skip
+STATE_ENTRY = 8 * EIGHT
+
+#: A layer: the stages of one cell. Its outputs go to the places in WORK_PLACES.
+#: WORK_INNER is where the outputs of one that is not the last lie for the next, or -1.
+(
+    STAGES, STAGE_COUNT, FIRST_STATE, END_STATE, WORK_PLACES, WORK_INNER, INNER_ROW, INNER_TIME,
+) = _places(8)  # fmt: skip
+LAYER_ENTRY = 8 * EIGHT
+
+#: A stage.
+(
+    POINTWISE, GROUPS, UNITS, MAPS, INPUT_MAPS, CONSTANT_MAPS, RECURRENT_MAPS, WORK_X, X_ROW,
+    WORK_C, C_ROW, WORK_R, R_ROW, PARAMS, STAGE_STATES, WORK_VALUES, VALUE_BYTES, VALUE_ROW,
+    STAGE_PLACES,
+) = _places(19)  # fmt: skip
+STAGE_ENTRY = 19 * EIGHT
+
+#: A map: of inputs, then of constants, then of states and inner values.
 (
     PRODUCT, PANEL, PANEL_GROUP, BIAS, BIAS_GROUP, LENGTH, SOURCE_GROUP,
-    VALUES, START, TIME_STRIDE, FEATURE_STRIDE, FEATURES, GATHER, SOURCE_ROW,
-    STATE,
-) = range(0, 15 * EIGHT, EIGHT)  # fmt: skip
-MAP_BYTES = 15 * EIGHT
+    SOURCE, SOURCE_SAMPLE, SOURCE_TIME, SOURCE_OFFSETS, GATHER, GATHER_ITEMS, GATHER_STRIDE, GATHER_ROW,
+    WORK_OPERAND, OPERAND_ROW, OPERAND_COPY, DROPPED, DROPPED_ROW, SCALE,
+) = _places(21)  # fmt: skip
+MAP_ENTRY = 21 * EIGHT
 
-#: A state: where it begins and where it is left, with the bytes between samples; and whether it has
-#: two copies, because maps read the whole of the old one while the new one is written.
-(STATE_FROM, STATE_FROM_ROW, STATE_TO, STATE_TO_ROW, MOVES) = range(0, 5 * EIGHT, EIGHT)
-STATE_ENTRY = 5 * EIGHT
+#: A state as a stage sees it. FRESH: an earlier stage of this step has written it already.
+(SEEN_AT, SEEN_ROW, SEEN_COPY, FRESH) = _places(4)
+SEEN_ENTRY = 4 * EIGHT
 
-#: What the loop keeps for each row of a block, in the workspace.
-(SAMPLE, VALID, BEGIN, PLACE, CURSOR, SOURCE_AT, SOURCE_STRIDE) = range(0, 7 * EIGHT, EIGHT)
-ROW_ENTRY = 7 * EIGHT
-
-#: What a gather is told.
+#: Instead of layers, what a loop over samples is told.
 (
-    GATHER_FROM, GATHER_TIME_STRIDE, GATHER_FEATURE_STRIDE, GATHER_FEATURES, GATHER_TO,
-    GATHER_TO_ROW, GATHER_COUNT, GATHER_WHEN,
-) = range(0, 8 * EIGHT, EIGHT)  # fmt: skip
-GATHER_BYTES = 8 * EIGHT
+    SEES_INPUTS, SAMPLE_INPUTS, SEES_CONSTANTS, SAMPLE_CONSTANTS, WEIGHTS, SHAPES, WORK_VIEWS,
+    WORK_SCRATCH,
+) = _places(8)  # fmt: skip
+SAMPLES_ENTRY = 8 * EIGHT
 
-#: Values of `HOLD`: what is written at the positions of skipped steps.
-NOT_HELD, REPEATED, ZEROS = 0, 1, 2
+#: An input of a loop over samples; an item of several axes has a table of sizes and strides.
+(
+    INPUT, INPUT_SAMPLE, INPUT_TIME, INPUT_OFFSETS, INPUT_GATHER, INPUT_ITEMS, INPUT_AXES,
+    INPUT_STRIDES, WORK_INPUT,
+) = _places(9)  # fmt: skip
+INPUT_ENTRY = 9 * EIGHT
+
+#: A constant of a loop over samples; a sample stride of 0 shows all samples the same.
+(CONSTANT, CONSTANT_SAMPLE) = _places(2)
+CONSTANT_ENTRY = 2 * EIGHT
+
+#: What the loop keeps for each row of a block.
+(SAMPLE, VALID, CURSOR, ORIGIN, AT, AT_STEP) = _places(6)
+ROW_ENTRY = 6 * EIGHT
+
+#: What a gather is told. An item of one axis has its stride in ASK_STRIDE and no ASK_AXES.
+(
+    ASK_FROM, ASK_TIME, ASK_STRIDE, ASK_AXES, ASK_ITEMS, ASK_TO, ASK_TO_ROW, ASK_COUNT, ASK_WHEN,
+) = _places(9)  # fmt: skip
+ASK_BYTES = 9 * EIGHT

@@ -1,159 +1,181 @@
 """The loop for steps that see one unit of one sample.
 
-A block of samples runs from its first step to its last, a chunk of time after the other. Per chunk:
-the input maps of the whole chunk, tiled along time; then, step by step, the recurrent maps of one
-group of unit tiles for all rows, tiled along rows, and the cell's step on what they left in the
-nearest cache. Letters as everywhere: b sample, k step number, t position in time, j unit.
-
-A masked step costs nothing: the steps of a sample are the times whose flag is set, and what is
-skipped never enters the arithmetic. Rows of a block are sorted by their number of steps, longest
-first, so the rows still running are always the first ones.
+A block of samples runs from its first step to its last, a chunk of time after the other. Per chunk,
+layer after layer: the input maps of the whole chunk, tiled along time; then, step by step, stage after
+stage, the recurrent maps of one group of unit tiles for all rows, tiled along rows, and the step on
+what they left in the nearest cache. So what passes between stacked cells, stages and maps stays
+in the caches, and nothing of the length of the sequence is stored. Letters as everywhere: b sample,
+k step number, t position in time, j unit.
 
 Only the step and what surrounds it on one tile of units is compiled per cell (`pointwise`, with
 names bound by `compile.bind`: `step`, `load_*`, `store_*`, `compute_tile` and those in capitals). The
 rest knows no cell, is compiled once, and calls products, gathers and pointwise functions by address.
 """
 
-from ..lanes.memory import byte_at, caller, copy_bytes, integer_at, set_integer, zero_bytes
+from ..lanes.memory import caller, integer_at, set_integer
 from . import task as slot
+from .times import (
+    begin_rows,
+    begin_states,
+    end_states,
+    find_times,
+    hold_rows,
+    reset_states,
+    row_at,
+    write_states,
+)
 
 call_gather = caller(1)
-call_pointwise = caller(7)
+call_scale = caller(4)
+call_pointwise = caller(9)
 call_product = caller(8)
 
 
-def begin_rows(task, work, block, rows):
-    """Fill in the table of rows and give every state its first value."""
-    first_row = block * integer_at(task + slot.BLOCK)
-    table = work + integer_at(task + slot.WORK_ROW)
-    order = integer_at(task + slot.ORDER)
-    output_stride = integer_at(task + slot.OUTPUT_STRIDE)
-    for row in range(rows):
-        entry = table + row * slot.ROW_ENTRY
-        b = first_row + row
-        if order != 0:
-            b = integer_at(order + slot.EIGHT * b)
-        set_integer(entry + slot.SAMPLE, b)
-        set_integer(entry + slot.VALID, integer_at(integer_at(task + slot.COUNT) + slot.EIGHT * b))
-        set_integer(entry + slot.BEGIN, integer_at(integer_at(task + slot.FIRST) + slot.EIGHT * b))
-        start = integer_at(integer_at(task + slot.OUTPUT_START) + slot.EIGHT * b)
-        origin = integer_at(integer_at(task + slot.OUTPUT_ORIGIN) + slot.EIGHT * b)
-        place = integer_at(task + slot.OUTPUT) + start + origin * output_stride
-        set_integer(entry + slot.PLACE, place)
-        backwards = integer_at(task + slot.DIRECTION) < 0
-        set_integer(entry + slot.CURSOR, integer_at(task + slot.STEPS) - 1 if backwards else 0)
-    size = integer_at(task + slot.UNITS) * integer_at(task + slot.SIZE)
-    state_bytes = integer_at(task + slot.STATE_BYTES)
-    copy = integer_at(task + slot.BLOCK) * state_bytes
-    for i in range(integer_at(task + slot.STATE_COUNT)):
-        entry = integer_at(task + slot.STATES) + i * slot.STATE_ENTRY
-        source = integer_at(entry + slot.STATE_FROM)
-        place = work + integer_at(task + slot.WORK_STATE) + i * 2 * copy
-        zero_bytes(place, 2 * copy)
-        if source != 0:
-            for row in range(rows):
-                b = integer_at(table + row * slot.ROW_ENTRY + slot.SAMPLE)
-                row_bytes = integer_at(entry + slot.STATE_FROM_ROW)
-                copy_bytes(place + row * state_bytes, source + b * row_bytes, size)
+def begin_inner_places(task, work, rows):
+    """Say where layers that are not the last leave their outputs; the same in every chunk."""
+    chunk = integer_at(task + slot.CHUNK)
+    for index in range(integer_at(task + slot.LAYER_COUNT) - 1):
+        layer = integer_at(task + slot.LAYERS) + index * slot.LAYER_ENTRY
+        places = work + integer_at(layer + slot.WORK_PLACES)
+        inner = work + integer_at(layer + slot.WORK_INNER)
+        for row in range(rows):
+            for i in range(chunk):
+                here = (
+                    inner
+                    + row * integer_at(layer + slot.INNER_ROW)
+                    + i * integer_at(layer + slot.INNER_TIME)
+                )
+                set_integer(places + slot.EIGHT * (row * chunk + i), here)
 
 
-def end_row(task, work, row, shift):
-    """Hand over the states of a row that has ended; `shift` leads to the newest copy."""
-    b = integer_at(work + integer_at(task + slot.WORK_ROW) + row * slot.ROW_ENTRY + slot.SAMPLE)
-    size = integer_at(task + slot.UNITS) * integer_at(task + slot.SIZE)
-    state_bytes = integer_at(task + slot.STATE_BYTES)
-    copy = integer_at(task + slot.BLOCK) * state_bytes
-    for i in range(integer_at(task + slot.STATE_COUNT)):
-        entry = integer_at(task + slot.STATES) + i * slot.STATE_ENTRY
-        place = work + integer_at(task + slot.WORK_STATE) + i * 2 * copy + row * state_bytes
-        place += shift * integer_at(entry + slot.MOVES)
-        target = integer_at(entry + slot.STATE_TO)
-        if target != 0:
-            row_bytes = integer_at(entry + slot.STATE_TO_ROW)
-            copy_bytes(target + b * row_bytes, place, size)
+def project_constants(task, work, rows):
+    """The pre-activations of every constant map, for all rows, groups, stages and layers."""
+    block = integer_at(task + slot.BLOCK)
+    for index in range(integer_at(task + slot.LAYER_COUNT)):
+        layer = integer_at(task + slot.LAYERS) + index * slot.LAYER_ENTRY
+        for number in range(integer_at(layer + slot.STAGE_COUNT)):
+            stage = integer_at(layer + slot.STAGES) + number * slot.STAGE_ENTRY
+            first = integer_at(stage + slot.INPUT_MAPS)
+            c_row = integer_at(stage + slot.C_ROW)
+            for each in range(first, first + integer_at(stage + slot.CONSTANT_MAPS)):
+                map_ = integer_at(stage + slot.MAPS) + each * slot.MAP_ENTRY
+                for row in range(rows):
+                    b = integer_at(row_at(task, work, row) + slot.SAMPLE)
+                    source = integer_at(map_ + slot.SOURCE) + b * integer_at(
+                        map_ + slot.SOURCE_SAMPLE
+                    )
+                    if integer_at(map_ + slot.DROPPED) != 0:
+                        source = dropped_copy(task, work, map_, source, b)
+                    for group in range(integer_at(stage + slot.GROUPS)):
+                        call_product(
+                            integer_at(map_ + slot.PRODUCT),
+                            (
+                                source + group * integer_at(map_ + slot.SOURCE_GROUP),
+                                0,
+                                integer_at(map_ + slot.PANEL)
+                                + group * integer_at(map_ + slot.PANEL_GROUP),
+                                integer_at(map_ + slot.BIAS)
+                                + group * integer_at(map_ + slot.BIAS_GROUP),
+                                integer_at(map_ + slot.LENGTH),
+                                work
+                                + integer_at(stage + slot.WORK_C)
+                                + (group * block + row) * c_row,
+                                c_row,
+                                1,
+                            ),
+                        )
 
 
-def find_times(task, work, rows, begin, steps):
-    """List the times of the steps `begin` ... of each row: the next times whose mask is set."""
-    mask = integer_at(task + slot.MASK)
-    direction = integer_at(task + slot.DIRECTION)
-    stride = integer_at(task + slot.MASK_TIME)
-    for row in range(rows):
-        entry = work + integer_at(task + slot.WORK_ROW) + row * slot.ROW_ENTRY
-        b = integer_at(entry + slot.SAMPLE)
-        n = min(steps, integer_at(entry + slot.VALID) - begin)
-        t = integer_at(entry + slot.CURSOR)
-        place = work + integer_at(task + slot.WORK_WHEN)
-        place += slot.EIGHT * row * integer_at(task + slot.CHUNK)
-        first = integer_at(entry + slot.BEGIN) + direction * begin
-        flags = mask + b * integer_at(task + slot.MASK_ROW)
-        for i in range(n):
-            if mask != 0:
-                while byte_at(flags + t * stride) == 0:
-                    t += direction
-                set_integer(place + slot.EIGHT * i, t)
-                t += direction
-            else:
-                set_integer(place + slot.EIGHT * i, first + direction * i)
-        set_integer(entry + slot.CURSOR, t)
+def dropped_copy(task, work, map_, source, b):
+    """A copy of one operand row times its dropout mask; the place holds one row."""
+    target = work + integer_at(task + slot.WORK_MASKED)
+    width = integer_at(map_ + slot.GATHER_ITEMS)
+    mask = integer_at(map_ + slot.DROPPED) + b * integer_at(map_ + slot.DROPPED_ROW)
+    call_scale(integer_at(map_ + slot.SCALE), (target, source, mask, width))
+    return target
 
 
-def find_sources(task, work, rows, begin, steps, entry):
+def find_sources(task, work, layer, map_, rows, begin, steps):
     """Say where each row's inputs of the chunk lie: in place, or gathered into the workspace."""
     chunk = integer_at(task + slot.CHUNK)
-    stride = integer_at(entry + slot.TIME_STRIDE)
-    gather = integer_at(entry + slot.GATHER)
+    stride = integer_at(map_ + slot.SOURCE_TIME)
+    gather = integer_at(map_ + slot.GATHER)
     direction = integer_at(task + slot.DIRECTION)
-    source_row = integer_at(entry + slot.SOURCE_ROW)
+    gather_row = integer_at(map_ + slot.GATHER_ROW)
+    offsets = integer_at(map_ + slot.SOURCE_OFFSETS)
+    inner = integer_at(layer + slot.WORK_INNER) if layer != 0 else -1
     ask = work + integer_at(task + slot.WORK_GATHER)
     for row in range(rows):
-        place = work + integer_at(task + slot.WORK_ROW) + row * slot.ROW_ENTRY
+        place = row_at(task, work, row)
         b = integer_at(place + slot.SAMPLE)
-        source = integer_at(entry + slot.VALUES)
-        source += integer_at(integer_at(entry + slot.START) + slot.EIGHT * b)
-        if gather == 0:
-            t = integer_at(place + slot.BEGIN) + direction * begin
-            set_integer(place + slot.SOURCE_AT, source + t * stride)
-            set_integer(place + slot.SOURCE_STRIDE, direction * stride)
-            continue
-        target = work + integer_at(task + slot.WORK_SOURCE) + row * chunk * source_row
         when = work + integer_at(task + slot.WORK_WHEN) + slot.EIGHT * row * chunk
-        set_integer(ask + slot.GATHER_FROM, source)
-        set_integer(ask + slot.GATHER_TIME_STRIDE, stride)
-        set_integer(ask + slot.GATHER_FEATURE_STRIDE, integer_at(entry + slot.FEATURE_STRIDE))
-        set_integer(ask + slot.GATHER_FEATURES, integer_at(entry + slot.FEATURES))
-        set_integer(ask + slot.GATHER_TO, target)
-        set_integer(ask + slot.GATHER_TO_ROW, source_row)
-        set_integer(ask + slot.GATHER_COUNT, min(steps, integer_at(place + slot.VALID) - begin))
-        set_integer(ask + slot.GATHER_WHEN, when)
-        call_gather(gather, (ask,))
-        set_integer(place + slot.SOURCE_AT, target)
-        set_integer(place + slot.SOURCE_STRIDE, source_row)
-
-
-def project(task, work, rows, begin, steps):
-    """The pre-activations of every input map for a chunk of time, all rows and groups."""
-    block, chunk = integer_at(task + slot.BLOCK), integer_at(task + slot.CHUNK)
-    x_row = integer_at(task + slot.X_ROW)
-    for index in range(integer_at(task + slot.INPUT_MAPS)):
-        entry = task + slot.MAPS + index * slot.MAP_BYTES
-        find_sources(task, work, rows, begin, steps, entry)
-        source_group = integer_at(entry + slot.SOURCE_GROUP)
-        for group in range(integer_at(task + slot.GROUPS)):
-            panel = integer_at(entry + slot.PANEL) + group * integer_at(entry + slot.PANEL_GROUP)
-            bias = integer_at(entry + slot.BIAS) + group * integer_at(entry + slot.BIAS_GROUP)
-            for row in range(rows):
-                place = work + integer_at(task + slot.WORK_ROW) + row * slot.ROW_ENTRY
-                call_product(
-                    integer_at(entry + slot.PRODUCT),
+        n = min(steps, integer_at(place + slot.VALID) - begin)
+        if inner >= 0:
+            source = work + inner + row * integer_at(layer + slot.INNER_ROW)
+            step = integer_at(layer + slot.INNER_TIME)
+        else:
+            source = integer_at(map_ + slot.SOURCE)
+            if offsets != 0:
+                source += integer_at(offsets + slot.EIGHT * b) * stride
+            else:
+                source += b * integer_at(map_ + slot.SOURCE_SAMPLE)
+            step = direction * stride
+            if gather == 0:
+                source += integer_at(when) * stride
+            else:
+                target = work + integer_at(task + slot.WORK_SOURCE) + row * chunk * gather_row
+                set_integer(ask + slot.ASK_FROM, source)
+                set_integer(ask + slot.ASK_TIME, stride)
+                set_integer(ask + slot.ASK_STRIDE, integer_at(map_ + slot.GATHER_STRIDE))
+                set_integer(ask + slot.ASK_AXES, 0)
+                set_integer(ask + slot.ASK_ITEMS, integer_at(map_ + slot.GATHER_ITEMS))
+                set_integer(ask + slot.ASK_TO, target)
+                set_integer(ask + slot.ASK_TO_ROW, gather_row)
+                set_integer(ask + slot.ASK_COUNT, n)
+                set_integer(ask + slot.ASK_WHEN, when)
+                call_gather(gather, (ask,))
+                source, step = target, gather_row
+        if integer_at(map_ + slot.DROPPED) != 0:
+            target = work + integer_at(task + slot.WORK_SOURCE) + row * chunk * gather_row
+            mask = integer_at(map_ + slot.DROPPED) + b * integer_at(map_ + slot.DROPPED_ROW)
+            for i in range(n):
+                call_scale(
+                    integer_at(map_ + slot.SCALE),
                     (
-                        integer_at(place + slot.SOURCE_AT) + group * source_group,
-                        integer_at(place + slot.SOURCE_STRIDE),
+                        target + i * gather_row,
+                        source + i * step,
+                        mask,
+                        integer_at(map_ + slot.GATHER_ITEMS),
+                    ),
+                )
+            source, step = target, gather_row
+        set_integer(place + slot.AT, source)
+        set_integer(place + slot.AT_STEP, step)
+
+
+def project(task, work, before, stage, rows, begin, steps):
+    """The pre-activations of every input map of a stage for a chunk of time, all rows and groups."""
+    block, chunk = integer_at(task + slot.BLOCK), integer_at(task + slot.CHUNK)
+    x_row = integer_at(stage + slot.X_ROW)
+    for index in range(integer_at(stage + slot.INPUT_MAPS)):
+        map_ = integer_at(stage + slot.MAPS) + index * slot.MAP_ENTRY
+        find_sources(task, work, before, map_, rows, begin, steps)
+        source_group = integer_at(map_ + slot.SOURCE_GROUP)
+        for group in range(integer_at(stage + slot.GROUPS)):
+            panel = integer_at(map_ + slot.PANEL) + group * integer_at(map_ + slot.PANEL_GROUP)
+            bias = integer_at(map_ + slot.BIAS) + group * integer_at(map_ + slot.BIAS_GROUP)
+            for row in range(rows):
+                place = row_at(task, work, row)
+                call_product(
+                    integer_at(map_ + slot.PRODUCT),
+                    (
+                        integer_at(place + slot.AT) + group * source_group,
+                        integer_at(place + slot.AT_STEP),
                         panel,
                         bias,
-                        integer_at(entry + slot.LENGTH),
+                        integer_at(map_ + slot.LENGTH),
                         work
-                        + integer_at(task + slot.WORK_X)
+                        + integer_at(stage + slot.WORK_X)
                         + (group * block + row) * chunk * x_row,
                         x_row,
                         min(steps, integer_at(place + slot.VALID) - begin),
@@ -161,168 +183,167 @@ def project(task, work, rows, begin, steps):
                 )
 
 
-def recur(task, work, rows, group, shift):
-    """The pre-activations of every recurrent map for one group and all rows, from the old states."""
-    state_bytes = integer_at(task + slot.STATE_BYTES)
-    copy = integer_at(task + slot.BLOCK) * state_bytes
-    inputs = integer_at(task + slot.INPUT_MAPS)
-    for index in range(inputs, inputs + integer_at(task + slot.RECURRENT_MAPS)):
-        entry = task + slot.MAPS + index * slot.MAP_BYTES
-        state = integer_at(entry + slot.STATE)
-        moves = integer_at(integer_at(task + slot.STATES) + state * slot.STATE_ENTRY + slot.MOVES)
-        source = work + integer_at(task + slot.WORK_STATE) + state * 2 * copy + shift * moves
-        call_product(
-            integer_at(entry + slot.PRODUCT),
-            (
-                source + group * integer_at(entry + slot.SOURCE_GROUP),
-                state_bytes,
-                integer_at(entry + slot.PANEL) + group * integer_at(entry + slot.PANEL_GROUP),
-                integer_at(entry + slot.BIAS) + group * integer_at(entry + slot.BIAS_GROUP),
-                integer_at(entry + slot.LENGTH),
-                work + integer_at(task + slot.WORK_R),
-                integer_at(task + slot.R_ROW),
-                rows,
-            ),
+def recur(task, work, stage, map_, rows, group, parity):
+    """The pre-activations of one recurrent map for one group and all rows, from the old states."""
+    source = work + integer_at(map_ + slot.WORK_OPERAND)
+    source += parity * integer_at(map_ + slot.OPERAND_COPY)
+    row_bytes = integer_at(map_ + slot.OPERAND_ROW)
+    if integer_at(map_ + slot.DROPPED) != 0:
+        masked = work + integer_at(task + slot.WORK_MASKED)
+        width = integer_at(map_ + slot.GATHER_ITEMS)
+        for row in range(rows):
+            b = integer_at(row_at(task, work, row) + slot.SAMPLE)
+            mask = integer_at(map_ + slot.DROPPED) + b * integer_at(map_ + slot.DROPPED_ROW)
+            call_scale(
+                integer_at(map_ + slot.SCALE),
+                (masked + row * row_bytes, source + row * row_bytes, mask, width),
+            )
+        source = masked
+    r_row = integer_at(stage + slot.R_ROW)
+    call_product(
+        integer_at(map_ + slot.PRODUCT),
+        (
+            source + group * integer_at(map_ + slot.SOURCE_GROUP),
+            row_bytes,
+            integer_at(map_ + slot.PANEL) + group * integer_at(map_ + slot.PANEL_GROUP),
+            integer_at(map_ + slot.BIAS) + group * integer_at(map_ + slot.BIAS_GROUP),
+            integer_at(map_ + slot.LENGTH),
+            work + integer_at(stage + slot.WORK_R),
+            r_row,
+            rows,
+        ),
+    )
+
+
+def run_stage(task, work, stage, rows, i, parity):
+    """One stage at one step, all rows and groups."""
+    block, chunk = integer_at(task + slot.BLOCK), integer_at(task + slot.CHUNK)
+    first = integer_at(stage + slot.INPUT_MAPS) + integer_at(stage + slot.CONSTANT_MAPS)
+    maps = integer_at(stage + slot.MAPS) + first * slot.MAP_ENTRY
+    count = integer_at(stage + slot.RECURRENT_MAPS)
+    for group in range(integer_at(stage + slot.GROUPS)):
+        for index in range(count):
+            recur(task, work, stage, maps + index * slot.MAP_ENTRY, rows, group, parity)
+        call_pointwise(
+            integer_at(stage + slot.POINTWISE),
+            (stage, work, rows, i, group, parity, block, chunk, 0),
         )
 
 
-def tile_of_lanes(x, r, states, stride, old, new, params, output, count):
-    """The step on one tile of units: SIMD vectors."""
-    value, after = step(load_x(x), load_r(r), load_states(states, stride, old), load_params(params))
-    store_states(states, stride, new, after)
+def last_place(stage, work, places, row, chunk):
+    """Where the output of a row goes: the cell's own, at its place in time."""
+    return integer_at(places + slot.EIGHT * row * chunk)
+
+
+def inner_place(stage, work, places, row, chunk):
+    """Where the output of a row goes: the values that the next stage maps."""
+    values = work + integer_at(stage + slot.WORK_VALUES) + row * integer_at(stage + slot.VALUE_ROW)
+    return value_places(values, integer_at(stage + slot.VALUE_BYTES))
+
+
+def deliver_last(output, value, count):
+    """Store the output of one tile of units, and nothing behind the last unit."""
     if count == WIDTH:
         store_output(output, value)
     else:
         store_first(output, value, count)
 
 
-def tile_of_scalars(x, r, states, stride, old, new, params, output, count):
+def deliver(output, value, count):
+    """Store the output of one tile of units, or of one unit."""
+    store_output(output, value)
+
+
+def tile_of_lanes(x, c, r, old, new, params, output, count):
+    """The step on one tile of units: SIMD vectors."""
+    value, after = step(load_x(x) + load_c(c), load_r(r), load_states(old), load_params(params))
+    store_states(new, after)
+    deliver(output, value, count)
+
+
+def tile_of_scalars(x, c, r, old, new, params, output, count):
     """The step on one tile of units, one unit after the other: for steps that branch on values."""
     for j in range(count):
-        place = j * SIZE
+        shift = j * SIZE
         value, after = step(
-            load_x(x + place),
-            load_r(r + place),
-            load_states(states + place, stride, old),
-            load_params(params + place),
+            load_x(x + shift) + load_c(c + shift),
+            load_r(r + shift),
+            load_states(moved(old, shift)),
+            load_params(params + shift),
         )
-        store_states(states + place, stride, new, after)
-        store_output(output + place, value)
+        store_states(moved(new, shift), after)
+        deliver(moved(output, shift), value, count)
 
 
-def pointwise(task, work, rows, begin, k, group, shift):
-    """The cell's step on one group of unit tiles, all rows; old states are `shift` bytes behind."""
-    units = integer_at(task + slot.UNITS)
-    block, chunk = integer_at(task + slot.BLOCK), integer_at(task + slot.CHUNK)
-    state_bytes = integer_at(task + slot.STATE_BYTES)
-    copy = block * state_bytes
-    output_step = integer_at(task + slot.OUTPUT_STRIDE) * integer_at(task + slot.OUTPUT_DIRECTION)
-    table = work + integer_at(task + slot.WORK_ROW)
-    when = work + integer_at(task + slot.WORK_WHEN)
-    states = work + integer_at(task + slot.WORK_STATE)
-    x_work, r_work = work + integer_at(task + slot.WORK_X), work + integer_at(task + slot.WORK_R)
-    params = integer_at(task + slot.PARAMS)
-    tiles = min(JOINED, (units - group * JOINED * WIDTH + WIDTH - 1) // WIDTH)
+def pointwise(stage, work, rows, i, group, parity, block, chunk, spare):
+    """The step of a stage on one group of unit tiles, all rows."""
+    units = integer_at(stage + slot.UNITS)
+    x = work + integer_at(stage + slot.WORK_X) + (group * block * chunk + i) * X_ROW
+    c = work + integer_at(stage + slot.WORK_C) + group * block * C_ROW
+    r = work + integer_at(stage + slot.WORK_R)
+    places = work + integer_at(stage + slot.STAGE_PLACES) + slot.EIGHT * i
+    old, new, state_rows = state_places(integer_at(stage + slot.STAGE_STATES), work, parity)
+    params = integer_at(stage + slot.PARAMS)
+    first = group * JOINED
+    tiles = min(JOINED, (units - first * WIDTH + WIDTH - 1) // WIDTH)
     for row in range(rows):
-        t = integer_at(when + slot.EIGHT * (row * chunk + k - begin))
-        output = integer_at(table + row * slot.ROW_ENTRY + slot.PLACE) + t * output_step
-        x = x_work + ((group * block + row) * chunk + k - begin) * X_ROW
-        r = r_work + row * R_ROW
+        output = output_place(stage, work, places, row, chunk)
+        old_row, new_row = moved_by(old, state_rows, row), moved_by(new, state_rows, row)
         for p in range(tiles):
-            tile = group * JOINED + p
+            tile = first + p
+            shift = tile * WIDE
             compute_tile(
-                x + p * X_TILE,
-                r + p * R_TILE,
-                states + row * state_bytes + tile * WIDE,
-                2 * copy,
-                shift,
-                copy - shift,
+                x + row * chunk * X_ROW + p * X_TILE,
+                c + row * C_ROW + p * C_TILE,
+                r + row * R_ROW + p * R_TILE,
+                moved(old_row, shift),
+                moved(new_row, shift),
                 params + tile * PARAM_BYTES,
-                output + tile * WIDE,
+                moved(output, shift),
                 min(WIDTH, units - tile * WIDTH),
             )
 
 
-def hold_outputs(task, work, rows):
-    """Fill the positions of masked steps: the previous output, or zeros."""
-    size = integer_at(task + slot.UNITS) * integer_at(task + slot.SIZE)
-    hold = integer_at(task + slot.HOLD)
-    steps, direction = integer_at(task + slot.STEPS), integer_at(task + slot.DIRECTION)
-    output_step = integer_at(task + slot.OUTPUT_STRIDE) * integer_at(task + slot.OUTPUT_DIRECTION)
-    for row in range(rows):
-        entry = work + integer_at(task + slot.WORK_ROW) + row * slot.ROW_ENTRY
-        b, place = integer_at(entry + slot.SAMPLE), integer_at(entry + slot.PLACE)
-        flags = integer_at(task + slot.MASK) + b * integer_at(task + slot.MASK_ROW)
-        previous = 0
-        for k in range(steps):
-            t = k if direction > 0 else steps - 1 - k
-            here = place + t * output_step
-            if byte_at(flags + t * integer_at(task + slot.MASK_TIME)) != 0:
-                previous = here
-            elif hold == slot.REPEATED and previous != 0:
-                copy_bytes(here, previous, size)
-            else:
-                zero_bytes(here, size)
-
-
-def hold_ends(task, work, rows):
-    """Fill the positions behind the end of each row: its last output, or zeros."""
-    size = integer_at(task + slot.UNITS) * integer_at(task + slot.SIZE)
-    stride = integer_at(task + slot.OUTPUT_STRIDE)
-    step = stride * integer_at(task + slot.OUTPUT_DIRECTION)
-    for row in range(rows):
-        entry = work + integer_at(task + slot.WORK_ROW) + row * slot.ROW_ENTRY
-        n = integer_at(entry + slot.VALID)
-        last = integer_at(entry + slot.BEGIN) + integer_at(task + slot.DIRECTION) * (n - 1)
-        previous = integer_at(entry + slot.PLACE) + last * step
-        start = integer_at(task + slot.OUTPUT_START) + slot.EIGHT * integer_at(entry + slot.SAMPLE)
-        for position in range(n, integer_at(task + slot.STEPS)):
-            here = integer_at(task + slot.OUTPUT) + integer_at(start) + position * stride
-            if integer_at(task + slot.HOLD) == slot.REPEATED and n > 0:
-                copy_bytes(here, previous, size)
-            else:
-                zero_bytes(here, size)
+def run_layer(task, work, index, rows, begin, steps):
+    """One layer over one chunk of time."""
+    layer = integer_at(task + slot.LAYERS) + index * slot.LAYER_ENTRY
+    before = layer - slot.LAYER_ENTRY if index > 0 else 0
+    stages, count = integer_at(layer + slot.STAGES), integer_at(layer + slot.STAGE_COUNT)
+    first, end = integer_at(layer + slot.FIRST_STATE), integer_at(layer + slot.END_STATE)
+    for number in range(count):
+        project(task, work, before, stages + number * slot.STAGE_ENTRY, rows, begin, steps)
+    running = rows
+    tracked = integer_at(task + slot.TRACK_COUNT) > integer_at(task + slot.OUTPUTS)
+    for i in range(steps):
+        k = begin + i
+        while integer_at(row_at(task, work, running - 1) + slot.VALID) <= k:
+            running -= 1
+        parity = k & 1
+        reset_states(task, work, first, end, running, i, parity)
+        for number in range(count):
+            run_stage(task, work, stages + number * slot.STAGE_ENTRY, running, i, parity)
+        if tracked:
+            write_states(task, work, first, end, running, i, parity)
 
 
 def run_block(task, work, block):
     """One block of samples, from first step to last."""
-    rows = min(
-        integer_at(task + slot.BLOCK),
-        integer_at(task + slot.ROWS) - block * integer_at(task + slot.BLOCK),
-    )
-    begin_rows(task, work, block, rows)
-    table = work + integer_at(task + slot.WORK_ROW)
+    rows = begin_rows(task, work, block)
+    begin_states(task, work, rows)
+    begin_inner_places(task, work, rows)
+    project_constants(task, work, rows)
     chunk = integer_at(task + slot.CHUNK)
-    copy = integer_at(task + slot.BLOCK) * integer_at(task + slot.STATE_BYTES)
-    longest = integer_at(table + slot.VALID)
+    longest = integer_at(row_at(task, work, 0) + slot.VALID)
     running = rows
-    shift = 0
     for begin in range(0, longest, chunk):
         steps = min(chunk, longest - begin)
-        while integer_at(table + (running - 1) * slot.ROW_ENTRY + slot.VALID) <= begin:
+        while integer_at(row_at(task, work, running - 1) + slot.VALID) <= begin:
             running -= 1
-            end_row(task, work, running, shift)
         find_times(task, work, running, begin, steps)
-        project(task, work, running, begin, steps)
-        for k in range(begin, begin + steps):
-            while integer_at(table + (running - 1) * slot.ROW_ENTRY + slot.VALID) <= k:
-                running -= 1
-                end_row(task, work, running, shift)
-            for group in range(integer_at(task + slot.GROUPS)):
-                recur(task, work, running, group, shift)
-                call_pointwise(
-                    integer_at(task + slot.POINTWISE),
-                    (task, work, running, begin, k, group, shift),
-                )
-            shift = copy - shift
-    while running > 0:
-        running -= 1
-        end_row(task, work, running, shift)
-    if integer_at(task + slot.HOLD) != slot.NOT_HELD:
-        if integer_at(task + slot.MASK) != 0:
-            hold_outputs(task, work, rows)
-        else:
-            hold_ends(task, work, rows)
+        for index in range(integer_at(task + slot.LAYER_COUNT)):
+            run_layer(task, work, index, running, begin, steps)
+    end_states(task, work, rows)
+    hold_rows(task, work, rows)
 
 
 def run_blocks(task, work, first_block, last_block):

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from compiled import pointwise_of
 from numba import njit
 
 import numbarnn as nr
@@ -140,7 +141,7 @@ def test_literals_stay_float32_in_the_scalar_form_too():
 
     cell = cell_with(step)
     run(cell)
-    compiled = cell.program(3).pointwise
+    compiled = pointwise_of(cell, 3)
     assert compiled.reason is not None
     (text,) = compiled.dispatcher.inspect_llvm().values()
     assert not re.search(r"\bdouble\b", text)

@@ -81,7 +81,7 @@ def test_directions_are_fresh_copies(rng):
     ("make", "told"),
     [
         (lambda: nr.Bidirectional(nr.Dense(2)), "`layer` must be an RNN; got Dense"),
-        (lambda: nr.Bidirectional(nr.LSTM(2), merge_mode="max"), r"`merge_mode` must be one of .*; got 'max'"),
+        (lambda: nr.Bidirectional(nr.LSTM(2), merge_mode="max"), r"`merge_mode` must be a function or one of .*; got 'max'"),
         (lambda: nr.Bidirectional(nr.LSTM(2), backward_layer=nr.LSTM(2)), "`backward_layer.go_backwards` must differ"),
         (
             lambda: nr.Bidirectional(nr.LSTM(2), backward_layer=nr.LSTM(2, go_backwards=True, return_sequences=True)),

@@ -1,0 +1,441 @@
+"""How a cell runs: which form its step has, and the loop that belongs to it.
+
+A cell is an `nr.Cell` with a step of one of the three forms, or any object with a `state_size` and a
+`call` of Keras's form. What layers ask of a cell they ask here, so that they need not know the form.
+"""
+
+import inspect
+
+import numpy as np
+
+from .errors import ArgumentError, CellError
+from .nesting import Shape, flattened, is_nested, packed_like
+from .sequences import Shared, Values, checked_state
+from .stages import Declaration, Step, recognised
+
+
+def name_of(cell):
+    """The cell's name for errors."""
+    return type(cell).__name__
+
+
+def step_of(cell):
+    """The cell's `Step`, or None if it has a `call` instead, or stages with steps of their own.
+
+    Raises
+    ------
+    CellError
+        If a bare function has the parameters of no form.
+    """
+    found = inspect.getattr_static(cell, "step", None)
+    if isinstance(found, staticmethod):
+        found = found.__func__
+    if found is None or isinstance(found, Step):
+        return found
+    if not callable(found):
+        raise CellError(f"`{name_of(cell)}.step` must be made by nr.step; got {found!r}.")
+    return recognised(found, f"`{name_of(cell)}.step`")
+
+
+def form_of(cell):
+    """``"unit"``, ``"sample"``, ``"batch"`` or ``"call"``.
+
+    Raises
+    ------
+    CellError
+        If the object is no cell.
+    """
+    where = name_of(cell)
+    step = step_of(cell)
+    if step is None and callable(getattr(cell, "call", None)):
+        form = "call"
+    elif step is not None:
+        form = step.per
+    elif callable(getattr(cell, "stages", None)):
+        form = "unit"
+    else:
+        raise CellError(
+            f"Argument `cell` must have a `step` made by nr.step, or a `call` method; got {where}."
+        )
+    if form != "call" and not hasattr(cell, "add_weight"):
+        raise CellError(f"A cell with a `step` must be an nr.Cell; got {where}.")
+    if not hasattr(cell, "state_size") and not hasattr(cell, "build"):
+        raise CellError(f"The cell must have a `state_size` attribute; `{where}` has none.")
+    return form
+
+
+# --- states --------------------------------------------------------------------------------------
+
+
+def state_nest(cell):
+    """The cell's `state_size`, its leaves sizes or shapes.
+
+    Raises
+    ------
+    CellError
+        If it has none, or it holds other than sizes.
+    """
+    if not hasattr(cell, "state_size"):
+        raise CellError(f"`{name_of(cell)}` must have a `state_size`; it has none.")
+    nest = cell.state_size
+    for size in flattened(nest):
+        if isinstance(size, Shape):
+            continue
+        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 0:
+            raise CellError(
+                f"`{name_of(cell)}.state_size` must hold sizes of at least 0, or nr.Shape; got {nest!r}."
+            )
+    return nest
+
+
+def shape_of(size):
+    """The shape that a leaf of a `state_size` stands for."""
+    return tuple(size) if isinstance(size, Shape) else (int(size),)
+
+
+def state_shapes(cell):
+    """The shapes of all states, one after the other."""
+    return [shape_of(size) for size in flattened(state_nest(cell))]
+
+
+def _accepted(function, keywords):
+    """Those of `keywords` that a function's signature accepts."""
+    parameters = inspect.signature(function).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return keywords
+    return {name: value for name, value in keywords.items() if name in parameters}
+
+
+def initial_states(cell, samples, dtype):
+    """What the cell's own `get_initial_state` gives, one array per state; None for zeros.
+
+    Raises
+    ------
+    CellError
+        If it gives other than one array of the right shape per state.
+    """
+    shapes = state_shapes(cell)
+    method = getattr(cell, "get_initial_state", None)
+    if method is None or getattr(method, "gives_zeros", False):
+        return [None] * len(shapes)
+    given = method(**_accepted(method, {"inputs": None, "batch_size": samples, "dtype": dtype}))
+    leaves = flattened(given)
+    where = f"`{name_of(cell)}.get_initial_state`"
+    if len(leaves) != len(shapes):
+        raise CellError(f"{where} must give {len(shapes)} states; got {len(leaves)}.")
+    try:
+        return [
+            checked_state("get_initial_state", leaf, (samples, *shape), dtype)
+            for leaf, shape in zip(leaves, shapes, strict=True)
+        ]
+    except ArgumentError as error:
+        raise CellError(f"{where}: {error}") from error
+
+
+def output_nest(cell):
+    """The structure and shapes of the output of one step, as far as the cell declares them."""
+    size = getattr(cell, "output_size", None)
+    if size is not None:
+        return size
+    leaves = flattened(state_nest(cell))
+    if leaves:
+        return leaves[0]
+    if hasattr(cell, "units"):
+        return cell.units
+    raise CellError(
+        f"`{name_of(cell)}` must have an `output_size`, as it has no state; it has none."
+    )
+
+
+# --- building and weights ------------------------------------------------------------------------
+
+
+def build_cell(cell, input_shape, dtype):
+    """Build a cell, once, for inputs of `input_shape`, a nest of (None, ...)."""
+    if hasattr(cell, "ensure_built"):
+        cell.ensure_built(input_shape, dtype)
+    elif callable(getattr(cell, "build", None)) and not getattr(cell, "built", False):
+        cell.build(input_shape)
+        cell.built = True
+    state_nest(cell)
+
+
+def takes_constants(cell):
+    """Whether the cell can be given constants."""
+    form = form_of(cell)
+    if form == "call":
+        return "constants" in inspect.signature(cell.call).parameters
+    if form == "unit":
+        return any(stage.constants for stage in cell.stages())
+    return True
+
+
+# --- loops ---------------------------------------------------------------------------------------
+
+
+def declaration_of(cell):
+    """All that a loop must know of a cell whose steps see one unit."""
+    stages = cell.stages()
+    shapes = state_shapes(cell)
+    where = f"`{name_of(cell)}.step`"
+    if any(len(shape) != 1 for shape in shapes) or any(map(is_nested, _top(cell))):
+        raise CellError(
+            f"{where} is per unit: `state_size` must hold plain sizes; got {cell.state_size!r}."
+        )
+    return Declaration(
+        stages=tuple(stages),
+        settings=tuple(cell.settings_of(stage.step) for stage in stages),
+        units=cell.units,
+        state_sizes=tuple(shape[0] for shape in shapes),
+        where=where,
+    )
+
+
+def _top(cell):
+    nest = state_nest(cell)
+    return list(nest) if is_nested(nest) else [nest]
+
+
+def _prepared(cell, input_widths, constant_widths, dtype, training):
+    """The cell made runnable, kept until a weight or setting changes."""
+    from .loop.prepare import prepare
+
+    key = (input_widths, constant_widths, np.dtype(dtype), training)
+    return cell.remembered(
+        key, lambda: prepare(declaration_of(cell), input_widths, constant_widths, dtype, training)
+    )
+
+
+def unit_program(cells, input_widths, constant_widths, dtype, training=False):
+    """The loop over cells whose steps see one unit, each on top of the one before.
+
+    Parameters
+    ----------
+    cells : sequence of Cell
+    input_widths, constant_widths : tuple of int
+    dtype : NumPy dtype
+    training : bool
+
+    Returns
+    -------
+    UnitProgram
+
+    Raises
+    ------
+    CellError
+        If a declaration does not hold together or a step does not compile.
+    """
+    from .loop.program import UnitProgram
+
+    prepared = []
+    for cell in cells:
+        widths = constant_widths if takes_constants(cell) else ()
+        prepared.append(_prepared(cell, tuple(input_widths), widths, dtype, training))
+        input_widths = (prepared[-1].output_width,)
+    key = ("program", *prepared)
+    return cells[-1].remembered(key, lambda: UnitProgram(prepared))
+
+
+def _sample_program(cell, batch, one_input, constants, dtype):
+    from .loop.sample_program import SampleProgram
+
+    step, where = step_of(cell), f"`{name_of(cell)}.step`"
+    nest = output_nest(cell)
+    scratch = getattr(cell, "scratch_size", None)
+    input_shapes = tuple(values.item_shape for values in batch.inputs)
+    constant_shapes = tuple(
+        c.array.shape if isinstance(c, Shared) else c.shape[1:] for c in constants
+    )
+    key = ("sample", input_shapes, constant_shapes, one_input, np.dtype(dtype))
+    return cell.remembered(
+        key,
+        lambda: SampleProgram(
+            step=step,
+            settings=cell.settings_of(step),
+            weights=list(cell.weights.values()),
+            input_shapes=input_shapes,
+            state_shapes=state_shapes(cell),
+            constant_shapes=constant_shapes,
+            output_shapes=[shape_of(size) for size in flattened(nest)],
+            one_input=one_input,
+            output_nest=nest,
+            scratch_shape=None if scratch is None else shape_of(scratch),
+            dtype=dtype,
+            where=where,
+        ),
+    )
+
+
+def _batch_program(cell, input_nest, dtype, training):
+    from .loop.batch import BatchProgram
+
+    where = f"`{name_of(cell)}.{'call' if form_of(cell) == 'call' else 'step'}`"
+    nest = state_nest(cell)
+    if form_of(cell) == "call":
+        call = cell.call
+        signature = inspect.signature(call).parameters
+        extra = {"training": training} if "training" in signature else {}
+
+        def run(inputs, states, constants):
+            keywords = dict(extra)
+            if "constants" in signature and constants:
+                keywords["constants"] = constants
+            shown = packed_like(nest, states)
+            return call(
+                packed_like(input_nest, inputs),
+                shown if is_nested(shown) else [shown],
+                **keywords,
+            )
+
+    else:
+        compiled = cell.remembered(("batch", np.dtype(dtype)), lambda: _compiled_batch(cell, dtype))
+        weights = tuple(np.ascontiguousarray(w, dtype) for w in cell.weights.values())
+
+        def run(inputs, states, constants):
+            # Constants and states of a compiled step are tuples, flattened.
+            given = tuple(inputs) if is_nested(input_nest) else inputs[0]
+            return compiled(given, tuple(states), weights, tuple(constants), bool(training))
+
+    return BatchProgram(run, state_shapes(cell), dtype, where)
+
+
+def _compiled_batch(cell, dtype):
+    """A step per batch that compiles itself for the types it meets, its errors made readable."""
+    from .compile.step import whole_step
+
+    step, where = step_of(cell), f"`{name_of(cell)}.step`"
+    return whole_step(step.function, cell.settings_of(step), np.dtype(dtype), where)
+
+
+def run_cells(cells, batch, input_nest, request, initial, constants, dtype, draw=None):
+    """Run cells of any form over a batch, each on top of the one before.
+
+    Parameters
+    ----------
+    cells : sequence of cell
+        Built.
+    batch : Batch
+    input_nest : nest
+        The structure of the inputs of the first cell.
+    request : Request
+    initial : list of list of (ndarray or None)
+        The initial states of each cell.
+    constants : list of ndarray or Shared
+    dtype : NumPy dtype
+    draw : callable, optional
+        Makes the masks of dropped operands: ``draw({key: (rate, width)}) -> {key: ndarray}``.
+
+    Returns
+    -------
+    list of Results
+        Of each cell; the outputs are those of the last.
+    """
+    from dataclasses import replace
+
+    found, index = [], 0
+    while index < len(cells):
+        end = index + 1
+        if form_of(cells[index]) == "unit":
+            while end < len(cells) and form_of(cells[end]) == "unit":
+                end += 1
+        asked = request
+        if end < len(cells):
+            # Inner outputs at valid steps stand at their own time: the next cell reads the same
+            # steps in the same order, whatever the direction.
+            asked = replace(request, sequences=True, zeros=True, turned=False, out=None)
+        part = _run_segment(
+            cells[index:end], batch, input_nest, asked, initial[index:end], constants, dtype, draw
+        )
+        found += part
+        if end < len(cells):
+            batch = replace(batch, inputs=_as_values(batch, part[-1].outputs))
+            input_nest = part[-1].nest
+        index = end
+    return found
+
+
+def _as_values(batch, outputs):
+    values = []
+    for array in outputs:
+        if batch.offsets is not None:
+            sample, time, first = 0, array.strides[0], 1
+        elif batch.time_major:
+            time, sample, first = *array.strides[:2], 2
+        else:
+            sample, time, first = *array.strides[:2], 2
+        values.append(Values(array, sample, time, array.shape[first:], array.strides[first:]))
+    return tuple(values)
+
+
+def _run_segment(cells, batch, input_nest, request, initial, constants, dtype, draw):
+    """Cells whose steps see one unit, or one cell of another form."""
+    from .loop.results import Results
+
+    dtype = np.dtype(dtype)
+    cell = cells[0]
+    form = form_of(cell)
+    if form == "unit":
+        used = constants if any(map(takes_constants, cells)) else []
+        arrays = [_batched_constant(c, i, batch, dtype) for i, c in enumerate(used)]
+        for number, values in enumerate(batch.inputs):
+            if len(values.item_shape) != 1:
+                raise CellError(
+                    f"`{name_of(cell)}.step` is per unit: input {number} must have one axis of features; "
+                    f"got {values.item_shape}."
+                )
+        program = unit_program(
+            cells,
+            tuple(values.features for values in batch.inputs),
+            tuple(array.shape[1] for array in arrays),
+            dtype,
+            request.training and draw is not None,
+        )
+        dropped = draw(program.dropped) if program.dropped else None
+        flat = [state for states in initial for state in states]
+        whole = program.run(batch, request, flat, arrays, dropped)
+        return _by_cell(whole, [len(states) for states in initial])
+    if form == "sample":
+        program = _sample_program(cell, batch, not is_nested(input_nest), constants, dtype)
+        given = [
+            (np.ascontiguousarray(c.array, dtype), False)
+            if isinstance(c, Shared)
+            else (_batched_constant(c, i, batch, dtype), True)
+            for i, c in enumerate(constants)
+        ]
+    else:
+        program = _batch_program(cell, input_nest, dtype, request.training)
+        used = constants if takes_constants(cell) else []
+        given = [_plain_constant(c, dtype, form) for c in used]
+    results = program.run(batch, request, initial[0], given)
+    assert isinstance(results, Results)
+    return [results]
+
+
+def _plain_constant(constant, dtype, form):
+    array = constant.array if isinstance(constant, Shared) else constant
+    return np.ascontiguousarray(array, dtype) if form == "batch" else array
+
+
+def _batched_constant(constant, number, batch, dtype):
+    """A constant with a row per sample, contiguous."""
+    if isinstance(constant, Shared):
+        array = np.broadcast_to(constant.array, (batch.samples, *constant.array.shape))
+        return np.ascontiguousarray(array, dtype)
+    if constant.ndim < 1 or constant.shape[0] != batch.samples:
+        raise ArgumentError(
+            f"`constants[{number}]` must have a first axis of {batch.samples} (the batch; wrap what has "
+            f"none in nr.Shared); got shape {constant.shape}."
+        )
+    return np.ascontiguousarray(constant, dtype)
+
+
+def _by_cell(whole, counts):
+    """The results of several cells run as one: each with its own states."""
+    from .loop.results import Results
+
+    found, first = [], 0
+    for count in counts:
+        part = slice(first, first + count)
+        found.append(Results(whole.outputs, whole.finals[part], whole.over_time[part], whole.nest))
+        first += count
+    return found

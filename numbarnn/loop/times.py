@@ -1,0 +1,318 @@
+"""Which steps each row has, where its outputs go, and what skipped steps show.
+
+The same for every loop: masks, windows of valid steps, reversal, resets, holding. A masked step costs
+nothing: the steps of a row are its valid times, and what is skipped never enters the arithmetic. Rows
+of a block are sorted by their number of steps, longest first, so the rows still running are always
+the first ones.
+"""
+
+from ..lanes.memory import byte_at, copy_bytes, integer_at, set_byte, set_integer, zero_bytes
+from . import task as slot
+
+
+def row_at(task, work, row):
+    """The entry of a row in the table of rows."""
+    return work + integer_at(task + slot.WORK_ROW) + row * slot.ROW_ENTRY
+
+
+def count_of(task, b):
+    """The valid steps of a sample."""
+    counts = integer_at(task + slot.COUNTS)
+    return integer_at(task + slot.STEPS) if counts == 0 else integer_at(counts + slot.EIGHT * b)
+
+
+def first_of(task, b):
+    """The first valid time of a sample without a mask."""
+    firsts = integer_at(task + slot.FIRSTS)
+    return 0 if firsts == 0 else integer_at(firsts + slot.EIGHT * b)
+
+
+def position_of(task, place, t):
+    """Where the output of time `t` of a row stands."""
+    return integer_at(place + slot.ORIGIN) - t if integer_at(task + slot.TURNED) != 0 else t
+
+
+def track_at(track, b):
+    """The address of position 0 of a sample in a track."""
+    offsets = integer_at(track + slot.TRACK_OFFSETS)
+    base = integer_at(track + slot.TRACK_TO)
+    if offsets != 0:
+        return base + integer_at(offsets + slot.EIGHT * b) * integer_at(track + slot.TRACK_TIME)
+    return base + b * integer_at(track + slot.TRACK_SAMPLE)
+
+
+def begin_rows(task, work, block):
+    """Fill in the table of rows; returns how many the block has."""
+    first_row = block * integer_at(task + slot.BLOCK)
+    rows = min(integer_at(task + slot.BLOCK), integer_at(task + slot.SAMPLES) - first_row)
+    order = integer_at(task + slot.ORDER)
+    steps = integer_at(task + slot.STEPS)
+    backwards = integer_at(task + slot.DIRECTION) < 0
+    by_length = integer_at(task + slot.BY_LENGTH) != 0
+    for row in range(rows):
+        place = row_at(task, work, row)
+        b = first_row + row
+        if order != 0:
+            b = integer_at(order + slot.EIGHT * b)
+        valid = count_of(task, b)
+        last = (valid if by_length else steps) - 1
+        set_integer(place + slot.SAMPLE, b)
+        set_integer(place + slot.VALID, valid)
+        set_integer(place + slot.ORIGIN, last)
+        set_integer(place + slot.CURSOR, last if backwards else 0)
+    return rows
+
+
+def is_skipped(task, b, t):
+    """Whether the mask skips a time."""
+    mask = integer_at(task + slot.MASK)
+    if mask == 0:
+        return False
+    place = mask + b * integer_at(task + slot.MASK_ROW) + t * integer_at(task + slot.MASK_TIME)
+    return byte_at(place) == 0
+
+
+def is_reset(task, b, t):
+    """Whether the states are reset before a time."""
+    reset = integer_at(task + slot.RESET)
+    if reset == 0:
+        return False
+    place = reset + b * integer_at(task + slot.RESET_ROW) + t * integer_at(task + slot.RESET_TIME)
+    return byte_at(place) != 0
+
+
+def find_times(task, work, rows, begin, steps):
+    """List, for the steps `begin` ... of each row, times, places of the output, resets before them."""
+    direction = integer_at(task + slot.DIRECTION)
+    chunk = integer_at(task + slot.CHUNK)
+    scanned = integer_at(task + slot.MASK) != 0 or integer_at(task + slot.RESET) != 0
+    track = integer_at(task + slot.TRACKS)
+    time_stride = integer_at(track + slot.TRACK_TIME)
+    for row in range(rows):
+        place = row_at(task, work, row)
+        b = integer_at(place + slot.SAMPLE)
+        valid = integer_at(place + slot.VALID)
+        n = min(steps, valid - begin)
+        when = work + integer_at(task + slot.WORK_WHEN) + slot.EIGHT * row * chunk
+        where = work + integer_at(task + slot.WORK_PLACE) + slot.EIGHT * row * chunk
+        if scanned:
+            resets = work + integer_at(task + slot.WORK_RESET) + row * chunk
+            t = integer_at(place + slot.CURSOR)
+            for i in range(n):
+                reset = is_reset(task, b, t)
+                while is_skipped(task, b, t):
+                    t += direction
+                    reset = reset or is_reset(task, b, t)
+                set_integer(when + slot.EIGHT * i, t)
+                if integer_at(task + slot.RESET) != 0:
+                    set_byte(resets + i, 1 if reset else 0)
+                t += direction
+            set_integer(place + slot.CURSOR, t)
+        else:
+            t = first_of(task, b) + (begin if direction > 0 else valid - 1 - begin)
+            for i in range(n):
+                set_integer(when + slot.EIGHT * i, t + direction * i)
+        base = track_at(track, b)
+        for i in range(n):
+            position = position_of(task, place, integer_at(when + slot.EIGHT * i))
+            set_integer(where + slot.EIGHT * i, base + position * time_stride)
+
+
+def reset_after(task, work, row):
+    """Whether the states of a row are reset behind its last valid step."""
+    if integer_at(task + slot.RESET) == 0:
+        return False
+    place = row_at(task, work, row)
+    b, direction = integer_at(place + slot.SAMPLE), integer_at(task + slot.DIRECTION)
+    end = integer_at(place + slot.ORIGIN) + 1 if direction > 0 else -1
+    t = integer_at(place + slot.CURSOR)
+    while t != end:
+        if is_reset(task, b, t):
+            return True
+        t += direction
+    return False
+
+
+def show_first(task, track, b, here):
+    """What stands before the first valid step: zeros, or the state that the row began with."""
+    size = integer_at(track + slot.TRACK_BYTES)
+    number = integer_at(track + slot.TRACK_STATE)
+    if number >= 0:
+        state = integer_at(task + slot.STATES) + number * slot.STATE_ENTRY
+        source = integer_at(state + slot.STATE_FROM)
+        if source != 0:
+            copy_bytes(here, source + b * integer_at(state + slot.STATE_FROM_ROW), size)
+            return
+    zero_bytes(here, size)
+
+
+def hold_scanned(task, work, track, row):
+    """Fill the positions of masked steps of a row: what stood before, zeros, or the first state."""
+    size = integer_at(track + slot.TRACK_BYTES)
+    stride = integer_at(track + slot.TRACK_TIME)
+    repeats = integer_at(track + slot.TRACK_HOLD) == 1
+    direction = integer_at(task + slot.DIRECTION)
+    place = row_at(task, work, row)
+    b, last = integer_at(place + slot.SAMPLE), integer_at(place + slot.ORIGIN)
+    base = track_at(track, b)
+    t = 0 if direction > 0 else last
+    previous = 0
+    for _ in range(last + 1):
+        here = base + position_of(task, place, t) * stride
+        if is_reset(task, b, t):
+            previous = 0
+        if not is_skipped(task, b, t):
+            previous = here
+        elif repeats and previous != 0:
+            copy_bytes(here, previous, size)
+        elif repeats:
+            show_first(task, track, b, here)
+        else:
+            zero_bytes(here, size)
+        t += direction
+    for p in range(last + 1, integer_at(task + slot.STEPS)):
+        here = base + p * stride
+        if repeats and previous != 0:
+            copy_bytes(here, previous, size)
+        elif repeats:
+            show_first(task, track, b, here)
+        else:
+            zero_bytes(here, size)
+
+
+def hold_around(task, work, track, row):
+    """Fill the positions before and behind the window of a row."""
+    size = integer_at(track + slot.TRACK_BYTES)
+    stride = integer_at(track + slot.TRACK_TIME)
+    repeats = integer_at(track + slot.TRACK_HOLD) == 1
+    place = row_at(task, work, row)
+    b, n = integer_at(place + slot.SAMPLE), integer_at(place + slot.VALID)
+    base = track_at(track, b)
+    backwards = integer_at(task + slot.DIRECTION) < 0
+    turned = integer_at(task + slot.TURNED) != 0
+    first = position_of(task, place, first_of(task, b) + (n - 1 if turned else 0))
+    end = first + n
+    # Computed from the far end: backwards and brought back to the input's time, or turned forwards.
+    from_behind = backwards != turned
+    held = base + (first if from_behind else end - 1) * stride
+    for p in range(integer_at(task + slot.STEPS)):
+        if first <= p < end:
+            continue
+        here = base + p * stride
+        if not repeats:
+            zero_bytes(here, size)
+        elif n > 0 and (p < first if from_behind else p >= end):
+            copy_bytes(here, held, size)
+        else:
+            show_first(task, track, b, here)
+
+
+def hold_rows(task, work, rows):
+    """Fill the positions of skipped steps, in every track that shows them."""
+    scanned = integer_at(task + slot.MASK) != 0 or integer_at(task + slot.RESET) != 0
+    for number in range(integer_at(task + slot.TRACK_COUNT)):
+        track = integer_at(task + slot.TRACKS) + number * slot.TRACK_ENTRY
+        if integer_at(track + slot.TRACK_TIME) == 0:
+            if integer_at(track + slot.TRACK_STATE) < 0:
+                for row in range(rows):
+                    if reset_after(task, work, row):
+                        b = integer_at(row_at(task, work, row) + slot.SAMPLE)
+                        zero_bytes(track_at(track, b), integer_at(track + slot.TRACK_BYTES))
+            continue
+        if integer_at(track + slot.TRACK_HOLD) == 0:
+            continue
+        for row in range(rows):
+            if scanned:
+                hold_scanned(task, work, track, row)
+            else:
+                hold_around(task, work, track, row)
+
+
+def end_states(task, work, rows):
+    """Hand over the states of all rows; the newest copy depends on how many steps a row had."""
+    for i in range(integer_at(task + slot.STATE_COUNT)):
+        state = integer_at(task + slot.STATES) + i * slot.STATE_ENTRY
+        target = integer_at(state + slot.STATE_TO)
+        source = integer_at(state + slot.STATE_FROM)
+        size = integer_at(state + slot.STATE_BYTES)
+        for row in range(rows):
+            place = row_at(task, work, row)
+            b, parity = integer_at(place + slot.SAMPLE), integer_at(place + slot.VALID) & 1
+            here = target + b * integer_at(state + slot.STATE_TO_ROW)
+            if reset_after(task, work, row):
+                if source == 0:
+                    zero_bytes(here, size)
+                else:
+                    copy_bytes(here, source + b * integer_at(state + slot.STATE_FROM_ROW), size)
+                continue
+            at = (
+                work
+                + integer_at(state + slot.WORK_STATE)
+                + row * integer_at(state + slot.STATE_ROW)
+            )
+            copy_bytes(here, at + parity * integer_at(state + slot.STATE_COPY), size)
+
+
+def begin_state(task, work, state, row, shift):
+    """Give a state of a row its first value, in the copy `shift` bytes on."""
+    source = integer_at(state + slot.STATE_FROM)
+    at = (
+        work
+        + integer_at(state + slot.WORK_STATE)
+        + row * integer_at(state + slot.STATE_ROW)
+        + shift
+    )
+    if source == 0:
+        zero_bytes(at, integer_at(state + slot.STATE_BYTES))
+    else:
+        b = integer_at(row_at(task, work, row) + slot.SAMPLE)
+        row_bytes = integer_at(state + slot.STATE_FROM_ROW)
+        copy_bytes(at, source + b * row_bytes, integer_at(state + slot.STATE_BYTES))
+
+
+def begin_states(task, work, rows):
+    """Give every state its first value, and the space behind its last unit zeros."""
+    for i in range(integer_at(task + slot.STATE_COUNT)):
+        state = integer_at(task + slot.STATES) + i * slot.STATE_ENTRY
+        size = integer_at(task + slot.BLOCK) * integer_at(state + slot.STATE_ROW)
+        zero_bytes(
+            work + integer_at(state + slot.WORK_STATE), size + integer_at(state + slot.STATE_COPY)
+        )
+        for row in range(rows):
+            begin_state(task, work, state, row, 0)
+
+
+def reset_states(task, work, first, end, rows, i, parity):
+    """Set the states `first` ... of the rows that are reset before step `i` of the chunk."""
+    if integer_at(task + slot.RESET) == 0:
+        return
+    flags = work + integer_at(task + slot.WORK_RESET) + i
+    for row in range(rows):
+        if byte_at(flags + row * integer_at(task + slot.CHUNK)) != 0:
+            for number in range(first, end):
+                state = integer_at(task + slot.STATES) + number * slot.STATE_ENTRY
+                begin_state(task, work, state, row, parity * integer_at(state + slot.STATE_COPY))
+
+
+def write_states(task, work, first, end, rows, i, parity):
+    """Write the states `first` ... as they are after step `i` of the chunk into their tracks."""
+    when = work + integer_at(task + slot.WORK_WHEN)
+    for number in range(integer_at(task + slot.OUTPUTS), integer_at(task + slot.TRACK_COUNT)):
+        track = integer_at(task + slot.TRACKS) + number * slot.TRACK_ENTRY
+        state = integer_at(track + slot.TRACK_STATE)
+        if not first <= state < end:
+            continue
+        state = integer_at(task + slot.STATES) + state * slot.STATE_ENTRY
+        for row in range(rows):
+            place = row_at(task, work, row)
+            t = integer_at(when + slot.EIGHT * (row * integer_at(task + slot.CHUNK) + i))
+            position = position_of(task, place, t)
+            here = track_at(track, integer_at(place + slot.SAMPLE))
+            here += position * integer_at(track + slot.TRACK_TIME)
+            at = (
+                work
+                + integer_at(state + slot.WORK_STATE)
+                + row * integer_at(state + slot.STATE_ROW)
+            )
+            at += (1 - parity) * integer_at(state + slot.STATE_COPY)
+            copy_bytes(here, at, integer_at(track + slot.TRACK_BYTES))
