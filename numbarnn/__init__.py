@@ -38,16 +38,19 @@ from .layers import (
     RNN,
     Bidirectional,
     Dense,
+    Dropout,
     Embedding,
     Layer,
+    Masking,
     Sequential,
     SimpleRNN,
     StackedRNNCells,
+    TimeDistributed,
 )
 from .nesting import Shape
 from .ragged import Ragged
 from .sequences import Shared
-from .stages import Dropout, Map, Stage, step
+from .stages import Map, Stage, step
 
 __version__ = "0.1.0"
 
@@ -67,6 +70,7 @@ __all__ = [
     "LSTMCell",
     "Layer",
     "Map",
+    "Masking",
     "MissingExtraError",
     "NumbarnnError",
     "RNN",
@@ -78,6 +82,7 @@ __all__ = [
     "SimpleRNNCell",
     "StackedRNNCells",
     "Stage",
+    "TimeDistributed",
     "activations",
     "dot",
     "elu",

@@ -5,6 +5,8 @@ A cell is an `nr.Cell` with a step of one of the three forms, or any object with
 """
 
 import inspect
+import warnings
+from dataclasses import replace
 
 import numpy as np
 
@@ -304,7 +306,8 @@ def _compiled_batch(cell, dtype):
     from .compile.step import whole_step
 
     step, where = step_of(cell), f"`{name_of(cell)}.step`"
-    return whole_step(step.function, cell.settings_of(step), np.dtype(dtype), where)
+    settings = tuple(cell.settings_of(step).items())
+    return whole_step(step.function, settings, np.dtype(dtype), where)
 
 
 def run_cells(cells, batch, input_nest, request, initial, constants, dtype, draw=None):
@@ -330,8 +333,6 @@ def run_cells(cells, batch, input_nest, request, initial, constants, dtype, draw
     list of Results
         Of each cell; the outputs are those of the last.
     """
-    from dataclasses import replace
-
     found, index = [], 0
     while index < len(cells):
         end = index + 1
@@ -369,8 +370,6 @@ def _as_values(batch, outputs):
 
 def _run_segment(cells, batch, input_nest, request, initial, constants, dtype, draw):
     """Cells whose steps see one unit, or one cell of another form."""
-    from .loop.results import Results
-
     dtype = np.dtype(dtype)
     cell = cells[0]
     form = form_of(cell)
@@ -407,8 +406,23 @@ def _run_segment(cells, batch, input_nest, request, initial, constants, dtype, d
         used = constants if takes_constants(cell) else []
         given = [_plain_constant(c, dtype, form) for c in used]
     results = program.run(batch, request, initial[0], given)
-    assert isinstance(results, Results)
+    if form in ("batch", "call"):
+        _compare_with_declared(cell, batch, request, results)
     return [results]
+
+
+def _compare_with_declared(cell, batch, request, results):
+    """Warn where a cell declares another `output_size` than it gives; what it gives is returned."""
+    declared = getattr(cell, "output_size", None)
+    if declared is None:
+        return
+    axes = 1 if batch.offsets is not None or not request.sequences else 2
+    found = [array.shape[axes:] for array in results.outputs]
+    if [shape_of(size) for size in flattened(declared)] != found:
+        warnings.warn(
+            f"`{name_of(cell)}.output_size` is {declared!r}, but its outputs have the shapes {found}.",
+            stacklevel=6,
+        )
 
 
 def _plain_constant(constant, dtype, form):

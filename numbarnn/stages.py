@@ -126,9 +126,10 @@ def step(function=None, *, per):
     return Step(function, per)
 
 
-@dataclass(frozen=True, eq=False)
 class Dropout:
     """Dropout of a map's operand, under ``training=True`` only.
+
+    Maps with the same object share their mask, if they map the same operand.
 
     Parameters
     ----------
@@ -136,10 +137,17 @@ class Dropout:
         The share of the operand's elements set to 0; the rest is scaled by ``1 / (1 - rate)``.
     per_gate : bool
         Whether each gate draws a mask of its own.
+
+    Raises
+    ------
+    CellError
+        If `rate` is not in 0 ... 1.
     """
 
-    rate: float
-    per_gate: bool = False
+    def __init__(self, rate, per_gate=False):
+        if not 0 <= rate <= 1:
+            raise CellError(f"`rate` must lie in 0 ... 1; got {rate!r}.")
+        self.rate, self.per_gate = float(rate), bool(per_gate)
 
 
 @dataclass(frozen=True, eq=False)

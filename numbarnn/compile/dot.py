@@ -13,7 +13,7 @@ def _zero_like(out):
     return out.dtype.type(0)
 
 
-def _matrix_vector(a, b, out):
+def _matrix_vector(a, b, out=None):
     for i in range(a.shape[0]):
         total = _zero_like(out)
         for k in range(a.shape[1]):
@@ -22,7 +22,7 @@ def _matrix_vector(a, b, out):
     return out
 
 
-def _vector_matrix(a, b, out):
+def _vector_matrix(a, b, out=None):
     out[:] = 0
     for k in range(a.shape[0]):
         for j in range(b.shape[1]):
@@ -30,7 +30,7 @@ def _vector_matrix(a, b, out):
     return out
 
 
-def _matrix_matrix(a, b, out):
+def _matrix_matrix(a, b, out=None):
     out[:, :] = 0
     for i in range(a.shape[0]):
         for k in range(a.shape[1]):

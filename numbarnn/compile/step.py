@@ -1,6 +1,7 @@
 """A user's step, made ready for one number type, compiled alone, its errors made readable."""
 
 import re
+from functools import lru_cache
 from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 
 import numpy as np
@@ -319,6 +320,7 @@ def compiled_whole_step(function, settings, dtype, arguments, where):
         raise _refusal(error, function, dtype.name, where) from error
 
 
+@lru_cache(maxsize=128)
 def whole_step(function, settings, dtype, where):
     """A step that sees the whole batch, compiled for the types of the arguments as they come.
 
@@ -328,7 +330,7 @@ def whole_step(function, settings, dtype, where):
         Raises a CellError with the user's own line if the step does not compile.
     """
     check_names(function, where)
-    dispatcher = with_settings(function, settings, dtype.type, dtype.kind == "f", where)
+    dispatcher = with_settings(function, dict(settings), dtype.type, dtype.kind == "f", where)
     seen = set()
 
     def call(*arguments):

@@ -23,8 +23,8 @@ _KEY = "numbarnn"
 _LAYERS = {
     name: getattr(layer_kinds, name)
     for name in (
-        "SimpleRNN", "LSTM", "GRU", "RNN", "Bidirectional", "Dense", "Embedding", "Sequential",
-        "StackedRNNCells",
+        "SimpleRNN", "LSTM", "GRU", "RNN", "Bidirectional", "Dense", "Dropout", "Embedding", "Masking",
+        "Sequential", "StackedRNNCells", "TimeDistributed",
     )
 }  # fmt: skip
 _CELLS = {name: getattr(cell_families, name) for name in ("SimpleRNNCell", "LSTMCell", "GRUCell")}

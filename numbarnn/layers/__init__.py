@@ -2,12 +2,15 @@
 
 from .bidirectional import Bidirectional
 from .dense import Dense
+from .dropout import Dropout
 from .embedding import Embedding
 from .layer import Layer
+from .masking import Masking
 from .recurrent import GRU, LSTM, SimpleRNN
 from .rnn import RNN
 from .sequential import Sequential
 from .stacked import StackedRNNCells
+from .time_distributed import TimeDistributed
 
 __all__ = [
     "GRU",
@@ -15,9 +18,12 @@ __all__ = [
     "RNN",
     "Bidirectional",
     "Dense",
+    "Dropout",
     "Embedding",
     "Layer",
+    "Masking",
     "Sequential",
     "SimpleRNN",
     "StackedRNNCells",
+    "TimeDistributed",
 ]

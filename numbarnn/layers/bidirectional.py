@@ -139,6 +139,20 @@ class Bidirectional(Layer):
         for layer in self._layers():
             layer.build(input_shape)
 
+    @property
+    def keeps_time(self):
+        """Whether the output has the time steps of the input."""
+        return self.return_sequences
+
+    @property
+    def gives_one(self):
+        """Whether a call gives one array, not a list."""
+        return not (self.return_state or self.return_states) and self.merge_mode is not None
+
+    def in_model(self, values, mask, lengths, training):
+        """Call the layer as one of a model, which offers it everything it knows."""
+        return self(values, mask=mask, lengths=lengths, training=training)
+
     def compute_mask(self, inputs, mask=None):
         """The mask for the next layer: the same where sequences are returned, else none."""
         mask = first_mask(mask) if self.return_sequences else None

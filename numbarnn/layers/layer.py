@@ -99,6 +99,18 @@ class Layer:
         """The mask that the next layer gets."""
         return mask
 
+    #: Whether the output has the time steps of the input.
+    keeps_time = True
+    #: Whether a call gives one array, not a list.
+    gives_one = True
+
+    def in_model(self, values, mask, lengths, training):
+        """Call the layer as one of a model, which offers it everything it knows."""
+        return self(values, training=training)
+
+    def reset_states(self):
+        """Forget what was remembered between calls; a layer that remembers nothing does nothing."""
+
     def save(self, path):
         """Write the layer into one file, to be read by `numbarnn.load`.
 

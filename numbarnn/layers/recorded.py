@@ -17,7 +17,7 @@ class Recorded:
     """
 
     def _begin_recording(self, batch_size=None):
-        self._states, self._batch_size = None, batch_size
+        self._states, self._batch_size, self._fixed_batch_size = None, batch_size, batch_size
         self._calls = 0
         self._lock = threading.RLock()
 
@@ -97,7 +97,7 @@ class Recorded:
             raise AttributeError("Layer must be stateful.")
         with self._lock:
             if states is None:
-                self._states = None
+                self._states, self._batch_size = None, self._fixed_batch_size
                 return
             samples = len(flattened(states)[0])
             self._states = self._checked_values(states, samples)

@@ -218,6 +218,20 @@ class RNN(Recorded, Layer):
         self.dtype = dtype
         self._input_shape = step_shapes(input_shape)
 
+    @property
+    def keeps_time(self):
+        """Whether the output has the time steps of the input."""
+        return self.return_sequences
+
+    @property
+    def gives_one(self):
+        """Whether a call gives one array, not a list."""
+        return not (self.return_state or self.return_states)
+
+    def in_model(self, values, mask, lengths, training):
+        """Call the layer as one of a model, which offers it everything it knows."""
+        return self(values, mask=mask, lengths=lengths, training=training)
+
     def compute_mask(self, inputs, mask=None):
         """The mask for the next layer: the same where sequences are returned, else none.
 
@@ -253,9 +267,9 @@ class RNN(Recorded, Layer):
 
         found = [shapes(output_nest(self._cells()[-1]), lead)]
         if self.return_states == "all":
-            found += top_level(shapes(self._state_nest(), steps))
+            found += [shapes(entry, steps) for entry in top_level(self._state_nest())]
         if self.return_state:
-            found += top_level(shapes(self._state_nest(), (batch,)))
+            found += [shapes(entry, (batch,)) for entry in top_level(self._state_nest())]
         return found if self._state_entries() else found[0]
 
     # --- calling -----------------------------------------------------------------------------
@@ -437,10 +451,10 @@ class RNN(Recorded, Layer):
 
     def _draw(self, given):
         """What makes the masks of dropped operands of one call."""
-        from ..loop.dropout import drop_mask
+        from ..loop.dropout import drop_mask, fresh_seed
 
         if self.seed is None:
-            self.seed = int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
+            self.seed = fresh_seed()
         call = self._calls
         self._calls += 1
 

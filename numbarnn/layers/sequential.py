@@ -42,6 +42,10 @@ class Sequential(Layer):
                 raise ArgumentError(
                     f"`layers[{index}]` must be a layer; got {type(layer).__name__}."
                 )
+            if not layer.gives_one:
+                raise ArgumentError(
+                    f"`layers[{index}]` must give one array; {layer.name!r} returns a list."
+                )
             base, number = layer.name, 1
             while layer.name in taken:
                 layer.name, number = f"{base}_{number}", number + 1
@@ -73,6 +77,19 @@ class Sequential(Layer):
             shape = layer.compute_output_shape(shape)
         return shape
 
+    @property
+    def keeps_time(self):
+        """Whether the output has the time steps of the input."""
+        return all(layer.keeps_time for layer in self.layers)
+
+    def compute_mask(self, inputs, mask=None):
+        """The mask of the output: none once a layer has given up the time steps."""
+        return mask if self.keeps_time else None
+
+    def in_model(self, values, mask, lengths, training):
+        """Call the model as a layer of another one."""
+        return self(values, mask=mask, lengths=lengths, training=training)
+
     def __call__(self, inputs, mask=None, lengths=None, training=None):
         """Run the model.
 
@@ -81,23 +98,25 @@ class Sequential(Layer):
         inputs : array_like or Ragged
         mask, lengths : array_like, optional
             For the first recurrent layer, as in `RNN.__call__`; handed on while sequences are.
+        training : bool, optional
+            Whether dropout acts.
 
         Returns
         -------
         ndarray or Ragged
         """
-        return self._run(self.layers, inputs, mask, lengths)[0]
-
-    def _run(self, layers, values, mask, lengths):
-        for layer in layers:
+        values = inputs
+        for layer in self.layers:
             following = layer.compute_mask(values, mask)
-            if isinstance(layer, RECURRENT):
-                values = layer(values, mask=mask, lengths=lengths)
-                lengths = lengths if layer.return_sequences else None
-            else:
-                values = layer(values)
-            mask = following
-        return values, mask, lengths
+            values = layer.in_model(values, mask, lengths, training)
+            mask, lengths = following, lengths if layer.keeps_time else None
+        return values
+
+    def reset_states(self):
+        """Set the recorded states of all stateful layers to zeros."""
+        for layer in self.layers:
+            if getattr(layer, "stateful", True):
+                layer.reset_states()
 
     def emit(self, inputs, what="last"):
         """Run the model over ragged sequences and return what is asked for, whatever its flags.

@@ -94,7 +94,7 @@ class BatchProgram:
                 self._select(states, new, valid)
                 writer.take(output, valid)
             writer.write(valid, positions)
-            for array, state in zip(over_time, states, strict=True):
+            for array, state in zip(over_time, states, strict=False):
                 _put(batch, array, state, valid, positions)
         if writer.nest is None:
             # No step was valid: one call tells the structure and shapes of the outputs.

@@ -25,3 +25,8 @@ def drop_mask(rate, samples, width, seed, call, number, dtype):
     stream = np.random.Generator(np.random.Philox(key=[seed % 2**64, (call << 16) + number]))
     kept = stream.random((samples, width), np.float32) >= rate
     return kept * np.asarray(1 / (1 - rate), dtype)
+
+
+def fresh_seed():
+    """A seed from the system's entropy."""
+    return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])

@@ -1,7 +1,8 @@
 """The loop for steps that see one sample: arrays, written in place.
 
-A sample runs from its first step to its last before the next one begins. Names bound by
-`compile.bind`: `step` and the makers of views, `see_*`.
+A sample runs from its first step to its last before the next one begins. The loop knows no cell and is
+compiled once; it leaves the addresses of what a step sees in a table, in the order inputs, outputs,
+states, constants, scratch, and calls the step's own function (`sample_step`) by address.
 """
 
 from ..lanes.memory import caller, integer_at, set_integer
@@ -20,6 +21,7 @@ from .times import (
 )
 
 call_gather = caller(1)
+call_step = caller(3)
 
 
 def find_inputs(task, work, table, views, i):
@@ -88,19 +90,16 @@ def run_sample(task, work, block):
     begin_rows(task, work, block)
     begin_states(task, work, 1)
     table = integer_at(task + slot.LAYERS)
-    views = work + integer_at(table + slot.WORK_VIEWS)
-    shapes = integer_at(table + slot.SHAPES)
-    input_views = views + slot.EIGHT * INPUT_PLACE
-    output_views = views + slot.EIGHT * OUTPUT_PLACE
-    find_states(task, work, views + slot.EIGHT * STATE_PLACE)
-    find_constants(task, work, table, views + slot.EIGHT * CONSTANT_PLACE)
-    set_integer(views + slot.EIGHT * SCRATCH_PLACE, work + integer_at(table + slot.WORK_SCRATCH))
-    weights = see_weights(integer_at(table + slot.WEIGHTS), shapes + slot.EIGHT * WEIGHT_SHAPES)
-    states = see_states(views + slot.EIGHT * STATE_PLACE, shapes + slot.EIGHT * STATE_SHAPES)
-    constants = see_constants(
-        views + slot.EIGHT * CONSTANT_PLACE, shapes + slot.EIGHT * CONSTANT_SHAPES
-    )
-    scratch = see_scratch(views + slot.EIGHT * SCRATCH_PLACE, shapes + slot.EIGHT * SCRATCH_SHAPES)
+    inputs = work + integer_at(table + slot.WORK_VIEWS)
+    outputs = inputs + slot.EIGHT * integer_at(table + slot.SEES_INPUTS)
+    states = outputs + slot.EIGHT * integer_at(task + slot.OUTPUTS)
+    constants = states + slot.EIGHT * integer_at(task + slot.STATE_COUNT)
+    scratch = constants + slot.EIGHT * integer_at(table + slot.SEES_CONSTANTS)
+    find_states(task, work, states)
+    find_constants(task, work, table, constants)
+    set_integer(scratch, work + integer_at(table + slot.WORK_SCRATCH))
+    step, shapes = integer_at(table + slot.SAMPLE_STEP), integer_at(table + slot.SHAPES)
+    weights = integer_at(table + slot.WEIGHTS)
     chunk = integer_at(task + slot.CHUNK)
     state_count = integer_at(task + slot.STATE_COUNT)
     valid = integer_at(row_at(task, work, 0) + slot.VALID)
@@ -110,20 +109,25 @@ def run_sample(task, work, block):
         find_times(task, work, 1, begin, steps)
         for i in range(steps):
             reset_states(task, work, 0, state_count, 1, i, 0)
-            find_inputs(task, work, table, input_views, i)
-            find_outputs(task, work, output_views, i)
-            call_step(
-                see_inputs(input_views, shapes + slot.EIGHT * INPUT_SHAPES),
-                states,
-                weights,
-                constants,
-                see_outputs(output_views, shapes + slot.EIGHT * OUTPUT_SHAPES),
-                scratch,
-            )
+            find_inputs(task, work, table, inputs, i)
+            find_outputs(task, work, outputs, i)
+            call_step(step, (inputs, weights, shapes))
             if tracked:
                 write_states(task, work, 0, state_count, 1, i, 0)
     end_states(task, work, 1)
     hold_rows(task, work, 1)
+
+
+def sample_step(addresses, weights, shapes):
+    """The step of a cell on arrays at the given addresses; names bound: `call`, `see_*`, places."""
+    call(
+        see_inputs(addresses, shapes + INPUT_SHAPES),
+        see_states(addresses + STATE_PLACE, shapes + STATE_SHAPES),
+        see_weights(weights, shapes + WEIGHT_SHAPES),
+        see_constants(addresses + CONSTANT_PLACE, shapes + CONSTANT_SHAPES),
+        see_outputs(addresses + OUTPUT_PLACE, shapes + OUTPUT_SHAPES),
+        see_scratch(addresses + SCRATCH_PLACE, shapes + SCRATCH_SHAPES),
+    )
 
 
 def call_with_scratch(inputs, states, weights, constants, output, scratch):

@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from numba import from_dtype, types
 
-from ..compile.bind import bound
+from ..compile.bind import bound, native
 from ..compile.step import compiled_whole_step
 from ..errors import CellError
 from ..nesting import is_nested
@@ -45,8 +45,8 @@ class Form:
 
 
 @lru_cache(maxsize=128)
-def compiled_samples(function, settings, dtype, form, where):
-    """Compile the step alone, then the loop around it."""
+def compiled_sample_step(function, settings, dtype, form, where):
+    """Compile the step alone, then with the views of what it sees; its address and dispatcher."""
     number = from_dtype(dtype)
 
     def kinds(axes, readonly):
@@ -70,15 +70,21 @@ def compiled_samples(function, settings, dtype, form, where):
             f"{where} must write its results in place and return nothing; got {result}."
         )
     names, place, shapes = {}, 0, 0
-    for name, (found, single) in seen.items():
-        upper = {"outputs": "OUTPUT", "scratch": "SCRATCH"}.get(name, name[:-1].upper())
+    for name in ("inputs", "outputs", "states", "constants", "scratch", "weights"):
+        found, single = seen[name]
+        upper = name.upper().removesuffix("S")
         names[f"see_{name}"] = views(found, single)
-        names[f"{upper}_PLACE"], names[f"{upper}_SHAPES"] = place, shapes
+        names[f"{upper}_PLACE"], names[f"{upper}_SHAPES"] = slot.EIGHT * place, slot.EIGHT * shapes
         place += len(found)
         shapes += sum(kind.ndim for kind in found)
     call = sample.call_with_scratch if form.scratch else sample.call_without_scratch
-    run_sample = bound(sample.run_sample, call_step=bound(call, inlined=True, step=step), **names)
-    run = bound(sample.run_samples, run_sample=run_sample)
+    return native(sample.sample_step, 3, call=bound(call, inlined=True, step=step), **names)
+
+
+@lru_cache(maxsize=1)
+def driver():
+    """The compiled loop; one for all cells."""
+    run = bound(sample.run_samples)
     run.compile((types.intp,) * 4)
     return run
 
@@ -114,17 +120,17 @@ class SampleProgram:
         self._weights = [np.ascontiguousarray(array, self.dtype) for array in weights]
         self._shapes = {
             "inputs": tuple(input_shapes),
-            "states": tuple(state_shapes),
-            "weights": tuple(array.shape for array in self._weights),
-            "constants": tuple(constant_shapes),
             "outputs": tuple(output_shapes),
+            "states": tuple(state_shapes),
+            "constants": tuple(constant_shapes),
             "scratch": scratch,
+            "weights": tuple(array.shape for array in self._weights),
         }
         axes = {name: tuple(map(len, shapes)) for name, shapes in self._shapes.items()}
         self._output_nest = output_nest
         form = Form(one_input=one_input, one_output=not is_nested(output_nest), **axes)
         settings = tuple(settings.items())
-        self._run = compiled_samples(step.function, settings, self.dtype, form, where)
+        self._step = compiled_sample_step(step.function, settings, self.dtype, form, where)
 
     def run(self, batch, request, initial, constants=()):
         """Run a canonical batch.
@@ -188,11 +194,12 @@ class SampleProgram:
         entry[slot.SEES_CONSTANTS] = len(constants)
         entry[slot.SAMPLE_CONSTANTS] = tables.at("constants")
         entry[slot.WEIGHTS], entry[slot.SHAPES] = tables.at("weights"), tables.at("shapes")
-        entry[slot.WORK_VIEWS] = work.region(slot.EIGHT * sum(map(len, shapes.values())))
+        entry[slot.SAMPLE_STEP] = self._step[0]
+        entry[slot.WORK_VIEWS] = work.region(slot.EIGHT * (1 + sum(map(len, shapes.values()))))
         scratch = sum(int(np.prod(shape)) for shape in shapes["scratch"])
         entry[slot.WORK_SCRATCH] = work.region(scratch * item)
         space = aligned((work.size + 64,), np.uint8)
-        self._run(tables.address, space.ctypes.data, 0, batch.samples)
+        driver()(tables.address, space.ctypes.data, 0, batch.samples)
 
     def _fill_inputs(self, tables, batch, work):
         first_axis = 0

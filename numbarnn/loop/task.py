@@ -67,9 +67,9 @@ SEEN_ENTRY = 4 * EIGHT
 #: Instead of layers, what a loop over samples is told.
 (
     SEES_INPUTS, SAMPLE_INPUTS, SEES_CONSTANTS, SAMPLE_CONSTANTS, WEIGHTS, SHAPES, WORK_VIEWS,
-    WORK_SCRATCH,
-) = _places(8)  # fmt: skip
-SAMPLES_ENTRY = 8 * EIGHT
+    WORK_SCRATCH, SAMPLE_STEP,
+) = _places(9)  # fmt: skip
+SAMPLES_ENTRY = 9 * EIGHT
 
 #: An input of a loop over samples; an item of several axes has a table of sizes and strides.
 (

@@ -1,7 +1,11 @@
 """Embedding, Dense and Sequential."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
+from toys import AccUnit
 
 import numbarnn as nr
 
@@ -121,3 +125,94 @@ def test_emit_gives_what_is_asked_whatever_the_flags(rng):
         model.emit(rows, "all")
     with pytest.raises(nr.ArgumentError, match="must have a recurrent layer"):
         nr.Sequential([nr.Dense(2)]).emit(rows)
+
+
+def test_masking_masks_and_zeroes():
+    x = np.array([[[0.0], [2], [0], [3]]])
+    layer = nr.Masking(0)
+    assert layer.compute_mask(x).tolist() == [[False, True, False, True]]
+    marked = np.array([[[7.0, 7], [7, 1], [np.nan, 7]]])
+    layer = nr.Masking(7)
+    assert layer(marked)[0, :2].tolist() == [[0, 0], [7, 1]]
+    assert layer.compute_mask(marked).tolist() == [[False, True, True]]
+    assert nr.Masking(np.nan).compute_mask(np.full((1, 2, 1), np.nan)).all()  # NaN matches nothing
+    with pytest.raises(nr.ArgumentError, match="must be padded to be masked by value"):
+        nr.Masking()(nr.Ragged([[1.0]], [0, 1]))
+    with pytest.raises(
+        nr.ArgumentError, match=r"`inputs` must have shape \(batch, time, ...\); got \(2, 3\)"
+    ):
+        nr.Masking()(np.ones((2, 3)))
+
+
+def test_masking_reaches_the_layers_that_follow():
+    x = np.array([[[0.0], [2], [0], [3]]])
+    model = nr.Sequential([nr.Masking(0), nr.RNN(AccUnit(), return_sequences=True)])
+    assert model(x)[0, :, 0].tolist() == [0, 22, 22, 53]
+
+
+def test_time_distributed_applies_a_layer_to_every_step(rng):
+    inner = nr.Dense(3, activation="tanh")
+    layer = nr.TimeDistributed(inner)
+    x = rng.normal(size=(2, 5, 4))
+    output = layer(x, mask=np.zeros((2, 5), bool))  # a mask has no effect on the values
+    assert np.array_equal(output, inner(x))
+    assert layer.compute_mask(x, "mask") == "mask"
+    assert layer.compute_output_shape((2, 5, 4)) == (2, 5, 3)
+    rows = nr.Ragged(x.reshape(10, 4), [0, 3, 10])
+    assert np.array_equal(layer(rows).values, inner(x).reshape(10, 3))
+    of_sequences = nr.TimeDistributed(nr.GRU(3))
+    deep = rng.normal(size=(2, 5, 6, 4))
+    assert np.array_equal(of_sequences(deep)[1, 2], of_sequences.layer(deep[1, 2:3])[0])
+    with pytest.raises(nr.ArgumentError, match="`layer` must be a layer; got int"):
+        nr.TimeDistributed(3)
+    with pytest.raises(nr.ArgumentError, match="`layer` must give one array"):
+        nr.TimeDistributed(nr.GRU(3, return_state=True))
+
+
+def test_masks_travel_as_in_keras():
+    """Through layers that keep the time steps; none after one that does not."""
+    ids = np.array([[1, 2, 0, 0], [3, 0, 0, 0]])
+    embedding = nr.Embedding(5, 3, mask_zero=True)
+    first, second = nr.LSTM(4, return_sequences=True), nr.Bidirectional(nr.GRU(2))
+    middle = nr.TimeDistributed(nr.Dense(3))
+    model = nr.Sequential([embedding, first, nr.Dropout(0.5), middle, second, nr.Dense(1)])
+    got = model(ids)
+    mask = ids != 0
+    by_hand = model.layers[-1](second(middle(first(embedding(ids), mask=mask)), mask=mask))
+    assert np.array_equal(got, by_hand)
+    assert not np.array_equal(got, model.layers[-1](second(middle(first(embedding(ids))))))
+    nested = nr.Sequential([embedding, nr.Sequential([first, middle]), second, model.layers[-1]])
+    assert np.array_equal(nested(ids), got)
+
+
+def test_reset_states_of_a_model():
+    model = nr.Sequential(
+        [nr.GRU(3, return_sequences=True, stateful=True), nr.Dense(2), nr.LSTM(2, stateful=True)]
+    )
+    x = np.ones((2, 3, 4))
+    first = model(x)
+    assert not np.array_equal(model(x), first)
+    model.reset_states()
+    assert np.array_equal(model(x), first)
+
+
+def test_layers_that_return_lists_do_not_fit_a_sequence():
+    with pytest.raises(
+        nr.ArgumentError, match=r"`layers\[0\]` must give one array; 'gru' returns a list"
+    ):
+        nr.Sequential([nr.GRU(3, return_state=True)])
+
+
+def test_models_copy_and_pickle(rng):
+    model = nr.Sequential(
+        [nr.Embedding(7, 3, mask_zero=True), nr.Bidirectional(nr.LSTM(4, return_sequences=True)),
+         nr.TimeDistributed(nr.Dense(3)), nr.RNN([nr.GRUCell(2), nr.SimpleRNNCell(2)], stateful=True)]
+    )  # fmt: skip
+    ids = [[1, 2, 0], [3, 4, 5]]
+    model(ids)
+    copies = [copy.deepcopy(model), pickle.loads(pickle.dumps(model))]
+    wanted = model(ids)  # copies remember the states that they were copied with
+    for each in copies:
+        assert np.array_equal(each(ids), wanted)
+        each.set_weights([w * 0 for w in each.get_weights()])
+    assert not np.array_equal(model(ids), np.zeros((2, 2)))
