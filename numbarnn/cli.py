@@ -5,6 +5,7 @@ Ctrl-C. Errors are one sentence on standard error.
 """
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 
@@ -132,6 +133,8 @@ def main(arguments=None):
     try:
         parsed.call(parsed)
     except KeyboardInterrupt:
+        # Libraries that have handlers of their own may raise the same signal once more.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         print("numbarnn: interrupted; nothing was written.", file=sys.stderr)
         return 130
     except NumbarnnError as error:

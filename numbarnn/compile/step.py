@@ -31,12 +31,12 @@ def _is_compiled_as_it_is(function):
     return function in _KNOWN or cpu_target.typing_context._lookup_global(function) is not None
 
 
-def _rebound(value, dtype, done):
+def _rebound(value, dtype, done, inlined):
     """What a name of a function must stand for in its copy."""
     if isinstance(value, Dispatcher) or (
         isinstance(value, FunctionType) and not _is_compiled_as_it_is(value)
     ):
-        return made_over(value, dtype, done=done)
+        return made_over(value, dtype, done=done, inlined=inlined)
     if type(value) is float and dtype:
         return dtype(value)
     return value
@@ -53,7 +53,7 @@ def _with_attribute(module, chain, value):
     return new
 
 
-def made_over(function, dtype, defaults=None, done=None):
+def made_over(function, dtype, defaults=None, done=None, inlined=True):
     """A dispatcher like `function` under the loop's compiler options.
 
     Its float literals are narrowed to `dtype`, if that is given; so are those of every function that
@@ -68,6 +68,8 @@ def made_over(function, dtype, defaults=None, done=None):
         New default values.
     done : dict, optional
         What was made over already.
+    inlined : bool
+        Whether callers must take the functions in; not worth it for those that work on arrays.
 
     Returns
     -------
@@ -86,15 +88,15 @@ def made_over(function, dtype, defaults=None, done=None):
         defaults=defaults,
         closure=tuple(cells.values()),
     )
-    done[function] = dispatcher = njit(**INLINED)(new)
+    done[function] = dispatcher = njit(**(INLINED if inlined else OPTIONS))(new)
     for name, cell in zip(cells, function.__closure__ or (), strict=True):
-        cells[name].cell_contents = _rebound(cell.cell_contents, dtype, done)
+        cells[name].cell_contents = _rebound(cell.cell_contents, dtype, done, inlined)
     for loaded in loaded_names(function.__code__):
         name, *attributes = loaded.chain
         if loaded.closure or name not in function.__globals__:
             continue
         chain, value = resolved(function, loaded)
-        bound = _rebound(value, dtype, done)
+        bound = _rebound(value, dtype, done, inlined)
         if bound is not value:
             inner = chain[1:]
             namespace[name] = _with_attribute(namespace[name], inner, bound) if inner else bound
@@ -121,7 +123,7 @@ def _as_setting(name, value, dtype, narrow, where):
     )
 
 
-def with_settings(function, settings, dtype, narrow, where):
+def with_settings(function, settings, dtype, narrow, where, inlined=True):
     """The step of one cell: its settings bound as defaults, its literals narrowed if `narrow`.
 
     Parameters
@@ -143,7 +145,7 @@ def with_settings(function, settings, dtype, narrow, where):
     values = tuple(
         _as_setting(name, value, dtype, narrow, where) for name, value in settings.items()
     )
-    return made_over(function, dtype if narrow else None, defaults=values or None)
+    return made_over(function, dtype if narrow else None, defaults=values or None, inlined=inlined)
 
 
 def check_names(function, where, seen=None):
@@ -313,7 +315,7 @@ def compiled_whole_step(function, settings, dtype, arguments, where):
     """
     check_names(function, where)
     narrow = dtype.kind == "f"
-    dispatcher = with_settings(function, settings, dtype.type, narrow, where)
+    dispatcher = with_settings(function, settings, dtype.type, narrow, where, inlined=False)
     try:
         return dispatcher, _compile(dispatcher, arguments)
     except Exception as error:
@@ -330,7 +332,9 @@ def whole_step(function, settings, dtype, where):
         Raises a CellError with the user's own line if the step does not compile.
     """
     check_names(function, where)
-    dispatcher = with_settings(function, dict(settings), dtype.type, dtype.kind == "f", where)
+    dispatcher = with_settings(
+        function, dict(settings), dtype.type, dtype.kind == "f", where, inlined=False
+    )
     seen = set()
 
     def call(*arguments):

@@ -449,7 +449,9 @@ def test_inputs_of_several_axes(rng):
 
         @nr.step(per="sample")
         def step(inputs, states, weights, constants, output):
-            states[0][:] += inputs[:, 0]
+            for i in range(2):
+                for j in range(3):
+                    states[0][i, j] += inputs[i, 0, j]
             output[:] = states[0]
 
     x = rng.normal(size=(4, 5, 2, 2, 3))
