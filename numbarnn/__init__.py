@@ -51,6 +51,7 @@ from .nesting import Shape
 from .ragged import Ragged
 from .sequences import Shared
 from .stages import Map, Stage, step
+from .threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
 
@@ -92,6 +93,7 @@ __all__ = [
     "exponential",
     "fma",
     "gelu",
+    "get_num_threads",
     "hard_sigmoid",
     "hard_sigmoid_keras3",
     "initializers",
@@ -105,6 +107,7 @@ __all__ = [
     "relu6",
     "save",
     "selu",
+    "set_num_threads",
     "sigmoid",
     "softplus",
     "softsign",

@@ -22,7 +22,7 @@ from .weights import Weighted
 _RESERVED = ("kernel", "bias", "recurrent_kernel", "recurrent_bias")
 _DTYPES = ("float32", "float64")
 #: Programs that a cell remembers: other widths, dtypes or stacks around it make others.
-_REMEMBERED = 16
+_REMEMBERED = 32
 
 
 def checked_dtype(dtype):

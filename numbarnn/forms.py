@@ -5,6 +5,7 @@ A cell is an `nr.Cell` with a step of one of the three forms, or any object with
 """
 
 import inspect
+import operator
 import warnings
 from dataclasses import replace
 
@@ -47,6 +48,12 @@ def form_of(cell):
     CellError
         If the object is no cell.
     """
+    if hasattr(cell, "remembered"):
+        return cell.remembered("form", lambda: _form_of(cell))
+    return _form_of(cell)
+
+
+def _form_of(cell):
     where = name_of(cell)
     step = step_of(cell)
     if step is None and callable(getattr(cell, "call", None)):
@@ -164,6 +171,12 @@ def build_cell(cell, input_shape, dtype):
 
 def takes_constants(cell):
     """Whether the cell can be given constants."""
+    if hasattr(cell, "remembered"):
+        return cell.remembered("constants", lambda: _takes_constants(cell))
+    return _takes_constants(cell)
+
+
+def _takes_constants(cell):
     form = form_of(cell)
     if form == "call":
         return "constants" in inspect.signature(cell.call).parameters
@@ -227,6 +240,34 @@ def unit_program(cells, input_widths, constant_widths, dtype, training=False):
     CellError
         If a declaration does not hold together or a step does not compile.
     """
+    cells = tuple(cells)
+    # The cells are part of the key as objects, so that none can take another's place in memory.
+    versions = tuple([cell._version for cell in cells])
+    key = (_Same(cells), versions, input_widths, constant_widths, dtype, training)
+    return cells[-1].remembered(
+        key, lambda: _made_program(cells, input_widths, constant_widths, dtype, training)
+    )
+
+
+class _Same:
+    """A key that is equal only where all objects are the very same ones."""
+
+    __slots__ = ("_hash", "objects")
+
+    def __init__(self, objects):
+        self.objects = objects
+        self._hash = hash(tuple(map(id, objects)))
+
+    def __hash__(self):
+        return self._hash
+
+    def __eq__(self, other):
+        return len(self.objects) == len(other.objects) and all(
+            map(operator.is_, self.objects, other.objects)
+        )
+
+
+def _made_program(cells, input_widths, constant_widths, dtype, training):
     from .loop.program import UnitProgram
 
     prepared = []
@@ -234,8 +275,7 @@ def unit_program(cells, input_widths, constant_widths, dtype, training=False):
         widths = constant_widths if takes_constants(cell) else ()
         prepared.append(_prepared(cell, tuple(input_widths), widths, dtype, training))
         input_widths = (prepared[-1].output_width,)
-    key = ("program", *prepared)
-    return cells[-1].remembered(key, lambda: UnitProgram(prepared))
+    return UnitProgram(prepared)
 
 
 def _sample_program(cell, batch, one_input, constants, dtype):

@@ -17,7 +17,7 @@ NOT_HELD, REPEATED, ZEROS = 0, 1, 2
 _KINDS = "fiub"
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Values:
     """One input: where its steps lie, in bytes.
 
@@ -42,6 +42,11 @@ class Values:
         """The length of a step with one axis."""
         return self.item_shape[0]
 
+    @property
+    def kind(self):
+        """All that a loop's tables hold of an input but its address."""
+        return self.sample_stride, self.time_stride, self.item_shape, self.item_strides
+
     def is_plain(self, dtype):
         """Whether a step can be read in place as numbers of `dtype`, side by side."""
         array, expected = self.array, dtype.itemsize
@@ -56,7 +61,7 @@ class Values:
         return True
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Batch:
     """A canonical batch: inputs, and which steps each sample has.
 
@@ -109,7 +114,7 @@ class Batch:
         return self.counts is not None and self.offsets is None
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Track:
     """Something that is written at every step: position p of sample b, in bytes.
 
@@ -135,6 +140,18 @@ class Track:
     size: int
     hold: int
     state: int = -1
+
+    @property
+    def kind(self):
+        """All that a loop's tables hold of a track but its address."""
+        return (
+            self.sample_stride,
+            self.time_stride,
+            self.by_offset,
+            self.size,
+            self.hold,
+            self.state,
+        )
 
 
 def as_numbers(argument, values):

@@ -202,7 +202,7 @@ class Weighted:
         except BaseException:
             self.restore(before)
             raise
-        self.__dict__.update(built=True, input_shape=input_shape)
+        self.__dict__.update(built=True, input_shape=input_shape, _version=self._version + 1)
 
     def __getstate__(self):
         fields = dict(self.__dict__)

@@ -7,6 +7,7 @@ import numpy as np
 from ..errors import ArgumentError
 from ..forms import initial_states, state_shapes
 from ..nesting import flattened, is_nested, mapped
+from .repeated import Memory
 from .states import array_leaves, checked_values
 
 
@@ -105,11 +106,11 @@ class Recorded:
 
     def __getstate__(self):
         fields = dict(self.__dict__)
-        del fields["_lock"]
+        del fields["_lock"], fields["_repeated"]
         return fields
 
     def __setstate__(self, fields):
-        self.__dict__.update(fields, _lock=threading.RLock())
+        self.__dict__.update(fields, _lock=threading.RLock(), _repeated=Memory())
 
 
 class Attempt:

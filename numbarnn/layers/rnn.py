@@ -21,6 +21,7 @@ from .given import Given, constants_of, first_mask, names_of, split_inputs, with
 from .layer import Layer
 from .outputs import checked_out
 from .recorded import Attempt, Recorded
+from .repeated import Memory, Repeated, is_repeatable
 from .shapes import flattened_shapes, is_shape, packed_shapes, step_shapes
 from .stacked import StackedRNNCells
 from .states import checked_states
@@ -159,6 +160,7 @@ class RNN(Recorded, Layer):
         self.seed = seed
         self.dtype = None if dtype is None else checked_dtype(dtype)
         self._input_shape = None
+        self._repeated = Memory()
         self._set_cell_dtypes()
         batch_shape = batch_shape if batch_input_shape is None else batch_input_shape
         self._begin_recording(
@@ -325,6 +327,13 @@ class RNN(Recorded, Layer):
         CellError
             If the cell's declaration or step cannot be used.
         """
+        plain = type(inputs) is np.ndarray and batched and not training
+        for further in (initial_state, constants, mask, lengths, reset_mask, out):
+            plain = plain and further is None
+        repeated = self._repeated.find(self, inputs) if plain else None
+        if repeated is not None:
+            output, states = repeated(inputs)
+            return [output, *self.structured(states)] if self.return_state else output
         attempt = Attempt([self])
         try:
             with attempt:
@@ -332,6 +341,9 @@ class RNN(Recorded, Layer):
                     inputs, initial_state, constants, mask, lengths, training, reset_mask, batched
                 )
                 outputs, states, over_time = self.run(given, out=out)
+                if plain and is_repeatable(self, given):
+                    repeated = Repeated(self, given.batch, self._request())
+                    self._repeated.keep(self, inputs, repeated)
                 returned = self._returned(given, outputs, states, over_time)
                 attempt.record([(self, states)])
             return returned
@@ -417,19 +429,24 @@ class RNN(Recorded, Layer):
             return given.initial
         return [initial_states(cell, given.batch.samples, self.dtype) for cell in cells]
 
-    def run(self, given, *, sequences=None, zeros=None, turned=None, out=None):
-        """Outputs as a nest, states and states over time per cell; nothing is remembered yet."""
+    def _request(self, sequences=None, zeros=None, turned=None):
+        """What the loop is asked for, by the layer's flags where nothing else is said."""
         from ..loop.results import Request
 
         sequences = self.return_sequences if sequences is None else sequences
-        request = Request(
+        return Request(
             sequences=sequences,
             zeros=(self.zero_output_for_mask if zeros is None else zeros) and sequences,
             turned=(self.go_backwards and not self.keep_order if turned is None else turned),
             all_states=self.return_states == "all",
-            out=None if out is None else self._checked_out(given, out, sequences),
-            training=given.training,
         )
+
+    def run(self, given, *, sequences=None, zeros=None, turned=None, out=None):
+        """Outputs as a nest, states and states over time per cell; nothing is remembered yet."""
+        request = self._request(sequences, zeros, turned)
+        request.training = given.training
+        if out is not None:
+            request.out = self._checked_out(given, out, request.sequences)
         results = run_cells(
             self._cells(), given.batch, given.nest, request, self._initial(given),
             given.constants, self.dtype, self._draw(given) if given.training else None,

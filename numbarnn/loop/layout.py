@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import CellError
+from .tables import aligned
 
 #: Vectors of sums that a panel should have, if the gates alone do not give them.
 _VECTORS = 4
@@ -86,15 +87,6 @@ class Layout:
     def maps(self):
         """All maps, in the order of the tables."""
         return self.inputs + self.constants + self.recurrent
-
-
-def aligned(shape, dtype):
-    """An uninitialised array that begins at a cache line."""
-    dtype = np.dtype(dtype)
-    size = int(np.prod(shape)) * dtype.itemsize
-    raw = np.empty(size + 64, np.uint8)
-    begin = -raw.ctypes.data % 64
-    return raw[begin : begin + size].view(dtype).reshape(shape)
 
 
 def _gates(map_, width, units, where):

@@ -1,24 +1,67 @@
-"""The plan: how many samples run together, and how much time is projected at once.
+"""The plan: how many samples run together, how much time is projected at once, how many threads.
 
-A pure function of sizes. The buffer of input products (rows x time x units x gates) should stay in
-the second-level cache, and a block should fill whole register tiles.
+A pure function of sizes and of what is known of the machine.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
-#: Bytes that the input products of a chunk may take, and the rows gathered from the input.
-BUFFER = 1 << 18
 #: Samples of a block at the most.
-MOST_ROWS = 48
+MOST_ROWS = 36
+#: Time steps of a chunk at the most.
+MOST_STEPS = 512
+#: Work in multiply-adds below which no thread is woken: about a third of a millisecond.
+THREAD_WORK = 12_000_000
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the plan depends on.
+
+    Attributes
+    ----------
+    first_cache, second_cache : int
+        Bytes of the caches of one core.
+    registers : int
+        Vector registers.
+    """
+
+    first_cache: int = 32 << 10
+    second_cache: int = 512 << 10
+    registers: int = 16
+
+
+def _cache_size(index, default):
+    path = f"/sys/devices/system/cpu/cpu0/cache/index{index}/size"
+    try:
+        with open(path) as file:
+            text = file.read().strip()
+        return int(text[:-1]) << {"K": 10, "M": 20}[text[-1]]
+    except (OSError, ValueError, KeyError):
+        return default
+
+
+@lru_cache(maxsize=1)
+def this_machine():
+    """The machine that this process runs on."""
+    from ..compile.bind import host_width
+
+    default = Machine()
+    return Machine(
+        first_cache=_cache_size(0, default.first_cache),
+        second_cache=_cache_size(2, default.second_cache),
+        registers=host_width()[1],
+    )
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Samples of a block, time steps of a chunk, blocks in all."""
+    """Samples of a block, time steps of a chunk, blocks in all, threads to run them."""
 
     block: int
     chunk: int
     blocks: int
+    threads: int
 
 
 def tile_height(vectors, registers):
@@ -29,33 +72,56 @@ def tile_height(vectors, registers):
     return max(1, min(8, (registers - 2) // vectors))
 
 
-def plan(samples, steps, row_bytes, source_bytes, height):
-    """Choose block and chunk.
+def pair_rows(vectors, registers):
+    """Up to how many rows two panels are taken at once: while one has fewer than eight sums."""
+    few = 7 // vectors
+    fitting = (registers - 2) // (2 * vectors) - (1 if registers >= 32 else 0)
+    return max(0, min(few, fitting))
+
+
+def _up_to(size, height):
+    return -(-size // height) * height
+
+
+def plan(samples, steps, step_bytes, work, height, machine, threads=1):
+    """Choose block, chunk and threads.
 
     Parameters
     ----------
     samples : int
         B.
     steps : int
-        The longest number of steps.
-    row_bytes : int
-        Bytes of the input products of one sample and step.
-    source_bytes : int
-        Bytes gathered from the input per sample and step; 0 if none.
+        T, or the longest row.
+    step_bytes : int
+        Bytes that one sample and step take in the buffers of a chunk: input products, what is
+        gathered from the input, what passes between layers.
+    work : int
+        Multiply-adds of one sample and step.
     height : int
         Rows of the highest tile.
+    machine : Machine
+    threads : int
+        How many may be used.
 
     Returns
     -------
     Plan
     """
-    per_step = max(1, row_bytes + source_bytes)
-    block = max(1, min(samples, MOST_ROWS))
-    # A chunk of at least one tile along time: else the input map would be read again too often.
-    while block > height and block * per_step * height > BUFFER:
-        block = max(height, block // 2 // height * height)
-    chunk = max(1, BUFFER // (block * per_step))
-    if chunk > height:
-        chunk = chunk // height * height
-    chunk = max(1, min(chunk, max(steps, 1), 4096))
-    return Plan(block=block, chunk=chunk, blocks=-(-samples // block) if samples else 0)
+    if samples == 0:
+        return Plan(1, 1, 0, 1)
+    total = samples * max(1, steps) * max(1, work)
+    threads = max(1, min(threads, samples, total // THREAD_WORK))
+    share = -(-samples // threads)
+    # Blocks of whole tiles, as equal as can be, several for each thread where there are enough.
+    count = -(-share // MOST_ROWS)
+    block = share if share <= height else _up_to(-(-share // count), height)
+    block = min(block, share)
+    budget = machine.second_cache // 2
+    step_bytes = max(1, step_bytes)
+    # A chunk of at least two tiles along time: else the input maps would be read too often.
+    least = 2 * height
+    while block > height and block * least * step_bytes > 6 * budget:
+        block = max(height, _up_to(block // 2, height))
+    chunk = max(least, budget // (block * step_bytes) // height * height)
+    chunk = max(1, min(chunk, steps, MOST_STEPS))
+    return Plan(block, chunk, -(-samples // block), threads)

@@ -21,7 +21,7 @@ from ..lanes.memory import (
 )
 from . import products, unit
 from .layout import lay_out
-from .plan import tile_height
+from .plan import pair_rows, tile_height
 from .seen import state_places
 
 _COMPUTE = {np.dtype(np.float32): types.float32, np.dtype(np.float64): types.float64}
@@ -139,6 +139,28 @@ def compiled_pointwise(structure, where):
 
 
 @dataclass(frozen=True, eq=False)
+class Product:
+    """The compiled product of a map.
+
+    Attributes
+    ----------
+    address : int
+    dispatcher : Dispatcher
+    pair : int
+        The address of the product with two panels at once, or 0.
+    pair_rows : int
+        Up to how many rows it takes.
+    pair_dispatcher : Dispatcher or None
+    """
+
+    address: int
+    dispatcher: object
+    pair: int = 0
+    pair_rows: int = 0
+    pair_dispatcher: object = None
+
+
+@dataclass(frozen=True, eq=False)
 class PreparedStage:
     """One stage, laid out and compiled.
 
@@ -146,16 +168,30 @@ class PreparedStage:
     ----------
     layout : Layout
     pointwise : Pointwise
-    products : list of (address, dispatcher)
+    products : list of Product
         Of every map, in their order.
     seen : tuple of int
         The states that the stage sees.
+    paired_rows : int
+        Up to how many rows its groups are computed two at a time.
     """
 
     layout: object
     pointwise: Pointwise
     products: list
     seen: tuple
+
+    @property
+    def paired_rows(self):
+        """Two groups at once are worth it where a dense recurrent map has few sums."""
+        layout = self.layout
+        first = len(layout.inputs) + len(layout.constants)
+        rows = [
+            product.pair_rows
+            for map_, product in zip(layout.recurrent, self.products[first:], strict=True)
+            if map_.kind == "dense"
+        ]
+        return min(rows, default=0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,14 +225,20 @@ class PreparedCell:
         return any(stage.layout.constants for stage in self.stages)
 
 
-def _product(map_, lanes, registers):
-    """The address of the compiled product of a laid map."""
-    if map_.kind == "dense":
-        vectors = len(map_.targets)
-        return products.dense(lanes, tile_height(vectors, registers), vectors, map_.targets)
+def _product(map_, lanes, registers, groups):
+    """The compiled product of a laid map."""
     if map_.kind == "broadcast":
-        return products.broadcast(lanes, map_.targets)
-    return products.elementwise(lanes, map_.sources, map_.targets, map_.kind == "diagonal")
+        return Product(*products.broadcast(lanes, map_.targets))
+    if map_.kind != "dense":
+        diagonal = map_.kind == "diagonal"
+        return Product(*products.elementwise(lanes, map_.sources, map_.targets, diagonal))
+    vectors = len(map_.targets)
+    made = products.dense(lanes, tile_height(vectors, registers), vectors, map_.targets)
+    rows = pair_rows(vectors, registers)
+    if groups < 2 or rows < 1:
+        return Product(*made)
+    pair, dispatcher = products.dense_pair(lanes, rows, vectors, map_.targets)
+    return Product(*made, pair, rows, dispatcher)
 
 
 def prepare(declaration, input_widths, constant_widths, dtype, training=False):
@@ -254,7 +296,7 @@ def prepare(declaration, input_widths, constant_widths, dtype, training=False):
             inner=number < len(declaration.stages) - 1,
         )
         pointwise = compiled_pointwise(structure, where)
-        made = [_product(map_, lanes, registers) for map_ in layout.maps]
+        made = [_product(map_, lanes, registers, layout.groups) for map_ in layout.maps]
         prepared.append(PreparedStage(layout, pointwise, made, seen))
         operands = (units,) * pointwise.outputs
     first = prepared[0]

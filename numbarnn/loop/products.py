@@ -8,17 +8,31 @@ from functools import lru_cache
 
 from ..compile.bind import bound, native
 from ..lanes.memory import loader, size_of, storer
-from .tiles import tiles
+from .tiles import pairs, tiles
 
 
 def _dense(a, row_bytes, panel, start, length, out, out_row_bytes, rows):
     multiply(a, row_bytes, panel, start, length, out, out_row_bytes, rows)
 
 
+def _pair(
+    a, row_bytes, panel, start, length, out, out_row_bytes, rows, panel_step, start_step, out_step
+):
+    multiply(
+        a, row_bytes, panel, start, length, out, out_row_bytes, rows, panel_step, start_step, out_step
+    )  # fmt: skip
+
+
 @lru_cache(maxsize=256)
 def dense(lanes, height, vectors, targets):
     """The address of the dense product for panels of `vectors` vectors, and its dispatcher."""
     return native(_dense, 8, multiply=tiles(lanes, height, vectors, targets))
+
+
+@lru_cache(maxsize=256)
+def dense_pair(lanes, most, vectors, targets):
+    """The address of the dense product of up to `most` rows with two panels, and its dispatcher."""
+    return native(_pair, 11, multiply=pairs(lanes, most, vectors, targets))
 
 
 def _elementwise(a, row_bytes, panel, start, length, out, out_row_bytes, rows):

@@ -1,19 +1,21 @@
-"""Prepared cells, one on top of the other, as one runnable loop: tables filled in, blocks run."""
+"""Prepared cells, one on top of the other, as one runnable loop."""
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 from numba import types
 
-from ..compile.bind import bound, host_width
+from ..compile.bind import bound
+from ..threads import get_num_threads
 from . import gather as gathering
 from . import scale as scaling
 from . import task as slot
 from . import unit
-from .layout import aligned
-from .plan import plan, tile_height
+from .call import Idle, Slots, call_kind, fill_state, fill_task, run_blocks, set_task
+from .plan import plan, this_machine, tile_height
 from .results import allocate
-from .tables import Tables, Workspace
+from .tables import Tables, Workspace, address
 
 
 @lru_cache(maxsize=1)
@@ -22,58 +24,6 @@ def driver():
     run = bound(unit.run_blocks)
     run.compile((types.intp,) * 4)
     return run
-
-
-def fill_task(tables, batch, tracks, turned, work):
-    """What every loop is told: steps, masks, states, tracks."""
-    task = tables.entry("task")
-    order, counts, firsts = batch.order, batch.counts, batch.firsts
-    task[slot.SAMPLES] = batch.samples
-    task[slot.STEPS] = batch.steps
-    task[slot.DIRECTION] = batch.direction
-    task[slot.ORDER] = 0 if order is None else order.ctypes.data
-    task[slot.COUNTS] = 0 if counts is None else counts.ctypes.data
-    task[slot.FIRSTS] = 0 if firsts is None else firsts.ctypes.data
-    task[slot.BY_LENGTH] = batch.by_length
-    for array, place, row, time in (
-        (batch.mask, slot.MASK, slot.MASK_ROW, slot.MASK_TIME),
-        (batch.reset, slot.RESET, slot.RESET_ROW, slot.RESET_TIME),
-    ):
-        if array is not None:
-            task[place] = array.ctypes.data
-            task[row], task[time] = array.strides
-    task[slot.TRACKS] = tables.at("tracks")
-    task[slot.TRACK_COUNT] = len(tracks)
-    task[slot.OUTPUTS] = sum(track.state < 0 for track in tracks)
-    task[slot.TURNED] = turned
-    for index, track in enumerate(tracks):
-        entry = tables.entry("tracks", index)
-        entry[slot.TRACK_TO] = track.array.ctypes.data
-        entry[slot.TRACK_SAMPLE] = track.sample_stride
-        entry[slot.TRACK_TIME] = track.time_stride
-        entry[slot.TRACK_OFFSETS] = batch.offsets.ctypes.data if track.by_offset else 0
-        entry[slot.TRACK_BYTES] = track.size
-        entry[slot.TRACK_HOLD] = track.hold
-        entry[slot.TRACK_STATE] = track.state
-    task[slot.WORK_ROW] = work.region(task[slot.BLOCK] * slot.ROW_ENTRY)
-    per_step = task[slot.BLOCK] * task[slot.CHUNK]
-    task[slot.WORK_WHEN] = work.region(per_step * slot.EIGHT)
-    task[slot.WORK_PLACE] = work.region(per_step * slot.EIGHT)
-    task[slot.WORK_RESET] = work.region(per_step if batch.reset is not None else 0)
-    task[slot.WORK_GATHER] = work.region(slot.ASK_BYTES)
-
-
-def fill_state(entry, first, last, size, row, copied, block, work):
-    """What every loop is told of one state: `row` bytes a sample in the workspace."""
-    if first is not None:
-        entry[slot.STATE_FROM] = first.ctypes.data
-        entry[slot.STATE_FROM_ROW] = size
-    entry[slot.STATE_TO] = last.ctypes.data
-    entry[slot.STATE_TO_ROW] = size
-    entry[slot.STATE_BYTES] = size
-    entry[slot.STATE_ROW] = row
-    entry[slot.STATE_COPY] = block * row if copied else 0
-    entry[slot.WORK_STATE] = work.region(block * row * (2 if copied else 1))
 
 
 class UnitProgram:
@@ -88,52 +38,32 @@ class UnitProgram:
     def __init__(self, cells):
         self.cells = tuple(cells)
         self.dtype, self.lanes = cells[0].dtype, cells[0].lanes
-        registers = host_width()[1]
-        self._height = max(
+        self.wide = self.lanes.width * self.dtype.itemsize
+        self.driver = driver()
+        layouts = [stage.layout for cell in cells for stage in cell.stages]
+        self.height = max(
             (
-                tile_height(len(map_.targets), registers)
-                for cell in cells
-                for stage in cell.stages
-                for map_ in stage.layout.inputs
+                tile_height(len(map_.targets), this_machine().registers)
+                for layout in layouts
+                for map_ in layout.inputs
             ),
             default=1,
         )
+        self.work = sum(_work(layout) for layout in layouts)
+        self.state_sizes = [size for cell in self.cells for size in cell.state_sizes]
+        self._state_shapes = [(size,) for size in self.state_sizes]
+        self._output_shapes = [(self.cells[-1].output_width,)]
         self.dropped = self._drops()
-
-    @property
-    def state_sizes(self):
-        """The sizes of all states, cell after cell."""
-        return [size for cell in self.cells for size in cell.state_sizes]
+        self._idle = Idle()
 
     def _drops(self):
         """For every operand that is dropped, in order: the rate and width of its mask."""
         found = {}
         for c, cell in enumerate(self.cells):
             for stage in cell.stages:
-                for key, map_ in _drop_keys(c, stage):
+                for key, map_ in drop_keys(c, stage):
                     found.setdefault(key, (map_.dropout.rate, map_.width))
         return found
-
-    def _map_regions(self, batch):
-        """Per map of inputs: whether its source is gathered, and the bytes of a gathered row."""
-        regions = {}
-        for c, cell in enumerate(self.cells):
-            for s, stage in enumerate(cell.stages):
-                layout = stage.layout
-                # Elementwise maps read whole vectors, beyond the last unit too.
-                beyond = 2 * layout.width * layout.joined * self.dtype.itemsize
-                for m, map_ in enumerate(layout.inputs):
-                    gathered = c == 0 and not (
-                        map_.kind == "dense"
-                        and batch.inputs[map_.operand].is_plain(self.dtype)
-                        and batch.mask is None
-                        and batch.reset is None
-                    )
-                    used = gathered or map_.dropout is not None
-                    row = map_.width * self.dtype.itemsize
-                    row += 0 if map_.kind == "dense" else beyond
-                    regions[c, s, m] = gathered, row if used else 0
-        return regions
 
     def run(self, batch, request, initial, constants=(), dropped=None):
         """Run a canonical batch.
@@ -154,194 +84,89 @@ class UnitProgram:
         -------
         Results
         """
-        shapes = [(size,) for size in self.state_sizes]
-        output = (self.cells[-1].output_width,)
-        results = allocate(batch, request, [output], shapes, self.dtype)
-        self._fill(batch, initial, results, request.turned, constants, dropped or {})
+        results = allocate(batch, request, self._output_shapes, self._state_shapes, self.dtype)
+        if batch.samples == 0:
+            return results
+        dropped = dropped or {}
+        threads = get_num_threads()
+        kind = (
+            call_kind(batch, results.tracks, initial, request.turned),
+            threads,
+            bool(dropped),
+        )
+        call = self._idle.take(
+            kind,
+            lambda: UnitCall(self, batch, results.tracks, request.turned, bool(dropped), threads),
+        )
+        set_task(call.slots, batch, initial, results)
+        for index, array in enumerate(constants):
+            call.slots.set(("constant", index), array)
+        for key, mask in dropped.items():
+            call.slots.set(("dropped", key), mask)
+        run_blocks(self.driver, call.tables.address, call.size, call.plan)
+        self._idle.give(kind, call)
         return results
 
-    def _fill(self, batch, initial, results, turned, constants, dropped):
-        finals, tracks = results.finals, results.tracks
-        if batch.samples == 0:
-            return
-        item, cells = self.dtype.itemsize, self.cells
-        stages = [stage for cell in cells for stage in cell.stages]
-        maps = [map_ for stage in stages for map_ in stage.layout.maps]
-        seen = [state for stage in stages for state in stage.seen]
-        tables = Tables(
-            {
-                "task": (1, slot.TASK_BYTES),
-                "tracks": (len(tracks), slot.TRACK_ENTRY),
-                "states": (len(finals), slot.STATE_ENTRY),
-                "layers": (len(cells), slot.LAYER_ENTRY),
-                "stages": (len(stages), slot.STAGE_ENTRY),
-                "maps": (len(maps), slot.MAP_ENTRY),
-                "seen": (len(seen), slot.SEEN_ENTRY),
-            }
-        )
-        regions = self._map_regions(batch)
-        wide = self.lanes.width * item
-        x_bytes = max(
-            sum(s.layout.groups * s.layout.joined * s.layout.x_values * wide for s in cell.stages)
-            for cell in cells
-        )
-        inner_times = [cell.output_width * item + 16 * wide for cell in cells[:-1]]
-        source_bytes = max((row for _, row in regions.values()), default=0)
-        chosen = plan(
-            batch.samples, batch.longest, x_bytes + sum(inner_times), source_bytes, self._height
-        )
-        block, chunk = chosen.block, chosen.chunk
-        work, task = Workspace(), tables.entry("task")
-        task[slot.BLOCK], task[slot.CHUNK] = block, chunk
-        fill_task(tables, batch, tracks, turned, work)
-        task[slot.STATES], task[slot.STATE_COUNT] = tables.at("states"), len(finals)
-        task[slot.LAYERS], task[slot.LAYER_COUNT] = tables.at("layers"), len(cells)
-        task[slot.WORK_SOURCE] = work.region(block * chunk * source_bytes)
-        state_rows = []
-        number = 0
-        for cell in cells:
-            for size, copied in zip(cell.state_sizes, cell.copied, strict=True):
-                # Whole vectors are read and written, in the grouping of whichever stage does.
-                row = max(stage.layout.padded_units for stage in cell.stages) * item
-                row = max(row, -(-size // self.lanes.width) * wide) + 4 * wide
-                entry = tables.entry("states", number)
-                first, last = initial[number], finals[number]
-                fill_state(entry, first, last, size * item, row, copied, block, work)
-                state_rows.append(row)
-                number += 1
-        work_x = work.region(block * chunk * x_bytes)
-        work_r = work.region(
-            max(block * s.layout.joined * s.layout.r_values * wide for s in stages)
-        )
-        self._fill_layers(
-            tables, work, batch, block, chunk, work_x, work_r, state_rows, inner_times, regions,
-            constants, dropped,
-        )  # fmt: skip
-        space = aligned((work.size + 64,), np.uint8)
-        driver()(tables.address, space.ctypes.data, 0, chosen.blocks)
+    def repeatable(self, batch, request):
+        """What runs batches like this one again: no states given, nothing skipped, one input.
 
-    def _fill_layers(
-        self, tables, work, batch, block, chunk, work_x, work_r, state_rows, inner_times, regions,
-        constants, dropped,
-    ):  # fmt: skip
-        item, wide = self.dtype.itemsize, self.lanes.width * self.dtype.itemsize
-        stage_index = map_index = seen_index = first_state = 0
-        masked_row = 0
-        for c, cell in enumerate(self.cells):
-            last = c == len(self.cells) - 1
-            layer = tables.entry("layers", c)
-            layer[slot.STAGES] = tables.at("stages", stage_index)
-            layer[slot.STAGE_COUNT] = len(cell.stages)
-            layer[slot.FIRST_STATE] = first_state
-            layer[slot.END_STATE] = first_state + len(cell.state_sizes)
-            layer[slot.WORK_INNER] = -1
-            places = tables.entry("task")[slot.WORK_PLACE]
-            if not last:
-                layer[slot.WORK_INNER] = work.region(block * chunk * inner_times[c] + 16 * wide)
-                layer[slot.INNER_ROW] = chunk * inner_times[c]
-                layer[slot.INNER_TIME] = inner_times[c]
-                places = work.region(block * chunk * slot.EIGHT)
-            layer[slot.WORK_PLACES] = places
-            x_at, values_at, values_row = work_x, 0, 0
-            for s, stage in enumerate(cell.stages):
-                layout = stage.layout
-                entry = tables.entry("stages", stage_index)
-                stage_index += 1
-                per_tile = layout.joined * wide
-                entry[slot.POINTWISE] = stage.pointwise.address
-                entry[slot.GROUPS] = layout.groups
-                entry[slot.UNITS] = layout.units
-                entry[slot.MAPS] = tables.at("maps", map_index)
-                entry[slot.INPUT_MAPS] = len(layout.inputs)
-                entry[slot.CONSTANT_MAPS] = len(layout.constants)
-                entry[slot.RECURRENT_MAPS] = len(layout.recurrent)
-                entry[slot.WORK_X] = x_at
-                entry[slot.X_ROW] = per_tile * layout.x_values
-                x_at += block * chunk * layout.groups * per_tile * layout.x_values
-                entry[slot.C_ROW] = per_tile * layout.c_values
-                entry[slot.WORK_C] = work.region(block * layout.groups * per_tile * layout.c_values)
-                entry[slot.R_ROW] = per_tile * layout.r_values
-                entry[slot.WORK_R] = work_r
-                entry[slot.PARAMS] = layout.params.ctypes.data
-                entry[slot.STAGE_STATES] = tables.at("seen", seen_index)
-                entry[slot.STAGE_PLACES] = places
-                for state in stage.seen:
-                    place = tables.entry("seen", seen_index)
-                    seen_index += 1
-                    known = tables.entry("states", first_state + state)
-                    place[slot.SEEN_AT] = known[slot.WORK_STATE]
-                    place[slot.SEEN_ROW] = known[slot.STATE_ROW]
-                    place[slot.SEEN_COPY] = known[slot.STATE_COPY]
-                    place[slot.FRESH] = s > 0
-                for m, map_ in enumerate(layout.maps):
-                    entry_of_map = tables.entry("maps", map_index)
-                    map_index += 1
-                    self._fill_map(entry_of_map, map_, stage.products[m], layout, wide)
-                    if m < len(layout.inputs):
-                        gathered, row = regions[c, s, m]
-                        self._fill_input(entry_of_map, map_, batch, c, gathered, row)
-                    elif m < len(layout.inputs) + len(layout.constants):
-                        array = constants[map_.operand]
-                        entry_of_map[slot.SOURCE] = array.ctypes.data
-                        entry_of_map[slot.SOURCE_SAMPLE] = array.strides[0]
-                        masked_row = max(masked_row, map_.width * item + 16 * wide)
-                    elif s == 0:
-                        known = tables.entry("states", first_state + map_.operand)
-                        entry_of_map[slot.WORK_OPERAND] = known[slot.WORK_STATE]
-                        entry_of_map[slot.OPERAND_ROW] = known[slot.STATE_ROW]
-                        entry_of_map[slot.OPERAND_COPY] = known[slot.STATE_COPY]
-                        masked_row = max(masked_row, known[slot.STATE_ROW])
-                    else:
-                        entry_of_map[slot.WORK_OPERAND] = (
-                            values_at + map_.operand * block * values_row
-                        )
-                        entry_of_map[slot.OPERAND_ROW] = values_row
-                        masked_row = max(masked_row, values_row)
-                for key, map_ in _drop_keys(c, stage):
-                    if key in dropped:
-                        index = map_index - len(layout.maps) + layout.maps.index(map_)
-                        mask, place = dropped[key], tables.entry("maps", index)
-                        place[slot.DROPPED] = mask.ctypes.data
-                        place[slot.DROPPED_ROW] = mask.strides[0]
-                        place[slot.SCALE] = scaling.scale(self.lanes.dtype)[0]
-                        place[slot.GATHER_ITEMS] = map_.width
-                if s < len(cell.stages) - 1:
-                    following = cell.stages[s + 1].layout
-                    values_row = max(layout.padded_units, following.padded_units) * item + 4 * wide
-                    values_at = work.region(
-                        stage.pointwise.outputs * block * values_row + 16 * wide
-                    )
-                    entry[slot.WORK_VALUES] = values_at
-                    entry[slot.VALUE_BYTES] = block * values_row
-                    entry[slot.VALUE_ROW] = values_row
-            first_state += len(cell.state_sizes)
-        tables.entry("task")[slot.WORK_MASKED] = work.region(block * masked_row if dropped else 0)
+        Parameters
+        ----------
+        batch : Batch
+        request : Request
 
-    def _fill_map(self, entry, map_, product, layout, wide):
-        elementwise = map_.kind in ("diagonal", "value")
-        entry[slot.PRODUCT] = product[0]
-        entry[slot.PANEL] = map_.panel.ctypes.data
-        entry[slot.PANEL_GROUP] = map_.panel[0].nbytes
-        entry[slot.BIAS] = map_.bias.ctypes.data
-        entry[slot.BIAS_GROUP] = map_.bias[0].nbytes
-        entry[slot.LENGTH] = map_.length
-        entry[slot.SOURCE_GROUP] = layout.joined * wide if elementwise else 0
+        Returns
+        -------
+        callable
+            ``run(values, output, finals)`` with arrays like those that `run` makes.
+        """
+        results = allocate(batch, request, self._output_shapes, self._state_shapes, self.dtype)
+        # Without the arrays themselves, which would be kept alive.
+        (values,) = batch.inputs
+        batch = replace(batch, inputs=(replace(values, array=np.empty(0, values.array.dtype)),))
+        tracks = [replace(track, array=None) for track in results.tracks]
+        initial, threads, turned = [None] * len(self.state_sizes), get_num_threads(), request.turned
+        kind, idle = (call_kind(batch, tracks, initial, turned), threads, False), self._idle
 
-    def _fill_input(self, entry, map_, batch, c, gathered, row):
-        if c == 0:
-            values = batch.inputs[map_.operand]
-            entry[slot.SOURCE] = values.array.ctypes.data
-            entry[slot.SOURCE_SAMPLE] = values.sample_stride
-            entry[slot.SOURCE_TIME] = values.time_stride
-            entry[slot.SOURCE_OFFSETS] = 0 if batch.offsets is None else batch.offsets.ctypes.data
-            entry[slot.GATHER_STRIDE] = values.item_strides[0]
-            if gathered:
-                entry[slot.GATHER] = gathering.gather(values.array.dtype, self.lanes.dtype)[0]
-        entry[slot.GATHER_ITEMS] = map_.width
-        entry[slot.GATHER_ROW] = row
+        def make():
+            return UnitCall(self, batch, tracks, turned, False, threads)
+
+        call = idle.take(kind, make)
+        slots, states = call.slots, range(len(self.state_sizes))
+        sources, target = slots.places(("input", 0)), slots.places(("track", 0))
+        lasts = [place for n in states for place in slots.places(("final", n))]
+        for n in states:
+            slots.set(("initial", n), None)
+        idle.give(kind, call)
+        driver = self.driver
+
+        def run(values, output, finals):
+            call = idle.take(kind, make)
+            numbers = call.tables.numbers
+            for place in sources:
+                numbers[place] = address(values)
+            numbers[target[0]] = address(output)
+            for place, array in zip(lasts, finals, strict=True):
+                numbers[place] = address(array)
+            run_blocks(driver, call.tables.address, call.size, call.plan)
+            idle.give(kind, call)
+
+        return run
+
+    def planned(self, batch, tracks, turned=False):
+        """The plan of a batch."""
+        return UnitCall(self, batch, tracks, turned, False, get_num_threads()).plan
 
 
-def _drop_keys(c, stage):
+def _work(layout):
+    """Multiply-adds of one sample and step of a stage, its step counted as some."""
+    gates = layout.x_values + layout.r_values
+    products = sum(map_.length * len(map_.targets) * layout.groups for map_ in layout.inputs)
+    products += sum(map_.length * len(map_.targets) * layout.groups for map_ in layout.recurrent)
+    return (products + 8 * gates * layout.groups * layout.joined) * layout.width
+
+
+def drop_keys(c, stage):
     """(key, map) of every map whose operand is dropped; maps with equal keys share their mask."""
     layout = stage.layout
     kinds = (
@@ -356,3 +181,238 @@ def _drop_keys(c, stage):
                 own = (id(stage), kind, gate) if map_.dropout.per_gate else (kind,)
                 yield (c, id(map_.dropout), map_.operand, *own), map_
                 gate += 1
+
+
+class UnitCall:
+    """The tables of one kind of call.
+
+    Attributes
+    ----------
+    plan : Plan
+    tables : Tables
+    slots : Slots
+    size : int
+        Bytes of workspace.
+    """
+
+    def __init__(self, program, batch, tracks, turned, training, threads):
+        self._program, self._cells = program, program.cells
+        self._item, self._wide = program.dtype.itemsize, program.wide
+        self._lanes, self._dtype = program.lanes, program.dtype
+        self._training = training
+        stages = [stage for cell in self._cells for stage in cell.stages]
+        self.tables = Tables(
+            {
+                "task": (1, slot.TASK_BYTES),
+                "tracks": (len(tracks), slot.TRACK_ENTRY),
+                "states": (len(program.state_sizes), slot.STATE_ENTRY),
+                "layers": (len(self._cells), slot.LAYER_ENTRY),
+                "stages": (len(stages), slot.STAGE_ENTRY),
+                "maps": (sum(len(stage.layout.maps) for stage in stages), slot.MAP_ENTRY),
+                "seen": (sum(len(stage.seen) for stage in stages), slot.SEEN_ENTRY),
+            }
+        )
+        self.slots = Slots(self.tables)
+        gathered = self._gathered_rows(batch)
+        x_bytes = max(sum(map(self._x_bytes, cell.stages)) for cell in self._cells)
+        inner = [cell.output_width * self._item + 16 * self._wide for cell in self._cells[:-1]]
+        source = max(gathered.values(), default=0)
+        self.plan = plan(
+            batch.samples, batch.steps, x_bytes + sum(inner) + source, program.work, program.height,
+            this_machine(), threads,
+        )  # fmt: skip
+        work = Workspace()
+        task = self.tables.entry("task")
+        task[slot.BLOCK], task[slot.CHUNK] = self.plan.block, self.plan.chunk
+        fill_task(self.tables, self.slots, batch, tracks, turned, work)
+        task[slot.STATES], task[slot.STATE_COUNT] = (
+            self.tables.at("states"),
+            len(program.state_sizes),
+        )
+        task[slot.LAYERS], task[slot.LAYER_COUNT] = self.tables.at("layers"), len(self._cells)
+        steps = self.plan.block * self.plan.chunk
+        task[slot.WORK_SOURCE] = work.region(steps * source)
+        self._fill_states(work)
+        self._masked_row = 0
+        shared = work.region(steps * x_bytes), work.region(max(map(self._r_bytes, stages)))
+        self._fill_layers(work, batch, inner, gathered, *shared)
+        task[slot.WORK_MASKED] = work.region(self.plan.block * self._masked_row if training else 0)
+        self.size = work.size + 64
+
+    def _x_bytes(self, stage):
+        layout = stage.layout
+        return layout.groups * layout.joined * layout.x_values * self._wide
+
+    def _r_bytes(self, stage):
+        # Two groups at once have a place each.
+        return 2 * self.plan.block * stage.layout.joined * stage.layout.r_values * self._wide
+
+    def _gathered_rows(self, batch):
+        """Per map of inputs: the bytes of a row that is gathered, or 0 if it is read in place."""
+        rows = {}
+        for c, cell in enumerate(self._cells):
+            for s, stage in enumerate(cell.stages):
+                layout = stage.layout
+                for m, map_ in enumerate(layout.inputs):
+                    in_place = c > 0 or (
+                        map_.kind == "dense"
+                        and batch.inputs[map_.operand].is_plain(self._dtype)
+                        and batch.mask is None
+                        and batch.reset is None
+                    )
+                    dropped = self._training and map_.dropout is not None
+                    # Elementwise maps read whole vectors, beyond the last unit too.
+                    beyond = 0 if map_.kind == "dense" else 2 * layout.joined * self._wide
+                    needed = not in_place or dropped
+                    rows[c, s, m] = map_.width * self._item + beyond if needed else 0
+        return rows
+
+    def _fill_states(self, work):
+        number = 0
+        for cell in self._cells:
+            # Whole vectors are read and written, in the grouping of whichever stage does.
+            least = max(stage.layout.padded_units for stage in cell.stages) * self._item
+            for size, copied in zip(cell.state_sizes, cell.copied, strict=True):
+                row = max(least, -(-size // self._lanes.width) * self._wide) + 4 * self._wide
+                fill_state(
+                    self.tables, self.slots, number, size * self._item, row, copied, self.plan.block, work
+                )  # fmt: skip
+                number += 1
+
+    def _fill_layers(self, work, batch, inner, gathered, work_x, work_r):
+        tables, steps = self.tables, self.plan.block * self.plan.chunk
+        first_stage = first_state = 0
+        for c, cell in enumerate(self._cells):
+            layer = tables.entry("layers", c)
+            layer[slot.STAGES] = tables.at("stages", first_stage)
+            layer[slot.STAGE_COUNT] = len(cell.stages)
+            layer[slot.FIRST_STATE] = first_state
+            layer[slot.END_STATE] = first_state + len(cell.state_sizes)
+            layer[slot.WORK_INNER] = -1
+            places = tables.entry("task")[slot.WORK_PLACE]
+            if c < len(inner):
+                layer[slot.WORK_INNER] = work.region(steps * inner[c] + 16 * self._wide)
+                layer[slot.INNER_ROW] = self.plan.chunk * inner[c]
+                layer[slot.INNER_TIME] = inner[c]
+                places = work.region(steps * slot.EIGHT)
+            layer[slot.WORK_PLACES] = places
+            x_at, values = work_x, (0, 0)
+            for s, stage in enumerate(cell.stages):
+                entry = tables.entry("stages", first_stage + s)
+                entry[slot.WORK_X], entry[slot.WORK_R] = x_at, work_r
+                entry[slot.STAGE_PLACES] = places
+                x_at += steps * self._x_bytes(stage)
+                self._fill_stage(entry, stage, work, s, first_state)
+                self._fill_maps(entry, stage, batch, c, s, first_state, gathered, values)
+                if s < len(cell.stages) - 1:
+                    values = self._fill_values(entry, stage, cell.stages[s + 1], work)
+            first_stage += len(cell.stages)
+            first_state += len(cell.state_sizes)
+
+    def _fill_stage(self, entry, stage, work, s, first_state):
+        layout, tables, per_tile = stage.layout, self.tables, stage.layout.joined * self._wide
+        entry[slot.POINTWISE] = stage.pointwise.address
+        entry[slot.GROUPS] = layout.groups
+        entry[slot.UNITS] = layout.units
+        entry[slot.INPUT_MAPS] = len(layout.inputs)
+        entry[slot.CONSTANT_MAPS] = len(layout.constants)
+        entry[slot.RECURRENT_MAPS] = len(layout.recurrent)
+        entry[slot.X_ROW] = per_tile * layout.x_values
+        entry[slot.C_ROW] = per_tile * layout.c_values
+        entry[slot.WORK_C] = work.region(
+            self.plan.block * layout.groups * per_tile * layout.c_values
+        )
+        entry[slot.R_ROW] = per_tile * layout.r_values
+        entry[slot.R_GROUP] = self.plan.block * per_tile * layout.r_values
+        entry[slot.PAIRED_ROWS] = stage.paired_rows
+        entry[slot.PARAMS] = layout.params.ctypes.data
+        first_seen = self._count("seen", len(stage.seen))
+        entry[slot.STAGE_STATES] = tables.at("seen", first_seen)
+        for index, state in enumerate(stage.seen):
+            place = tables.entry("seen", first_seen + index)
+            known = tables.entry("states", first_state + state)
+            place[slot.SEEN_AT] = known[slot.WORK_STATE]
+            place[slot.SEEN_ROW] = known[slot.STATE_ROW]
+            place[slot.SEEN_COPY] = known[slot.STATE_COPY]
+            place[slot.FRESH] = s > 0
+
+    def _count(self, name, more):
+        """The number of the first of `more` new entries of a table."""
+        counted = self.__dict__.setdefault("_counted", {})
+        first = counted.get(name, 0)
+        counted[name] = first + more
+        return first
+
+    def _fill_values(self, entry, stage, following, work):
+        """Where the output of an inner stage lies: the place and the bytes between its rows."""
+        units = max(stage.layout.padded_units, following.layout.padded_units)
+        row = units * self._item + 4 * self._wide
+        block, outputs = self.plan.block, stage.pointwise.outputs
+        place = work.region(outputs * block * row + 16 * self._wide)
+        entry[slot.WORK_VALUES], entry[slot.VALUE_BYTES] = place, block * row
+        entry[slot.VALUE_ROW] = row
+        return place, row
+
+    def _fill_maps(self, stage_entry, stage, batch, c, s, first_state, gathered, values):
+        layout, tables = stage.layout, self.tables
+        first_map = self._count("maps", len(layout.maps))
+        stage_entry[slot.MAPS] = tables.at("maps", first_map)
+        constants = len(layout.inputs)
+        recurrent = constants + len(layout.constants)
+        for m, map_ in enumerate(layout.maps):
+            entry = tables.entry("maps", first_map + m)
+            self._fill_map(entry, map_, stage.products[m], layout)
+            if m < constants:
+                self._fill_input(entry, map_, batch, c, gathered[c, s, m])
+            elif m < recurrent:
+                self.slots.add(("constant", map_.operand), entry.at(slot.SOURCE))
+                entry[slot.SOURCE_SAMPLE] = map_.width * self._item
+                self._masked_row = max(self._masked_row, map_.width * self._item + 16 * self._wide)
+            else:
+                place, row, copy = (
+                    values[0] + map_.operand * self.plan.block * values[1],
+                    values[1],
+                    0,
+                )
+                if s == 0:
+                    known = tables.entry("states", first_state + map_.operand)
+                    place, row = known[slot.WORK_STATE], known[slot.STATE_ROW]
+                    copy = known[slot.STATE_COPY]
+                entry[slot.WORK_OPERAND], entry[slot.OPERAND_ROW] = place, row
+                entry[slot.OPERAND_COPY] = copy
+                self._masked_row = max(self._masked_row, row)
+        if self._training:
+            for key, map_ in drop_keys(c, stage):
+                entry = tables.entry("maps", first_map + layout.maps.index(map_))
+                self.slots.add(("dropped", key), entry.at(slot.DROPPED))
+                entry[slot.DROPPED_ROW] = map_.width * self._item
+                entry[slot.SCALE] = scaling.scale(self._lanes.dtype)[0]
+                entry[slot.GATHER_ITEMS] = map_.width
+
+    def _fill_map(self, entry, map_, product, layout):
+        elementwise = map_.kind in ("diagonal", "value")
+        entry[slot.PRODUCT] = product.address
+        entry[slot.PANEL] = map_.panel.ctypes.data
+        entry[slot.PANEL_GROUP] = map_.panel[0].nbytes
+        entry[slot.BIAS] = map_.bias.ctypes.data
+        entry[slot.BIAS_GROUP] = map_.bias[0].nbytes
+        entry[slot.LENGTH] = map_.length
+        entry[slot.SOURCE_GROUP] = layout.joined * self._wide if elementwise else 0
+        if product.pair:
+            entry[slot.PAIR], entry[slot.PAIR_ROWS] = product.pair, product.pair_rows
+
+    def _fill_input(self, entry, map_, batch, c, row):
+        entry[slot.GATHER_ITEMS] = map_.width
+        entry[slot.GATHER_ROW] = row
+        if c > 0:
+            return
+        values = batch.inputs[map_.operand]
+        self.slots.add(("input", map_.operand), entry.at(slot.SOURCE))
+        entry[slot.SOURCE_SAMPLE] = values.sample_stride
+        entry[slot.SOURCE_TIME] = values.time_stride
+        if batch.offsets is not None:
+            self.slots.add("offsets", entry.at(slot.SOURCE_OFFSETS))
+        entry[slot.GATHER_STRIDE] = values.item_strides[0]
+        plain = map_.kind == "dense" and values.is_plain(self._dtype)
+        if not plain or batch.mask is not None or batch.reset is not None:
+            entry[slot.GATHER] = gathering.gather(values.array.dtype, self._lanes.dtype)[0]

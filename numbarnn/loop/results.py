@@ -7,7 +7,7 @@ import numpy as np
 from ..sequences import NOT_HELD, REPEATED, ZEROS, Track
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Request:
     """What a run must give.
 
@@ -34,7 +34,7 @@ class Request:
     training: bool = False
 
 
-@dataclass
+@dataclass(slots=True)
 class Results:
     """Arrays of a run, one per leaf.
 

@@ -10,13 +10,14 @@ from ..compile.bind import bound, native
 from ..compile.step import compiled_whole_step
 from ..errors import CellError
 from ..nesting import is_nested
+from ..threads import get_num_threads
 from . import gather as gathering
 from . import sample
 from . import task as slot
-from .layout import aligned
-from .program import fill_state, fill_task
+from .call import Idle, Slots, call_kind, fill_state, fill_task, run_blocks, set_task
+from .plan import THREAD_WORK, Plan
 from .results import allocate
-from .tables import Tables, Workspace
+from .tables import Tables, Workspace, address
 from .views import array_type, views
 
 #: Steps whose times are listed at once.
@@ -117,20 +118,21 @@ class SampleProgram:
         if step.scratch and scratch_shape is None:
             raise CellError(f"{where} takes `scratch`, so its cell must have a `scratch_size`.")
         scratch = () if not step.scratch else (tuple(scratch_shape),)
-        self._weights = [np.ascontiguousarray(array, self.dtype) for array in weights]
-        self._shapes = {
+        self.weights = [np.ascontiguousarray(array, self.dtype) for array in weights]
+        self.shapes = {
             "inputs": tuple(input_shapes),
             "outputs": tuple(output_shapes),
             "states": tuple(state_shapes),
             "constants": tuple(constant_shapes),
             "scratch": scratch,
-            "weights": tuple(array.shape for array in self._weights),
+            "weights": tuple(array.shape for array in self.weights),
         }
-        axes = {name: tuple(map(len, shapes)) for name, shapes in self._shapes.items()}
+        axes = {name: tuple(map(len, shapes)) for name, shapes in self.shapes.items()}
         self._output_nest = output_nest
+        self._idle = Idle()
         form = Form(one_input=one_input, one_output=not is_nested(output_nest), **axes)
         settings = tuple(settings.items())
-        self._step = compiled_sample_step(step.function, settings, self.dtype, form, where)
+        self.step = compiled_sample_step(step.function, settings, self.dtype, form, where)
 
     def run(self, batch, request, initial, constants=()):
         """Run a canonical batch.
@@ -148,77 +150,106 @@ class SampleProgram:
         -------
         Results
         """
-        shapes = self._shapes
+        shapes = self.shapes
         results = allocate(batch, request, shapes["outputs"], shapes["states"], self.dtype)
         results.nest = self._output_nest
-        if batch.samples:
-            self._fill(batch, initial, results, request.turned, constants)
+        if batch.samples == 0:
+            return results
+        threads = get_num_threads()
+        batched = tuple(has_batch for _, has_batch in constants)
+        kind = call_kind(batch, results.tracks, initial, request.turned), threads, batched
+        call = self._idle.take(
+            kind, lambda: SampleCall(self, batch, results.tracks, request.turned, batched, threads)
+        )
+        set_task(call.slots, batch, initial, results)
+        for index, (array, _) in enumerate(constants):
+            call.slots.set(("constant", index), array)
+        run_blocks(driver(), call.tables.address, call.size, call.plan)
+        self._idle.give(kind, call)
         return results
 
-    def _fill(self, batch, initial, results, turned, constants):
-        shapes, item = self._shapes, self.dtype.itemsize
+
+class SampleCall:
+    """The tables of one kind of call; attributes as those of `UnitCall`."""
+
+    def __init__(self, program, batch, tracks, turned, batched, threads):
+        self._program, shapes = program, program.shapes
         sizes = [size for each in shapes.values() for shape in each for size in shape]
         axes = sum(len(values.item_shape) for values in batch.inputs)
-        tables = Tables(
+        self.tables = tables = Tables(
             {
                 "task": (1, slot.TASK_BYTES),
-                "tracks": (len(results.tracks), slot.TRACK_ENTRY),
-                "states": (len(results.finals), slot.STATE_ENTRY),
+                "tracks": (len(tracks), slot.TRACK_ENTRY),
+                "states": (len(shapes["states"]), slot.STATE_ENTRY),
                 "samples": (1, slot.SAMPLES_ENTRY),
                 "inputs": (len(batch.inputs), slot.INPUT_ENTRY),
-                "constants": (len(constants), slot.CONSTANT_ENTRY),
-                "weights": (len(self._weights), slot.EIGHT),
+                "constants": (len(batched), slot.CONSTANT_ENTRY),
+                "weights": (len(program.weights), slot.EIGHT),
                 "shapes": (len(sizes), slot.EIGHT),
                 "strides": (axes, 2 * slot.EIGHT),
             }
         )
+        self.slots = Slots(tables)
+        numbers = sum(_count(shape) for each in shapes.values() for shape in each)
+        total = batch.samples * max(1, batch.steps) * numbers
+        threads = max(1, min(threads, batch.samples, total // THREAD_WORK))
+        self.plan = Plan(1, max(1, min(_CHUNK, batch.steps)), batch.samples, threads)
         work, task = Workspace(), tables.entry("task")
-        task[slot.BLOCK], task[slot.CHUNK] = 1, max(1, min(_CHUNK, batch.longest))
-        fill_task(tables, batch, results.tracks, turned, work)
-        task[slot.STATES], task[slot.STATE_COUNT] = tables.at("states"), len(results.finals)
+        task[slot.BLOCK], task[slot.CHUNK] = 1, self.plan.chunk
+        fill_task(tables, self.slots, batch, tracks, turned, work)
+        task[slot.STATES], task[slot.STATE_COUNT] = tables.at("states"), len(shapes["states"])
         task[slot.LAYERS] = tables.at("samples")
-        for number, (first, last) in enumerate(zip(initial, results.finals, strict=True)):
-            size = int(np.prod(shapes["states"][number])) * item
-            fill_state(tables.entry("states", number), first, last, size, size, False, 1, work)
+        for number, shape in enumerate(shapes["states"]):
+            size = _count(shape) * program.dtype.itemsize
+            fill_state(tables, self.slots, number, size, size, False, 1, work)
         for index, size in enumerate(sizes):
             tables.entry("shapes", index)[0] = size
-        for index, array in enumerate(self._weights):
-            tables.entry("weights", index)[0] = array.ctypes.data
-        self._fill_inputs(tables, batch, work)
-        for index, (array, batched) in enumerate(constants):
+        for index, array in enumerate(program.weights):
+            tables.entry("weights", index)[0] = address(array)
+        self._fill_inputs(batch, work)
+        for index, has_batch in enumerate(batched):
             entry = tables.entry("constants", index)
-            entry[slot.CONSTANT] = array.ctypes.data
-            entry[slot.CONSTANT_SAMPLE] = array.strides[0] if batched else 0
+            self.slots.add(("constant", index), entry.at(slot.CONSTANT))
+            size = _count(shapes["constants"][index]) * program.dtype.itemsize
+            entry[slot.CONSTANT_SAMPLE] = size if has_batch else 0
+        self._fill_samples(batch, batched, work)
+        self.size = work.size + 64
+
+    def _fill_samples(self, batch, batched, work):
+        tables, shapes = self.tables, self._program.shapes
         entry = tables.entry("samples")
         entry[slot.SEES_INPUTS], entry[slot.SAMPLE_INPUTS] = len(batch.inputs), tables.at("inputs")
-        entry[slot.SEES_CONSTANTS] = len(constants)
+        entry[slot.SEES_CONSTANTS] = len(batched)
         entry[slot.SAMPLE_CONSTANTS] = tables.at("constants")
         entry[slot.WEIGHTS], entry[slot.SHAPES] = tables.at("weights"), tables.at("shapes")
-        entry[slot.SAMPLE_STEP] = self._step[0]
+        entry[slot.SAMPLE_STEP] = self._program.step[0]
         entry[slot.WORK_VIEWS] = work.region(slot.EIGHT * (1 + sum(map(len, shapes.values()))))
-        scratch = sum(int(np.prod(shape)) for shape in shapes["scratch"])
-        entry[slot.WORK_SCRATCH] = work.region(scratch * item)
-        space = aligned((work.size + 64,), np.uint8)
-        driver()(tables.address, space.ctypes.data, 0, batch.samples)
+        scratch = sum(map(_count, shapes["scratch"]))
+        entry[slot.WORK_SCRATCH] = work.region(scratch * self._program.dtype.itemsize)
 
-    def _fill_inputs(self, tables, batch, work):
-        first_axis = 0
+    def _fill_inputs(self, batch, work):
+        tables, dtype, first_axis = self.tables, self._program.dtype, 0
         for index, values in enumerate(batch.inputs):
             entry = tables.entry("inputs", index)
-            entry[slot.INPUT] = values.array.ctypes.data
+            self.slots.add(("input", index), entry.at(slot.INPUT))
             entry[slot.INPUT_SAMPLE] = values.sample_stride
             entry[slot.INPUT_TIME] = values.time_stride
-            entry[slot.INPUT_OFFSETS] = 0 if batch.offsets is None else batch.offsets.ctypes.data
-            count = int(np.prod(values.item_shape))
-            if not values.is_plain(self.dtype):
-                gather = gathering.gather(values.array.dtype, from_dtype(self.dtype))
+            if batch.offsets is not None:
+                self.slots.add("offsets", entry.at(slot.INPUT_OFFSETS))
+            if not values.is_plain(dtype):
+                count = _count(values.item_shape)
+                gather = gathering.gather(values.array.dtype, from_dtype(dtype))
                 entry[slot.INPUT_GATHER] = gather[0]
                 entry[slot.INPUT_ITEMS] = count
                 entry[slot.INPUT_AXES] = len(values.item_shape)
                 entry[slot.INPUT_STRIDES] = tables.at("strides", first_axis)
-                entry[slot.WORK_INPUT] = work.region(count * self.dtype.itemsize)
+                entry[slot.WORK_INPUT] = work.region(count * dtype.itemsize)
                 pairs = list(zip(values.item_shape, values.item_strides, strict=True))
                 for axis, (size, stride) in enumerate(reversed(pairs)):
                     place = tables.entry("strides", first_axis + axis)
                     place[0], place[slot.EIGHT] = size, stride
             first_axis += len(values.item_shape)
+
+
+def _count(shape):
+    return int(np.prod(shape))

@@ -1,21 +1,58 @@
-"""Tables of integers in one block of memory, and the offsets of a workspace."""
+"""Tables of integers in one block of memory, the addresses in them, and the offsets of a workspace."""
+
+import ctypes
 
 import numpy as np
+
+_read = ctypes.c_size_t.from_address
+#: Where an array object keeps the address of its data: behind the head that every object has. So it
+#: is laid down in NumPy's C interface; asking the array itself takes seven times as long.
+_DATA = object.__basicsize__
+
+
+def _address(array):
+    return _read(id(array) + _DATA).value
+
+
+def _slow_address(array):
+    return array.ctypes.data
+
+
+def _choose():
+    probe = np.empty(3)
+    return _address if _address(probe) == probe.ctypes.data else _slow_address
+
+
+#: ``address(array)``: the address of the first element.
+address = _choose()
+
+
+def aligned(shape, dtype):
+    """An uninitialised array that begins at a cache line."""
+    dtype = np.dtype(dtype)
+    size = int(np.prod(shape)) * dtype.itemsize
+    raw = np.empty(size + 64, np.uint8)
+    begin = -address(raw) % 64
+    return raw[begin : begin + size].view(dtype).reshape(shape)
 
 
 class Entry:
     """One entry of a table: ``entry[place] = value``, the place in bytes."""
 
-    __slots__ = ("_numbers",)
+    __slots__ = ("_first", "_numbers")
 
-    def __init__(self, numbers):
-        self._numbers = numbers
+    def __init__(self, numbers, first):
+        self._numbers, self._first = numbers, first
 
     def __setitem__(self, place, value):
-        self._numbers[place >> 3] = value
+        self._numbers[self._first + (place >> 3)] = value
 
     def __getitem__(self, place):
-        return int(self._numbers[place >> 3])
+        return self._numbers[self._first + (place >> 3)]
+
+    def at(self, place):
+        """Where a place of this entry stands among all numbers."""
+        return self._first + (place >> 3)
 
 
 class Tables:
@@ -25,6 +62,13 @@ class Tables:
     ----------
     sizes : dict of str -> (int, int)
         By name: how many entries, and the bytes of each.
+
+    Attributes
+    ----------
+    numbers : memoryview
+        All numbers of all tables.
+    address : int
+        Where the first one lies.
     """
 
     def __init__(self, sizes):
@@ -32,8 +76,9 @@ class Tables:
         for name, (count, size) in sizes.items():
             self._places[name] = total, size
             total += count * size
-        self._numbers = np.zeros(max(1, total >> 3), np.int64)
-        self.address = self._numbers.ctypes.data
+        self._array = np.zeros(max(1, total >> 3), np.int64)
+        self.numbers = memoryview(self._array)
+        self.address = address(self._array)
 
     def at(self, name, index=0):
         """The address of an entry."""
@@ -43,8 +88,7 @@ class Tables:
     def entry(self, name, index=0):
         """An entry, to be filled."""
         start, size = self._places[name]
-        first = (start + index * size) >> 3
-        return Entry(self._numbers[first : first + (size >> 3)])
+        return Entry(self.numbers, (start + index * size) >> 3)
 
 
 class Workspace:

@@ -44,21 +44,22 @@ STATE_ENTRY = 8 * EIGHT
 ) = _places(8)  # fmt: skip
 LAYER_ENTRY = 8 * EIGHT
 
-#: A stage.
+#: A stage. With up to PAIRED_ROWS rows its groups are computed two at a time.
 (
     POINTWISE, GROUPS, UNITS, MAPS, INPUT_MAPS, CONSTANT_MAPS, RECURRENT_MAPS, WORK_X, X_ROW,
-    WORK_C, C_ROW, WORK_R, R_ROW, PARAMS, STAGE_STATES, WORK_VALUES, VALUE_BYTES, VALUE_ROW,
-    STAGE_PLACES,
-) = _places(19)  # fmt: skip
-STAGE_ENTRY = 19 * EIGHT
+    WORK_C, C_ROW, WORK_R, R_ROW, R_GROUP, PARAMS, STAGE_STATES, WORK_VALUES, VALUE_BYTES, VALUE_ROW,
+    STAGE_PLACES, PAIRED_ROWS,
+) = _places(21)  # fmt: skip
+STAGE_ENTRY = 21 * EIGHT
 
-#: A map: of inputs, then of constants, then of states and inner values.
+#: A map: of inputs, then of constants, then of states and inner values. PAIR is the product with two
+#: panels at once, for up to PAIR_ROWS rows.
 (
     PRODUCT, PANEL, PANEL_GROUP, BIAS, BIAS_GROUP, LENGTH, SOURCE_GROUP,
     SOURCE, SOURCE_SAMPLE, SOURCE_TIME, SOURCE_OFFSETS, GATHER, GATHER_ITEMS, GATHER_STRIDE, GATHER_ROW,
-    WORK_OPERAND, OPERAND_ROW, OPERAND_COPY, DROPPED, DROPPED_ROW, SCALE,
-) = _places(21)  # fmt: skip
-MAP_ENTRY = 21 * EIGHT
+    WORK_OPERAND, OPERAND_ROW, OPERAND_COPY, DROPPED, DROPPED_ROW, SCALE, PAIR, PAIR_ROWS,
+) = _places(23)  # fmt: skip
+MAP_ENTRY = 23 * EIGHT
 
 #: A state as a stage sees it. FRESH: an earlier stage of this step has written it already.
 (SEEN_AT, SEEN_ROW, SEEN_COPY, FRESH) = _places(4)

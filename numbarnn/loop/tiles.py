@@ -1,8 +1,8 @@
 """Register tiles: a few rows times one panel of weights, held in vector registers.
 
 A panel holds, for each k, `vectors` SIMD vectors side by side. A tile reads its weights once for all
-its rows and adds up over k in ascending order with one fused multiply-add each, whatever its height:
-so a row's sums have the same bits in any tile.
+its rows and adds up over k in ascending order with one fused multiply-add each, whatever its height
+and however many panels it takes at once: so a row's sums have the same bits in any tile.
 """
 
 from llvmlite import ir
@@ -16,12 +16,21 @@ from ..lanes.type import splat
 _INT = ir.IntType(64)
 
 
-def _tile(context, builder, lanes, rows, vectors, targets, values):
-    """Emit one tile of `rows` rows; the builder is left at its end."""
+def _tile(context, builder, lanes, rows, vectors, targets, operand, panels, length):
+    """Emit one tile; the builder is left at its end.
+
+    `operand` is (address, bytes between rows); each of `panels` is (panel, start, out, bytes
+    between rows of out).
+    """
     size = size_of(lanes)
     wide = size * lanes.width
-    a, row_bytes, panel, start, length, out, out_row_bytes = values
-    first = [load_value(builder, lanes, start, v * wide) for v in range(vectors)]
+    a, row_bytes = operand
+    first = [
+        load_value(builder, lanes, start, v * wide)
+        for _, start, _, _ in panels
+        for v in range(vectors)
+    ]
+    per_row = len(first)
     row_starts = [builder.add(a, builder.mul(row_bytes, _INT(r))) for r in range(rows)]
     before = builder.block
     body = builder.append_basic_block(f"k_of_{rows}")
@@ -31,19 +40,23 @@ def _tile(context, builder, lanes, rows, vectors, targets, values):
     builder.position_at_end(body)
     k = builder.phi(_INT)
     k.add_incoming(_INT(0), before)
-    sums = [builder.phi(lanes.vector) for _ in range(rows * vectors)]
+    sums = [builder.phi(lanes.vector) for _ in range(rows * per_row)]
     for index, total in enumerate(sums):
-        total.add_incoming(first[index % vectors], before)
-    at_k = builder.add(panel, builder.mul(k, _INT(vectors * wide)))
-    weights = [load_value(builder, lanes, at_k, v * wide) for v in range(vectors)]
+        total.add_incoming(first[index % per_row], before)
+    behind = builder.mul(k, _INT(vectors * wide))
+    weights = [
+        load_value(builder, lanes, builder.add(panel, behind), v * wide)
+        for panel, _, _, _ in panels
+        for v in range(vectors)
+    ]
     new = []
     for r in range(rows):
         pointer = pointer_at(builder, row_starts[r], lanes.vector.element)
         scalar = builder.load(builder.gep(pointer, [k]))
         scalar.align = size
-        operand = splat(context, builder, scalar, lanes.dtype, lanes)
-        for v in range(vectors):
-            arguments = [operand, weights[v], sums[r * vectors + v]]
+        value = splat(context, builder, scalar, lanes.dtype, lanes)
+        for v in range(per_row):
+            arguments = [value, weights[v], sums[r * per_row + v]]
             new.append(call_llvm(builder, "fma", lanes.vector, arguments))
     following = builder.add(k, _INT(1))
     k.add_incoming(following, body)
@@ -55,14 +68,28 @@ def _tile(context, builder, lanes, rows, vectors, targets, values):
     results = []
     for index, value in enumerate(new):
         result = builder.phi(lanes.vector)
-        result.add_incoming(first[index % vectors], before)
+        result.add_incoming(first[index % per_row], before)
         result.add_incoming(value, body)
         results.append(result)
     for r in range(rows):
-        place = builder.add(out, builder.mul(out_row_bytes, _INT(r)))
-        for v in range(vectors):
-            value = results[r * vectors + v]
-            store_value(context, builder, lanes, value, lanes, place, targets[v])
+        for p, (_, _, out, out_row_bytes) in enumerate(panels):
+            place = builder.add(out, builder.mul(out_row_bytes, _INT(r)))
+            for v in range(vectors):
+                value = results[r * per_row + p * vectors + v]
+                store_value(context, builder, lanes, value, lanes, place, targets[v])
+
+
+def _switch(builder, choice, cases, emit):
+    """Branch to one of `cases`, emit it, and come together again; no case does nothing."""
+    end = builder.append_basic_block("end")
+    switch = builder.switch(choice, end)
+    for count in cases:
+        block = builder.append_basic_block(f"case_of_{count}")
+        switch.add_case(_INT(count), block)
+        builder.position_at_end(block)
+        emit(count)
+        builder.branch(end)
+    builder.position_at_end(end)
 
 
 def tiles(lanes, height, vectors, targets):
@@ -94,17 +121,16 @@ def tiles(lanes, height, vectors, targets):
             a, row_bytes, panel, start, length, out, out_row_bytes, rows = values
 
             def tile_at(row, count):
-                first = builder.add(a, builder.mul(row, row_bytes))
+                operand = builder.add(a, builder.mul(row, row_bytes)), row_bytes
                 place = builder.add(out, builder.mul(row, out_row_bytes))
-                given = (first, row_bytes, panel, start, length, place, out_row_bytes)
-                _tile(context, builder, lanes, count, vectors, targets, given)
+                panels = [(panel, start, place, out_row_bytes)]
+                _tile(context, builder, lanes, count, vectors, targets, operand, panels, length)
 
             full = builder.sdiv(rows, _INT(height))
             left = builder.sub(rows, builder.mul(full, _INT(height)))
             entry = builder.block
             loop = builder.append_basic_block("full_tiles")
             rest = builder.append_basic_block("rest")
-            end = builder.append_basic_block("end")
             builder.cbranch(builder.icmp_signed(">", full, _INT(0)), loop, rest)
 
             builder.position_at_end(loop)
@@ -116,16 +142,53 @@ def tiles(lanes, height, vectors, targets):
             builder.cbranch(builder.icmp_signed("<", following, full), loop, rest)
 
             builder.position_at_end(rest)
-            choice = builder.switch(left, end)
-            for count in range(1, height):
-                block = builder.append_basic_block(f"rest_of_{count}")
-                choice.add_case(_INT(count), block)
-                builder.position_at_end(block)
-                tile_at(builder.mul(full, _INT(height)), count)
-                builder.branch(end)
-            builder.position_at_end(end)
+            done = builder.mul(full, _INT(height))
+            _switch(builder, left, range(1, height), lambda count: tile_at(done, count))
             return context.get_dummy_value()
 
         return types.void(*[types.intp] * 8), generate
+
+    return multiply
+
+
+def pairs(lanes, most, vectors, targets):
+    """An intrinsic for the products of a few rows with two panels at once.
+
+    With few rows a panel alone has too few sums in flight for the multiply-adds' latency.
+
+    Parameters
+    ----------
+    lanes, vectors, targets
+        As for `tiles`.
+    most : int
+        The most rows.
+
+    Returns
+    -------
+    intrinsic
+        ``(a, row_bytes, panel, start, length, out, out_row_bytes, rows, panel_step, start_step,
+        out_step)``: as for `tiles`; the steps lead from the one panel's things to the other's.
+    """
+
+    @intrinsic
+    def multiply(
+        context, a, row_bytes, panel, start, length, out, out_row_bytes, rows, panel_step, start_step,
+        out_step,
+    ):  # fmt: skip
+        def generate(context, builder, sig, values):
+            a, row_bytes, panel, start, length, out, out_row_bytes, rows, *steps = values
+            other = [
+                builder.add(one, by) for one, by in zip((panel, start, out), steps, strict=True)
+            ]
+            panels = [(panel, start, out, out_row_bytes), (*other, out_row_bytes)]
+
+            def emit(count):
+                operand = a, row_bytes
+                _tile(context, builder, lanes, count, vectors, targets, operand, panels, length)
+
+            _switch(builder, rows, range(1, most + 1), emit)
+            return context.get_dummy_value()
+
+        return types.void(*[types.intp] * 11), generate
 
     return multiply

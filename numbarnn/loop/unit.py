@@ -29,6 +29,7 @@ call_gather = caller(1)
 call_scale = caller(4)
 call_pointwise = caller(9)
 call_product = caller(8)
+call_pair = caller(11)
 
 
 def begin_inner_places(task, work, rows):
@@ -67,23 +68,8 @@ def project_constants(task, work, rows):
                     if integer_at(map_ + slot.DROPPED) != 0:
                         source = dropped_copy(task, work, map_, source, b)
                     for group in range(integer_at(stage + slot.GROUPS)):
-                        call_product(
-                            integer_at(map_ + slot.PRODUCT),
-                            (
-                                source + group * integer_at(map_ + slot.SOURCE_GROUP),
-                                0,
-                                integer_at(map_ + slot.PANEL)
-                                + group * integer_at(map_ + slot.PANEL_GROUP),
-                                integer_at(map_ + slot.BIAS)
-                                + group * integer_at(map_ + slot.BIAS_GROUP),
-                                integer_at(map_ + slot.LENGTH),
-                                work
-                                + integer_at(stage + slot.WORK_C)
-                                + (group * block + row) * c_row,
-                                c_row,
-                                1,
-                            ),
-                        )
+                        out = work + integer_at(stage + slot.WORK_C) + (group * block + row) * c_row
+                        multiply(map_, source, 0, group, out, c_row, 1)
 
 
 def dropped_copy(task, work, map_, source, b):
@@ -153,81 +139,121 @@ def find_sources(task, work, layer, map_, rows, begin, steps):
         set_integer(place + slot.AT_STEP, step)
 
 
-def project(task, work, before, stage, rows, begin, steps):
-    """The pre-activations of every input map of a stage for a chunk of time, all rows and groups."""
-    block, chunk = integer_at(task + slot.BLOCK), integer_at(task + slot.CHUNK)
-    x_row = integer_at(stage + slot.X_ROW)
-    for index in range(integer_at(stage + slot.INPUT_MAPS)):
-        map_ = integer_at(stage + slot.MAPS) + index * slot.MAP_ENTRY
-        find_sources(task, work, before, map_, rows, begin, steps)
-        source_group = integer_at(map_ + slot.SOURCE_GROUP)
-        for group in range(integer_at(stage + slot.GROUPS)):
-            panel = integer_at(map_ + slot.PANEL) + group * integer_at(map_ + slot.PANEL_GROUP)
-            bias = integer_at(map_ + slot.BIAS) + group * integer_at(map_ + slot.BIAS_GROUP)
-            for row in range(rows):
-                place = row_at(task, work, row)
-                call_product(
-                    integer_at(map_ + slot.PRODUCT),
-                    (
-                        integer_at(place + slot.AT) + group * source_group,
-                        integer_at(place + slot.AT_STEP),
-                        panel,
-                        bias,
-                        integer_at(map_ + slot.LENGTH),
-                        work
-                        + integer_at(stage + slot.WORK_X)
-                        + (group * block + row) * chunk * x_row,
-                        x_row,
-                        min(steps, integer_at(place + slot.VALID) - begin),
-                    ),
-                )
-
-
-def recur(task, work, stage, map_, rows, group, parity):
-    """The pre-activations of one recurrent map for one group and all rows, from the old states."""
-    source = work + integer_at(map_ + slot.WORK_OPERAND)
-    source += parity * integer_at(map_ + slot.OPERAND_COPY)
-    row_bytes = integer_at(map_ + slot.OPERAND_ROW)
-    if integer_at(map_ + slot.DROPPED) != 0:
-        masked = work + integer_at(task + slot.WORK_MASKED)
-        width = integer_at(map_ + slot.GATHER_ITEMS)
-        for row in range(rows):
-            b = integer_at(row_at(task, work, row) + slot.SAMPLE)
-            mask = integer_at(map_ + slot.DROPPED) + b * integer_at(map_ + slot.DROPPED_ROW)
-            call_scale(
-                integer_at(map_ + slot.SCALE),
-                (masked + row * row_bytes, source + row * row_bytes, mask, width),
-            )
-        source = masked
-    r_row = integer_at(stage + slot.R_ROW)
+def multiply(map_, source, source_row, group, out, out_row, rows):
+    """The products of one map for one group."""
     call_product(
         integer_at(map_ + slot.PRODUCT),
         (
             source + group * integer_at(map_ + slot.SOURCE_GROUP),
-            row_bytes,
+            source_row,
             integer_at(map_ + slot.PANEL) + group * integer_at(map_ + slot.PANEL_GROUP),
             integer_at(map_ + slot.BIAS) + group * integer_at(map_ + slot.BIAS_GROUP),
             integer_at(map_ + slot.LENGTH),
-            work + integer_at(stage + slot.WORK_R),
-            r_row,
+            out,
+            out_row,
             rows,
         ),
     )
 
 
+def multiply_pair(map_, source, source_row, group, out, out_row, rows, out_step):
+    """The products of one map for two groups, the other one's `out_step` bytes on."""
+    if integer_at(map_ + slot.PAIR) == 0:
+        multiply(map_, source, source_row, group, out, out_row, rows)
+        multiply(map_, source, source_row, group + 1, out + out_step, out_row, rows)
+        return
+    panel_group, bias_group = (
+        integer_at(map_ + slot.PANEL_GROUP),
+        integer_at(map_ + slot.BIAS_GROUP),
+    )
+    call_pair(
+        integer_at(map_ + slot.PAIR),
+        (
+            source,
+            source_row,
+            integer_at(map_ + slot.PANEL) + group * panel_group,
+            integer_at(map_ + slot.BIAS) + group * bias_group,
+            integer_at(map_ + slot.LENGTH),
+            out,
+            out_row,
+            rows,
+            panel_group,
+            bias_group,
+            out_step,
+        ),
+    )
+
+
+def project(task, work, before, stage, rows, begin, steps):
+    """The pre-activations of every input map of a stage for a chunk of time, all rows and groups."""
+    x_row, groups = integer_at(stage + slot.X_ROW), integer_at(stage + slot.GROUPS)
+    x_step = integer_at(task + slot.CHUNK) * x_row
+    x_group = integer_at(task + slot.BLOCK) * x_step
+    x = work + integer_at(stage + slot.WORK_X)
+    for index in range(integer_at(stage + slot.INPUT_MAPS)):
+        map_ = integer_at(stage + slot.MAPS) + index * slot.MAP_ENTRY
+        find_sources(task, work, before, map_, rows, begin, steps)
+        paired = integer_at(map_ + slot.PAIR_ROWS)
+        group = 0
+        while group < groups:
+            both = steps <= paired and group + 1 < groups
+            for row in range(rows):
+                place = row_at(task, work, row)
+                at, step = integer_at(place + slot.AT), integer_at(place + slot.AT_STEP)
+                n = min(steps, integer_at(place + slot.VALID) - begin)
+                out = x + group * x_group + row * x_step
+                if both:
+                    multiply_pair(map_, at, step, group, out, x_row, n, x_group)
+                else:
+                    multiply(map_, at, step, group, out, x_row, n)
+            group += 2 if both else 1
+
+
+def operand_of(task, work, map_, rows, parity):
+    """The address of what a recurrent map reads: the old states or inner values, dropped if so asked."""
+    source = work + integer_at(map_ + slot.WORK_OPERAND)
+    source += parity * integer_at(map_ + slot.OPERAND_COPY)
+    if integer_at(map_ + slot.DROPPED) == 0:
+        return source
+    row_bytes = integer_at(map_ + slot.OPERAND_ROW)
+    masked = work + integer_at(task + slot.WORK_MASKED)
+    width = integer_at(map_ + slot.GATHER_ITEMS)
+    for row in range(rows):
+        b = integer_at(row_at(task, work, row) + slot.SAMPLE)
+        mask = integer_at(map_ + slot.DROPPED) + b * integer_at(map_ + slot.DROPPED_ROW)
+        call_scale(
+            integer_at(map_ + slot.SCALE),
+            (masked + row * row_bytes, source + row * row_bytes, mask, width),
+        )
+    return masked
+
+
 def run_stage(task, work, stage, rows, i, parity):
-    """One stage at one step, all rows and groups."""
+    """One stage at one step, all rows and groups; two groups at once where rows are few."""
     block, chunk = integer_at(task + slot.BLOCK), integer_at(task + slot.CHUNK)
     first = integer_at(stage + slot.INPUT_MAPS) + integer_at(stage + slot.CONSTANT_MAPS)
     maps = integer_at(stage + slot.MAPS) + first * slot.MAP_ENTRY
-    count = integer_at(stage + slot.RECURRENT_MAPS)
-    for group in range(integer_at(stage + slot.GROUPS)):
-        for index in range(count):
-            recur(task, work, stage, maps + index * slot.MAP_ENTRY, rows, group, parity)
-        call_pointwise(
-            integer_at(stage + slot.POINTWISE),
-            (stage, work, rows, i, group, parity, block, chunk, 0),
-        )
+    end = maps + integer_at(stage + slot.RECURRENT_MAPS) * slot.MAP_ENTRY
+    groups, step = integer_at(stage + slot.GROUPS), integer_at(stage + slot.POINTWISE)
+    r, r_row = work + integer_at(stage + slot.WORK_R), integer_at(stage + slot.R_ROW)
+    r_group = integer_at(stage + slot.R_GROUP)
+    paired = rows <= integer_at(stage + slot.PAIRED_ROWS)
+    group = 0
+    while group < groups:
+        both = paired and group + 1 < groups
+        map_ = maps
+        while map_ < end:
+            source = operand_of(task, work, map_, rows, parity)
+            source_row = integer_at(map_ + slot.OPERAND_ROW)
+            if both:
+                multiply_pair(map_, source, source_row, group, r, r_row, rows, r_group)
+            else:
+                multiply(map_, source, source_row, group, r, r_row, rows)
+            map_ += slot.MAP_ENTRY
+        call_pointwise(step, (stage, work, rows, i, group, parity, block, chunk, 0))
+        if both:
+            call_pointwise(step, (stage, work, rows, i, group + 1, parity, block, chunk, r_group))
+        group += 2 if both else 1
 
 
 def last_place(stage, work, places, row, chunk):
@@ -275,12 +301,12 @@ def tile_of_scalars(x, c, r, old, new, params, output, count):
         deliver(moved(output, shift), value, count)
 
 
-def pointwise(stage, work, rows, i, group, parity, block, chunk, spare):
+def pointwise(stage, work, rows, i, group, parity, block, chunk, r_shift):
     """The step of a stage on one group of unit tiles, all rows."""
     units = integer_at(stage + slot.UNITS)
     x = work + integer_at(stage + slot.WORK_X) + (group * block * chunk + i) * X_ROW
     c = work + integer_at(stage + slot.WORK_C) + group * block * C_ROW
-    r = work + integer_at(stage + slot.WORK_R)
+    r = work + integer_at(stage + slot.WORK_R) + r_shift
     places = work + integer_at(stage + slot.STAGE_PLACES) + slot.EIGHT * i
     old, new, state_rows = state_places(integer_at(stage + slot.STAGE_STATES), work, parity)
     params = integer_at(stage + slot.PARAMS)

@@ -25,7 +25,9 @@ def text_of(dispatcher, what):
 
 
 def products(stages):
-    return [dispatcher for stage in stages for _, dispatcher in stage.products]
+    made = [product for stage in stages for product in stage.products]
+    found = [d for product in made for d in (product.dispatcher, product.pair_dispatcher)]
+    return [dispatcher for dispatcher in found if dispatcher is not None]
 
 
 def everything(stages):

@@ -2,30 +2,65 @@
 
 import pytest
 
-from numbarnn.loop.plan import BUFFER, MOST_ROWS, plan, tile_height
+from numbarnn.loop.plan import (
+    MOST_ROWS,
+    MOST_STEPS,
+    THREAD_WORK,
+    Machine,
+    pair_rows,
+    plan,
+    tile_height,
+)
+
+MACHINE = Machine(first_cache=32 << 10, second_cache=1 << 20, registers=32)
 
 
-@pytest.mark.parametrize("samples", [1, 5, 6, 32, 1000])
-@pytest.mark.parametrize("steps", [1, 7, 100, 10**6])
-@pytest.mark.parametrize("row_bytes", [64, 2048, 16384])
-@pytest.mark.parametrize("source_bytes", [0, 256])
-def test_blocks_and_chunks_fit_the_buffer(samples, steps, row_bytes, source_bytes):
-    made = plan(samples, steps, row_bytes, source_bytes, height=6)
+@pytest.mark.parametrize("samples", [1, 5, 6, 32, 67, 1000])
+@pytest.mark.parametrize("steps", [0, 1, 7, 100, 10**6])
+@pytest.mark.parametrize("step_bytes", [64, 2048, 16384, 65536])
+@pytest.mark.parametrize("threads", [1, 2, 16])
+def test_blocks_and_chunks_cover_the_batch_and_fit_the_cache(samples, steps, step_bytes, threads):
+    made = plan(samples, steps, step_bytes, 20_000, 6, MACHINE, threads)
     assert 1 <= made.block <= min(samples, MOST_ROWS)
-    assert 1 <= made.chunk <= steps
+    assert 1 <= made.chunk <= min(max(1, steps), MOST_STEPS)
     assert (made.blocks - 1) * made.block < samples <= made.blocks * made.block
-    used = made.block * made.chunk * (row_bytes + source_bytes)
-    smallest = min(made.block, 6) * min(made.chunk, 6) * (row_bytes + source_bytes)
-    assert used <= max(BUFFER, smallest)
+    # The buffers of a chunk stay near the second cache; a chunk has two tiles of time at least.
+    assert made.block * made.chunk * step_bytes <= max(
+        3 * MACHINE.second_cache, 6 * min(12, max(1, steps)) * step_bytes
+    )
+    if steps >= 12:
+        assert made.chunk >= 12
+
+
+@pytest.mark.parametrize("samples", [7, 32, 100, 256, 1000])
+def test_blocks_are_whole_tiles(samples):
+    made = plan(samples, 100, 1024, 20_000, 6, MACHINE)
+    assert made.block % 6 == 0 or made.blocks == 1
+
+
+def test_every_thread_has_a_block():
+    for samples in (2, 8, 32, 100):
+        made = plan(samples, 1000, 1024, 10**6, 6, MACHINE, threads=2)
+        assert made.threads == 2
+        assert made.blocks >= 2
+
+
+def test_no_thread_is_woken_for_little_work():
+    assert plan(8, 1, 64, THREAD_WORK // 8 - 1, 6, MACHINE, threads=2).threads == 1
+    assert plan(8, 2, 64, THREAD_WORK // 8, 6, MACHINE, threads=2).threads == 2
+    assert plan(1, 10**6, 64, 10**6, 6, MACHINE, threads=2).threads == 1
 
 
 def test_no_sample_is_no_block():
-    assert plan(0, 5, 64, 0, 6).blocks == 0
+    assert plan(0, 5, 64, 1, 6, MACHINE).blocks == 0
 
 
 @pytest.mark.parametrize(
-    ("vectors", "registers", "height"), [(4, 32, 6), (3, 32, 8), (1, 32, 8), (4, 16, 3), (2, 16, 7)]
+    ("vectors", "registers", "height", "pair"),
+    [(4, 32, 6, 1), (3, 32, 8, 2), (1, 32, 8, 7), (4, 16, 3, 1), (2, 16, 7, 3), (8, 32, 2, 0)],
 )
-def test_a_tile_fits_the_registers(vectors, registers, height):
+def test_a_tile_fits_the_registers(vectors, registers, height, pair):
     assert tile_height(vectors, registers) == height
     assert height * vectors + 1 < registers
+    assert pair_rows(vectors, registers) == pair
+    assert pair * 2 * vectors + 1 < registers

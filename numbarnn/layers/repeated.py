@@ -1,0 +1,118 @@
+"""Calls like one before: what was checked and planned for it holds for them too."""
+
+import numpy as np
+
+from ..forms import form_of, initial_states, unit_program
+from ..threads import get_num_threads
+
+#: How many kinds of call a layer remembers.
+_MOST = 16
+
+
+def kind_of(layer, inputs):
+    """What plain calls must have in common to be alike."""
+    return (
+        inputs.shape,
+        inputs.strides,
+        inputs.dtype,
+        inputs.flags.aligned,
+        get_num_threads(),
+        layer.return_sequences,
+        layer.go_backwards,
+        layer.keep_order,
+        layer.time_major,
+        layer.stateful,
+        layer.return_states,
+    )
+
+
+class Repeated:
+    """A plain call, of one array and nothing else, made ready to be run again.
+
+    Parameters
+    ----------
+    layer : RNN
+        Built, not stateful, its steps per unit, its states beginning with zeros.
+    batch : Batch
+        Of a call that has succeeded.
+    request : Request
+        What it asked for.
+    """
+
+    def __init__(self, layer, batch, request):
+        from ..loop.results import sequence_shape
+
+        self._cell, self._cells = layer.cell, layer._cells()
+        self._versions = [cell._version for cell in self._cells]
+        widths = (batch.inputs[0].features,)
+        program = unit_program(self._cells, widths, (), layer.dtype)
+        self._run = program.repeatable(batch, request)
+        self._dtype = layer.dtype
+        width = (program.cells[-1].output_width,)
+        full = sequence_shape(batch, width) if request.sequences else (batch.samples, *width)
+        self._output_shape = full
+        self._state_shapes = [(batch.samples, size) for size in program.state_sizes]
+        self._counts = [len(cell.state_sizes) for cell in program.cells]
+
+    def holds(self, layer):
+        """Whether no weight or setting has changed since."""
+        same = layer.cell is self._cell
+        return same and [cell._version for cell in self._cells] == self._versions
+
+    def __call__(self, inputs):
+        """Run; the output, and the states of every cell."""
+        dtype = self._dtype
+        output = np.empty(self._output_shape, dtype)
+        finals = [np.empty(shape, dtype) for shape in self._state_shapes]
+        self._run(inputs, output, finals)
+        if len(self._counts) == 1:
+            return output, [finals]
+        states, first = [], 0
+        for count in self._counts:
+            states.append(finals[first : first + count])
+            first += count
+        return output, states
+
+
+class Memory(dict):
+    """The kinds of plain calls that a layer has had."""
+
+    def find(self, layer, inputs):
+        """The call like this one; None if there was none, or something has changed since."""
+        kind = kind_of(layer, inputs)
+        found = self.get(kind)
+        if found is not None and not found.holds(layer):
+            self.pop(kind, None)
+            return None
+        return found
+
+    def keep(self, layer, inputs, repeated):
+        """Remember a call."""
+        if len(self) >= _MOST:
+            self.clear()
+        self[kind_of(layer, inputs)] = repeated
+
+
+def is_repeatable(layer, given):
+    """Whether a call that succeeded can be run again as it is."""
+    batch = given.batch
+    return (
+        not layer.stateful
+        and isinstance(given.nest, np.ndarray)
+        and batch.inputs[0].array.flags.aligned
+        and batch.samples > 0
+        and batch.steps > 0
+        and batch.counts is None
+        and batch.reset is None
+        and given.initial is None
+        and not given.constants
+        and not given.training
+        and given.batched
+        and layer.return_states is None
+        and all(form_of(cell) == "unit" for cell in layer._cells())
+        and all(
+            state is None
+            for cell in layer._cells()
+            for state in initial_states(cell, batch.samples, layer.dtype)
+        )
+    )
