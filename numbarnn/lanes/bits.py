@@ -99,6 +99,21 @@ def two_to_the(context, shifted):
 
 
 @intrinsic
+def two_to_the_raised(context, shifted):
+    """``2**(n + 64)``: a normal number for every n of a result that may be subnormal or 0."""
+    if not isinstance(shifted, Lanes):
+        return None
+
+    def generate(context, builder, sig, values):
+        lanes = sig.args[0]
+        bits = builder.bitcast(values[0], lanes.bits)
+        bias = _LAYOUT[lanes.dtype][1] + 64
+        return _as_float(builder, lanes, builder.add(bits, _integers(lanes, bias - _magic_bits(lanes))))
+
+    return shifted(shifted), generate
+
+
+@intrinsic
 def two_to_the_halves(context, shifted):
     """Two powers of two whose product is 2**n, which itself may be 0, subnormal or infinite."""
     if not isinstance(shifted, Lanes):

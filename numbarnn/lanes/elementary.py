@@ -21,11 +21,16 @@ from .bits import (
     square_root,
     two_to_the,
     two_to_the_halves,
+    two_to_the_raised,
     with_sign_of,
 )
 from .type import Lanes, Mask
 
 OPTIONS = {"error_model": "numpy", "forceinline": True}
+
+
+#: What brings a number that was raised by 2**64 down again.
+RAISED = 2.0**-64
 
 
 class _Constants:
@@ -163,8 +168,8 @@ def _sigmoid(x):
     def sigmoid(x):
         # From exp(-|x|), which cannot overflow: exp(x) of large negative x keeps every digit.
         shifted, p = reduce(_at_least(-abs(x), least))
-        first, second = two_to_the_halves(shifted)
-        e = fused(first, p, first) * second
+        s = two_to_the_raised(shifted)
+        e = fused(s, p, s) * RAISED
         return select(x < 0.0, e, 1.0) / (1.0 + e)
 
     return sigmoid
@@ -217,8 +222,8 @@ def _softplus(x):
 
     def softplus(x):
         shifted, p = reduce(_at_least(-abs(x), least))
-        first, second = two_to_the_halves(shifted)
-        e = fused(first, p, first) * second
+        raised = two_to_the_raised(shifted)
+        e = fused(raised, p, raised) * RAISED
         s = e / (e + 2.0)
         z = s * s
         # max(x, 0) as a select, in the order that lets a NaN through.
