@@ -32,6 +32,9 @@ from .errors import (
     NumbarnnError,
 )
 from .formats import load, save
+from .given.nesting import Shape
+from .given.ragged import Ragged
+from .given.sequences import Shared
 from .layers import (
     GRU,
     LSTM,
@@ -47,9 +50,6 @@ from .layers import (
     StackedRNNCells,
     TimeDistributed,
 )
-from .nesting import Shape
-from .ragged import Ragged
-from .sequences import Shared
 from .stages import Map, Stage, step
 from .threads import get_num_threads, set_num_threads
 

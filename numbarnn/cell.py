@@ -4,18 +4,25 @@ import inspect
 
 import numpy as np
 
+from .configs import Configured, serialized
 from .errors import ArgumentError, CellError
 from .forms import (
     build_cell,
+    check_constants,
     form_of,
     run_cells,
-    shape_of,
     state_nest,
     state_shapes,
     step_of,
 )
-from .nesting import flattened, mapped, packed_like
-from .sequences import as_numbers, canonical, checked_state
+from .given.arrays import as_dtype
+from .given.inputs import array_nest, checked_batch_size, checked_training, constants_of, names_of
+from .given.nesting import flattened, mapped, packed_like, shape_of
+from .given.sequences import canonical, checked_state
+from .given.shapes import flattened_shapes
+from .given.states import nest_of_states
+from .loop.dropout import Draws
+from .loop.results import Request
 from .stages import Map, Stage
 from .weights import Weighted
 
@@ -28,15 +35,15 @@ _REMEMBERED = 32
 def checked_dtype(dtype):
     """The compute type as a NumPy dtype; an ArgumentError unless it is float32 or float64."""
     try:
-        name = np.dtype(dtype).name
-    except TypeError:
+        name = as_dtype("dtype", dtype).name
+    except ArgumentError:
         name = repr(dtype)
     if name not in _DTYPES:
         raise ArgumentError(f"`dtype` must be 'float32', 'float64' or None; got {name}.")
     return np.dtype(name)
 
 
-class Cell(Weighted):
+class Cell(Weighted, Configured):
     """What runs at one time step.
 
     A subclass sets `units` and `state_size`, makes its weights in `build` and has a `step` (see
@@ -83,13 +90,20 @@ class Cell(Weighted):
     def __new__(cls, *arguments, **keywords):
         """Make the bookkeeping before `__init__`."""
         self = super().__new__(cls, *arguments, **keywords)
-        self.__dict__["_remembered"] = {}
+        self.__dict__.update(
+            _remembered={}, _draws=Draws(), own_dtype=None, name=None, trainable=True
+        )
         return self
 
     def __init__(self, dtype=None, name=None, trainable=True):
-        """Take what a Keras cell passes to its base; only `dtype` has an effect."""
+        """Take what a Keras cell passes to its base; only `dtype` has an effect.
+
+        A cell with a `dtype` of its own can only be run by layers of the same.
+        """
+        self.name, self.trainable = name, trainable
         if dtype is not None:
             self.dtype = checked_dtype(dtype)
+            self.__dict__["own_dtype"] = self.dtype.name
 
     # --- building ----------------------------------------------------------------------------
 
@@ -192,12 +206,8 @@ class Cell(Weighted):
         ArgumentError
             If neither `inputs` nor `batch_size` is given.
         """
-        if inputs is not None:
-            first = flattened(inputs)[0]
-            batch_size, dtype = len(first), dtype or getattr(first, "dtype", None)
-        if batch_size is None:
-            raise ArgumentError("`batch_size` must be given where there are no `inputs`; got None.")
-        dtype = np.dtype(dtype or self.dtype)
+        batch_size = checked_batch_size(inputs, batch_size)
+        dtype = as_dtype("dtype", self.dtype if dtype is None else dtype)
         nest = mapped(lambda size: np.zeros((batch_size, *shape_of(size)), dtype), state_nest(self))
         return list(nest) if isinstance(nest, tuple) and not hasattr(nest, "_fields") else nest
 
@@ -212,7 +222,8 @@ class Cell(Weighted):
         states : array_like or nest of them, shape (batch, size) each
         constants : sequence of array_like, optional
         training : bool, optional
-            Handed on to a step per batch or a `call` that takes it.
+            Whether dropout acts, with masks of this one step; handed on to a step per batch or a
+            `call` that takes it.
 
         Returns
         -------
@@ -222,59 +233,74 @@ class Cell(Weighted):
         Raises
         ------
         ArgumentError
-            If a shape does not fit, or the number of states is another.
+            If a shape does not fit, the number of states or constants is another, or the cell takes
+            no constants.
         """
-        from .loop.results import Request
-
-        leaves = [as_numbers("inputs", leaf) for leaf in flattened(inputs)]
-        form_of(self)
-        for leaf in leaves:
-            if leaf.ndim < 2:
+        form, training = form_of(self), checked_training(training)
+        inputs = array_nest("inputs", inputs)
+        leaves, names = flattened(inputs), names_of("inputs", inputs)
+        for name, leaf in zip(names, leaves, strict=True):
+            if leaf.ndim < 2 or (form == "unit" and leaf.ndim > 2):
                 raise ArgumentError(
-                    f"`inputs` must have shape (batch, features); got {leaf.shape}."
+                    f"`{name}` must have shape (batch, features); got {leaf.shape}."
                 )
-        build_cell(self, packed_like(inputs, [(None, *leaf.shape[1:]) for leaf in leaves]), None)
-        shapes = state_shapes(self)
-        flat = flattened(states)
-        if len(flat) != len(shapes):
-            raise ArgumentError(f"`states` must hold {len(shapes)} states; got {len(flat)}.")
         samples = len(leaves[0])
-        initial = [
-            checked_state(f"states[{i}]", state, (samples, *shape), self.dtype)
-            for i, (state, shape) in enumerate(zip(flat, shapes, strict=True))
-        ]
-        batch = canonical(
-            [leaf[:, None] for leaf in leaves], names=_names_of("inputs", len(leaves))
-        )
-        given = [as_numbers("constants", c) for c in constants or ()]
-        (results,) = run_cells(
-            [self], batch, inputs, Request(training=bool(training)), [initial], given, self.dtype
-        )
+        before = None if self.built else self.snapshot()
+        try:
+            shapes = packed_like(inputs, [(None, *leaf.shape[1:]) for leaf in leaves])
+            build_cell(self, shapes, None)
+            wanted = [(samples, *shape) for shape in state_shapes(self)]
+            states = nest_of_states(states, wanted)
+            flat = flattened(states)
+            if len(flat) != len(wanted):
+                raise ArgumentError(f"`states` must hold {len(wanted)} states; got {len(flat)}.")
+            initial = [
+                checked_state(f"states[{i}]", state, shape, self.dtype)
+                for i, (state, shape) in enumerate(zip(flat, wanted, strict=True))
+            ]
+            given, known = constants_of(constants), flattened_shapes(self.input_shape)
+            check_constants([self], given, samples)
+            if len(known) != len(leaves):
+                raise ArgumentError(
+                    f"`inputs` must hold {len(known)} arrays, as the cell was built for; "
+                    f"got {len(leaves)}."
+                )
+            batch = canonical(
+                [leaf[:, None] for leaf in leaves], [shape[1:] for shape in known], names=names
+            )
+            masks = self._draws.call() if training else None
+            (results,) = run_cells(
+                [self],
+                batch,
+                inputs,
+                Request(training=training),
+                [initial],
+                given,
+                self.dtype,
+                masks,
+            )
+        except BaseException:
+            if before is not None:
+                self.restore(before)
+            raise
         return packed_like(results.nest, results.outputs), packed_like(states, results.finals)
 
     def get_config(self):
         """The arguments that make a cell like this one: the attributes that `__init__` names."""
-        if type(self).__init__ is Cell.__init__:
-            return {}
-        config = {}
-        for name, parameter in inspect.signature(type(self).__init__).parameters.items():
-            if name == "self" or parameter.kind in (
-                parameter.VAR_POSITIONAL,
-                parameter.VAR_KEYWORD,
-            ):
+        config, (_, *parameters) = {}, inspect.signature(type(self).__init__).parameters.values()
+        for parameter in parameters:
+            name = parameter.name
+            if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
                 continue
             if not hasattr(self, name):
                 raise CellError(
                     f"`{type(self).__name__}` must define get_config, or keep its argument {name!r} "
                     "as an attribute, to be copied or saved."
                 )
-            config[name] = getattr(self, name)
+            config[name] = serialized(getattr(self, name))
+        if "dtype" in config:
+            config["dtype"] = self.own_dtype
         return config
-
-    @classmethod
-    def from_config(cls, config):
-        """Make a cell from what `get_config` gave."""
-        return cls(**config)
 
     def __getstate__(self):
         fields = super().__getstate__()
@@ -290,7 +316,3 @@ class Cell(Weighted):
             else f"state_size={getattr(self, 'state_size', None)}"
         )
         return f"{type(self).__name__}({size}{'; ' + shapes if shapes else ''})"
-
-
-def _names_of(argument, count):
-    return (argument,) if count == 1 else tuple(f"{argument}[{i}]" for i in range(count))

@@ -52,3 +52,16 @@ def extra(module, name):
         raise MissingExtraError(
             f"`{module}` is not installed; get it with: pip install 'numbarnn[{name}]'."
         ) from error
+
+
+def warn(message):
+    """Warn at the line of the caller outside this package."""
+    import os
+    import sys
+    import warnings
+    from pathlib import Path
+
+    frame, level, home = sys._getframe(1), 2, f"{Path(__file__).parent}{os.sep}"
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(home):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)

@@ -6,15 +6,16 @@ A cell is an `nr.Cell` with a step of one of the three forms, or any object with
 
 import inspect
 import operator
-import warnings
 from dataclasses import replace
 
 import numpy as np
 
-from .errors import ArgumentError, CellError
-from .nesting import Shape, flattened, is_nested, packed_like
-from .sequences import Shared, Values, checked_state
-from .stages import Declaration, Step, recognised
+from .errors import ArgumentError, CellError, warn
+from .given.arrays import read_only
+from .given.nesting import Shape, flattened, is_nested, packed_like, shape_of
+from .given.sequences import Shared, Values, checked_state
+from .loop.results import Results, turned_over
+from .stages import Declaration, Stage, Step, recognised
 
 
 def name_of(cell):
@@ -45,9 +46,13 @@ def form_of(cell):
 
     Raises
     ------
-    CellError
+    ArgumentError
         If the object is no cell.
+    CellError
+        If its step has the parameters of no form.
     """
+    if isinstance(cell, type):
+        raise ArgumentError(f"Argument `cell` must be an object, not a class; got {cell.__name__}.")
     if hasattr(cell, "remembered"):
         return cell.remembered("form", lambda: _form_of(cell))
     return _form_of(cell)
@@ -63,13 +68,16 @@ def _form_of(cell):
     elif callable(getattr(cell, "stages", None)):
         form = "unit"
     else:
-        raise CellError(
-            f"Argument `cell` must have a `step` made by nr.step, or a `call` method; got {where}."
+        raise ArgumentError(
+            "Argument `cell` should have a `call` method, or a `step` made by nr.step; "
+            f"got {where}."
         )
     if form != "call" and not hasattr(cell, "add_weight"):
         raise CellError(f"A cell with a `step` must be an nr.Cell; got {where}.")
     if not hasattr(cell, "state_size") and not hasattr(cell, "build"):
-        raise CellError(f"The cell must have a `state_size` attribute; `{where}` has none.")
+        raise ArgumentError(
+            f"The RNN cell should have a `state_size` attribute; `{where}` has none."
+        )
     return form
 
 
@@ -81,25 +89,28 @@ def state_nest(cell):
 
     Raises
     ------
+    ArgumentError
+        If it has none.
     CellError
-        If it has none, or it holds other than sizes.
+        If it holds other than sizes.
     """
     if not hasattr(cell, "state_size"):
-        raise CellError(f"`{name_of(cell)}` must have a `state_size`; it has none.")
-    nest = cell.state_size
+        raise ArgumentError(
+            f"The RNN cell should have a `state_size` attribute; `{name_of(cell)}` has none."
+        )
+    return _checked_sizes(cell, "state_size", cell.state_size)
+
+
+def _checked_sizes(cell, attribute, nest):
     for size in flattened(nest):
         if isinstance(size, Shape):
             continue
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 0:
             raise CellError(
-                f"`{name_of(cell)}.state_size` must hold sizes of at least 0, or nr.Shape; got {nest!r}."
+                f"`{name_of(cell)}.{attribute}` must hold sizes of at least 0, or nr.Shape; "
+                f"got {nest!r}."
             )
     return nest
-
-
-def shape_of(size):
-    """The shape that a leaf of a `state_size` stands for."""
-    return tuple(size) if isinstance(size, Shape) else (int(size),)
 
 
 def state_shapes(cell):
@@ -142,18 +153,71 @@ def initial_states(cell, samples, dtype):
 
 
 def output_nest(cell):
-    """The structure and shapes of the output of one step, as far as the cell declares them."""
+    """The structure and shapes of the output of one step: the real ones if they can be known.
+
+    Raises
+    ------
+    CellError
+        If neither the cell's declaration nor its attributes tell them.
+    """
+    if form_of(cell) == "unit" and getattr(cell, "built", False):
+        return cell.remembered("width", lambda: _unit_width(cell))
+    found = declared_output(cell)
+    if found is None:
+        raise CellError(
+            f"`{name_of(cell)}` must have an `output_size`, as it has no state; it has none."
+        )
+    return found
+
+
+def declared_output(cell):
+    """The `output_size` of a cell, else the size of its first state, else its units, else None."""
     size = getattr(cell, "output_size", None)
     if size is not None:
-        return size
+        return _checked_sizes(cell, "output_size", size)
     leaves = flattened(state_nest(cell))
-    if leaves:
-        return leaves[0]
-    if hasattr(cell, "units"):
-        return cell.units
-    raise CellError(
-        f"`{name_of(cell)}` must have an `output_size`, as it has no state; it has none."
-    )
+    return leaves[0] if leaves else getattr(cell, "units", None)
+
+
+def _units_of(cell):
+    units = getattr(cell, "units", None)
+    if isinstance(units, bool) or not isinstance(units, (int, np.integer)) or units < 1:
+        raise CellError(
+            f"`{name_of(cell)}.units` must be an integer of at least 1, as its step sees one unit; "
+            f"got {units!r}."
+        )
+    return int(units)
+
+
+def _stages_of(cell):
+    stages = cell.stages()
+    if not isinstance(stages, (tuple, list)) or not all(isinstance(s, Stage) for s in stages):
+        raise CellError(
+            f"`{name_of(cell)}.stages` must return a tuple of nr.Stage; got {stages!r}."
+        )
+    if not stages:
+        raise CellError(f"`{name_of(cell)}.stages` must return at least one stage; got none.")
+    return tuple(stages)
+
+
+def _unit_width(cell):
+    return _stages_of(cell)[-1].units or _units_of(cell)
+
+
+def compare_with_declared(cell, shapes):
+    """Warn, once for a cell, if it declares another `output_size` than it gives; what it gives counts."""
+    declared = getattr(cell, "output_size", None)
+    fields = getattr(cell, "__dict__", {})
+    if declared is None or fields.get("_compared"):
+        return
+    wanted = [shape_of(size) for size in flattened(_checked_sizes(cell, "output_size", declared))]
+    if wanted != shapes:
+        fields["_compared"] = True
+        found = shapes[0] if len(shapes) == 1 else shapes
+        warn(
+            f"`{name_of(cell)}.output_size` is {declared!r}, but the output of a step has the shape "
+            f"{found}; the latter is used."
+        )
 
 
 # --- building and weights ------------------------------------------------------------------------
@@ -162,11 +226,18 @@ def output_nest(cell):
 def build_cell(cell, input_shape, dtype):
     """Build a cell, once, for inputs of `input_shape`, a nest of (None, ...)."""
     if hasattr(cell, "ensure_built"):
+        if cell.built and cell.input_shape not in (None, input_shape):
+            raise ArgumentError(
+                f"`input_shape` of the cell `{name_of(cell)}` must be {cell.input_shape}, for which it "
+                f"was built; got {input_shape}."
+            )
         cell.ensure_built(input_shape, dtype)
     elif callable(getattr(cell, "build", None)) and not getattr(cell, "built", False):
         cell.build(input_shape)
         cell.built = True
     state_nest(cell)
+    if form_of(cell) == "unit":
+        compare_with_declared(cell, [(output_nest(cell),)])
 
 
 def takes_constants(cell):
@@ -181,8 +252,74 @@ def _takes_constants(cell):
     if form == "call":
         return "constants" in inspect.signature(cell.call).parameters
     if form == "unit":
-        return any(stage.constants for stage in cell.stages())
+        return any(stage.constants for stage in _stages_of(cell))
     return True
+
+
+def check_constants(cells, constants, samples):
+    """Refuse constants that the cells of a stack, which are built, cannot be given.
+
+    Parameters
+    ----------
+    cells : sequence of cell
+    constants : list of ndarray or Shared
+    samples : int
+
+    Raises
+    ------
+    ArgumentError
+        If no cell takes constants, there are more or fewer than a cell maps, or one has no row per
+        sample, or another width.
+    """
+    takers = [cell for cell in cells if takes_constants(cell)]
+    if constants and not takers:
+        raise ArgumentError(
+            f"RNN cell `{name_of(cells[-1])}` does not support constants; got {len(constants)}."
+        )
+    for cell in takers:
+        form = form_of(cell)
+        if form == "unit":
+            _check_mapped_constants(cell, constants)
+        if form == "call" and not constants:
+            parameter = inspect.signature(cell.call).parameters["constants"]
+            if parameter.default is parameter.empty:
+                raise ArgumentError(
+                    f"`constants` must be given to `{name_of(cell)}.call`; got none."
+                )
+        for number, constant in enumerate(constants):
+            if form in ("unit", "sample") and not isinstance(constant, Shared):
+                _check_rows(constant, number, samples)
+
+
+def _check_rows(constant, number, samples):
+    if constant.ndim < 1 or constant.shape[0] != samples:
+        raise ArgumentError(
+            f"`constants[{number}]` must have a first axis of {samples} (the batch; wrap what has "
+            f"none in nr.Shared); got shape {constant.shape}."
+        )
+
+
+def _check_mapped_constants(cell, constants):
+    stages = _stages_of(cell)
+    count = max(len(stage.constants) for stage in stages)
+    if len(constants) != count:
+        raise ArgumentError(
+            f"`constants` must hold {count} array{'s' * (count != 1)}, as `{name_of(cell)}` maps; "
+            f"got {len(constants)}."
+        )
+    for stage in stages:
+        for number, maps in enumerate(stage.constants):
+            constant = constants[number]
+            shared = isinstance(constant, Shared)
+            shape = constant.array.shape if shared else constant.shape
+            axes = 1 if shared else 2
+            widths = {map_.kernel.shape[0] for map_ in maps if np.ndim(map_.kernel) == 2}
+            if len(shape) != axes or (widths and shape[-1] not in widths):
+                wanted = f"{'' if shared else 'batch, '}{min(widths, default='features')}"
+                raise ArgumentError(
+                    f"`constants[{number}]` must have shape ({wanted}), as the step of "
+                    f"`{name_of(cell)}` sees one unit; got {shape}."
+                )
 
 
 # --- loops ---------------------------------------------------------------------------------------
@@ -190,7 +327,7 @@ def _takes_constants(cell):
 
 def declaration_of(cell):
     """All that a loop must know of a cell whose steps see one unit."""
-    stages = cell.stages()
+    stages = _stages_of(cell)
     shapes = state_shapes(cell)
     where = f"`{name_of(cell)}.step`"
     if any(len(shape) != 1 for shape in shapes) or any(map(is_nested, _top(cell))):
@@ -198,9 +335,9 @@ def declaration_of(cell):
             f"{where} is per unit: `state_size` must hold plain sizes; got {cell.state_size!r}."
         )
     return Declaration(
-        stages=tuple(stages),
+        stages=stages,
         settings=tuple(cell.settings_of(stage.step) for stage in stages),
-        units=cell.units,
+        units=_units_of(cell),
         state_sizes=tuple(shape[0] for shape in shapes),
         where=where,
     )
@@ -350,7 +487,7 @@ def _compiled_batch(cell, dtype):
     return whole_step(step.function, settings, np.dtype(dtype), where)
 
 
-def run_cells(cells, batch, input_nest, request, initial, constants, dtype, draw=None):
+def run_cells(cells, batch, input_nest, request, initial, constants, dtype, masks=None):
     """Run cells of any form over a batch, each on top of the one before.
 
     Parameters
@@ -365,8 +502,8 @@ def run_cells(cells, batch, input_nest, request, initial, constants, dtype, draw
         The initial states of each cell.
     constants : list of ndarray or Shared
     dtype : NumPy dtype
-    draw : callable, optional
-        Makes the masks of dropped operands: ``draw({key: (rate, width)}) -> {key: ndarray}``.
+    masks : Masks, optional
+        Draws the masks of dropped operands.
 
     Returns
     -------
@@ -379,18 +516,22 @@ def run_cells(cells, batch, input_nest, request, initial, constants, dtype, draw
         if form_of(cells[index]) == "unit":
             while end < len(cells) and form_of(cells[end]) == "unit":
                 end += 1
+        last = end == len(cells)
         asked = request
-        if end < len(cells):
+        if not last:
             # Inner outputs at valid steps stand at their own time: the next cell reads the same
             # steps in the same order, whatever the direction.
             asked = replace(request, sequences=True, zeros=True, turned=False, out=None)
         part = _run_segment(
-            cells[index:end], batch, input_nest, asked, initial[index:end], constants, dtype, draw
+            cells[index:end], batch, input_nest, asked, initial[index:end], constants, dtype, masks
         )
-        found += part
-        if end < len(cells):
+        if not last:
             batch = replace(batch, inputs=_as_values(batch, part[-1].outputs))
             input_nest = part[-1].nest
+            if request.turned:
+                for results in part:
+                    results.over_time = [turned_over(batch, a) for a in results.over_time]
+        found += part
         index = end
     return found
 
@@ -408,28 +549,26 @@ def _as_values(batch, outputs):
     return tuple(values)
 
 
-def _run_segment(cells, batch, input_nest, request, initial, constants, dtype, draw):
+def _run_segment(cells, batch, input_nest, request, initial, constants, dtype, masks):
     """Cells whose steps see one unit, or one cell of another form."""
     dtype = np.dtype(dtype)
     cell = cells[0]
     form = form_of(cell)
     if form == "unit":
         used = constants if any(map(takes_constants, cells)) else []
-        arrays = [_batched_constant(c, i, batch, dtype) for i, c in enumerate(used)]
-        for number, values in enumerate(batch.inputs):
-            if len(values.item_shape) != 1:
-                raise CellError(
-                    f"`{name_of(cell)}.step` is per unit: input {number} must have one axis of features; "
-                    f"got {values.item_shape}."
-                )
+        arrays = [_batched_constant(c, batch, dtype) for c in used]
+        training = request.training and masks is not None
         program = unit_program(
             cells,
-            tuple(values.features for values in batch.inputs),
-            tuple(array.shape[1] for array in arrays),
+            tuple([values.features for values in batch.inputs]),
+            tuple([array.shape[1] for array in arrays]),
             dtype,
-            request.training and draw is not None,
+            training,
         )
-        dropped = draw(program.dropped) if program.dropped else None
+        dropped = {
+            key: masks.draw(rate, batch.samples, width, dtype)
+            for key, (rate, width) in (program.dropped.items() if training else ())
+        }
         flat = [state for states in initial for state in states]
         whole = program.run(batch, request, flat, arrays, dropped)
         return _by_cell(whole, [len(states) for states in initial])
@@ -438,8 +577,8 @@ def _run_segment(cells, batch, input_nest, request, initial, constants, dtype, d
         given = [
             (np.ascontiguousarray(c.array, dtype), False)
             if isinstance(c, Shared)
-            else (_batched_constant(c, i, batch, dtype), True)
-            for i, c in enumerate(constants)
+            else (np.ascontiguousarray(c, dtype), True)
+            for c in constants
         ]
     else:
         program = _batch_program(cell, input_nest, dtype, request.training)
@@ -447,46 +586,27 @@ def _run_segment(cells, batch, input_nest, request, initial, constants, dtype, d
         given = [_plain_constant(c, dtype, form) for c in used]
     results = program.run(batch, request, initial[0], given)
     if form in ("batch", "call"):
-        _compare_with_declared(cell, batch, request, results)
+        axes = 1 if batch.offsets is not None or not request.sequences else 2
+        compare_with_declared(cell, [array.shape[axes:] for array in results.outputs])
     return [results]
 
 
-def _compare_with_declared(cell, batch, request, results):
-    """Warn where a cell declares another `output_size` than it gives; what it gives is returned."""
-    declared = getattr(cell, "output_size", None)
-    if declared is None:
-        return
-    axes = 1 if batch.offsets is not None or not request.sequences else 2
-    found = [array.shape[axes:] for array in results.outputs]
-    if [shape_of(size) for size in flattened(declared)] != found:
-        warnings.warn(
-            f"`{name_of(cell)}.output_size` is {declared!r}, but its outputs have the shapes {found}.",
-            stacklevel=6,
-        )
-
-
 def _plain_constant(constant, dtype, form):
+    """A constant as a step per batch or a `call` sees it: whole, and not to be written to."""
     array = constant.array if isinstance(constant, Shared) else constant
-    return np.ascontiguousarray(array, dtype) if form == "batch" else array
+    return read_only(np.ascontiguousarray(array, dtype) if form == "batch" else array)
 
 
-def _batched_constant(constant, number, batch, dtype):
+def _batched_constant(constant, batch, dtype):
     """A constant with a row per sample, contiguous."""
+    array = constant
     if isinstance(constant, Shared):
         array = np.broadcast_to(constant.array, (batch.samples, *constant.array.shape))
-        return np.ascontiguousarray(array, dtype)
-    if constant.ndim < 1 or constant.shape[0] != batch.samples:
-        raise ArgumentError(
-            f"`constants[{number}]` must have a first axis of {batch.samples} (the batch; wrap what has "
-            f"none in nr.Shared); got shape {constant.shape}."
-        )
-    return np.ascontiguousarray(constant, dtype)
+    return np.ascontiguousarray(array, dtype)
 
 
 def _by_cell(whole, counts):
     """The results of several cells run as one: each with its own states."""
-    from .loop.results import Results
-
     found, first = [], 0
     for count in counts:
         part = slice(first, first + count)

@@ -145,7 +145,8 @@ class Dropout:
     """
 
     def __init__(self, rate, per_gate=False):
-        if not 0 <= rate <= 1:
+        numeric = hasattr(rate, "__float__") and not isinstance(rate, (str, bytes, np.ndarray))
+        if not numeric or not 0 <= rate <= 1:
             raise CellError(f"`rate` must lie in 0 ... 1; got {rate!r}.")
         self.rate, self.per_gate = float(rate), bool(per_gate)
 

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 
 from .errors import ArgumentError
+from .given.arrays import as_list, as_numbers
 from .initializers import get_initializer
 
 #: Arguments of Keras's `add_weight` that have no effect where nothing is trained.
@@ -71,6 +72,11 @@ class Weighted:
         if name in self._names:
             raise ArgumentError(f"`name` must be new; {name!r} is a weight already.")
         shape = tuple(shape) if np.iterable(shape) else (shape,)
+        if None in shape:
+            raise ArgumentError(
+                f"`input_shape` must say every size that weight {name!r} needs, which would have the "
+                f"shape {shape}."
+            )
         if any(not isinstance(size, (int, np.integer)) or size < 0 for size in shape):
             raise ArgumentError(f"`shape` of weight {name!r} must hold sizes; got {shape}.")
         if self._given is not None:
@@ -78,7 +84,8 @@ class Weighted:
         else:
             if self._rng is None:
                 self.__dict__["_rng"] = np.random.default_rng(self.seed)
-            array = np.array(get_initializer(initializer)(shape, self._rng), self.dtype)
+            array = as_numbers("initializer", get_initializer(initializer)(shape, self._rng))
+            array = np.array(array, self.dtype)
         if array.shape != shape:
             raise ArgumentError(
                 f"`initializer` must give an array of shape {shape}; got {array.shape}."
@@ -118,7 +125,7 @@ class Weighted:
 
     def _checked(self, index, value):
         expected = self._arrays[index].shape
-        array = np.array(value, self.dtype)
+        array = np.array(as_numbers(self._names[index], value), self.dtype)
         if array.shape != expected:
             raise ArgumentError(
                 f"Weight {self._names[index]!r} must have shape {expected}; got {array.shape}."
@@ -151,7 +158,7 @@ class Weighted:
         ArgumentError
             If there are more or fewer arrays than weights, or a shape is another.
         """
-        weights = list(weights)
+        weights = as_list("weights", weights)
         if len(weights) != len(self._arrays):
             expected = ", ".join(f"{name} {array.shape}" for name, array in self.weights.items())
             built = "" if self.built else f" (the {self.kind} is not built yet)"

@@ -307,5 +307,5 @@ def test_a_state_size_is_needed():
             super().__init__()
             self.units = 2
 
-    with pytest.raises(nr.CellError, match="`Stateless` must have a `state_size`"):
+    with pytest.raises(nr.ArgumentError, match="should have a `state_size` attribute; `Stateless`"):
         nr.RNN(Stateless())(np.ones((1, 2, 3)))

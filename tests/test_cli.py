@@ -177,7 +177,8 @@ def test_ctrl_c_is_status_130_and_leaves_nothing(here, rng, tmp_path):
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
+    # The interpreter dies by the signal itself if it came inside of a library's `exec`: 130 in a shell too.
+    assert process.returncode in (130, -signal.SIGINT), errors
     assert errors == "numbarnn: interrupted; nothing was written.\n"
     assert [p.name for p in tmp_path.iterdir()] == ["big.parquet"]
 

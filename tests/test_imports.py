@@ -14,8 +14,8 @@ ROOT = Path(numbarnn.__file__).parent
 #: From the ground up: a room may import from those below its own line, and from its own room.
 FLOORS = [
     {"errors"},
-    {"elementary", "dot", "initializers", "files", "nesting", "ragged", "threads"},
-    {"activations", "sequences", "weights"},
+    {"elementary", "dot", "initializers", "files", "given", "threads"},
+    {"activations", "configs", "weights"},
     {"lanes"},
     {"compile"},
     {"stages"},

@@ -2,8 +2,10 @@
 
 from ..activations import get_activation, linear
 from ..cell import Cell
+from ..given.arrays import as_size
+from ..initializers import get_initializer
 from ..stages import Map, Stage, step
-from .keras_arguments import checked_units, name_of
+from .keras_arguments import name_of
 
 
 class DenseCell(Cell):
@@ -14,26 +16,41 @@ class DenseCell(Cell):
     units : int
     activation : str, function or None
     use_bias : bool
+    kernel_initializer, bias_initializer : str or function
 
     Raises
     ------
     ArgumentError
-        If `units` is below 1 or the activation is unknown.
+        If `units` is below 1, or the activation or an initializer is unknown.
     """
 
     state_size = ()
 
-    def __init__(self, units, activation=None, use_bias=True):
+    def __init__(
+        self,
+        units,
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+    ):
         super().__init__()
-        self.units = self.output_size = checked_units(units)
+        self.units = self.output_size = as_size("units", units)
         self.activation = get_activation(activation)
         self.use_bias = bool(use_bias)
+        for argument, value in (
+            ("kernel_initializer", kernel_initializer),
+            ("bias_initializer", bias_initializer),
+        ):
+            get_initializer(value, argument)
+            setattr(self, argument, value)
 
     def build(self, input_shape):
         """Make the weights for inputs of shape (batch, features)."""
-        self.kernel = self.add_weight("kernel", (input_shape[-1], self.units))
+        shape = (input_shape[-1], self.units)
+        self.kernel = self.add_weight("kernel", shape, self.kernel_initializer)
         if self.use_bias:
-            self.bias = self.add_weight("bias", (self.units,), "zeros")
+            self.bias = self.add_weight("bias", (self.units,), self.bias_initializer)
 
     def get_config(self):
         """The arguments that make a cell like this one."""
@@ -52,7 +69,7 @@ class ActivationCell(Cell):
 
     def __init__(self, units, activation):
         super().__init__()
-        self.units = self.output_size = checked_units(units)
+        self.units = self.output_size = as_size("units", units)
         self.activation = get_activation(activation)
 
     def stages(self):

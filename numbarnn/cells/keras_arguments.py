@@ -3,6 +3,7 @@
 from ..activations import ACTIVATIONS, get_activation
 from ..cell import Cell
 from ..errors import ArgumentError
+from ..given.arrays import as_size
 from ..initializers import get_initializer
 from ..stages import Dropout
 
@@ -19,22 +20,11 @@ def name_of(activation):
     return name if ACTIVATIONS.get(name) is activation else activation
 
 
-def checked_units(units):
-    """`units` as an int of at least 1."""
-    if isinstance(units, bool) or not hasattr(units, "__index__") or int(units) < 1:
-        raise ArgumentError(f"`units` must be an integer of at least 1; got {units!r}.")
-    return int(units)
-
-
 def checked_rate(argument, rate):
     """A rate of dropout as a float, cut to [0, 1] as Keras does."""
-    try:
-        rate = float(rate)
-    except (TypeError, ValueError):
-        rate = float("nan")
-    if rate != rate:
+    if isinstance(rate, (str, bytes)) or not hasattr(rate, "__float__") or not rate == rate:
         raise ArgumentError(f"`{argument}` must be a number in 0 ... 1; got {rate!r}.")
-    return min(1.0, max(0.0, rate))
+    return min(1.0, max(0.0, float(rate)))
 
 
 class KerasCell(Cell):
@@ -62,7 +52,7 @@ class KerasCell(Cell):
                 f"`{unknown[0]}` must not be given: {type(self).__name__} has no such argument."
             )
         self._kept = kept
-        self.units = self.output_size = self.state_size = checked_units(units)
+        self.units = self.output_size = self.state_size = as_size("units", units)
         self.activation = get_activation(activation)
         self.use_bias = bool(use_bias)
         for argument, value in (
@@ -102,7 +92,6 @@ class KerasCell(Cell):
     def get_config(self):
         """The arguments that make a cell like this one."""
         config = super().get_config()
-        del config["dtype"]
         for name in ("activation", "recurrent_activation"):
             if name in config:
                 config[name] = name_of(config[name])

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import ArgumentError, extra
-from ..ragged import Ragged
+from ..given.ragged import Ragged
 
 
 def _storage(array):

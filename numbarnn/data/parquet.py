@@ -7,8 +7,8 @@ import numpy as np
 
 from ..errors import ArgumentError, extra
 from ..files import replacing
+from ..given.ragged import Ragged
 from ..layers import Embedding, Sequential
-from ..ragged import Ragged
 from .arrow import arrow_from_ragged, arrow_from_rows, ragged_from_arrow
 
 #: Rows that are read, computed and written together.

@@ -8,8 +8,8 @@ import numpy as np
 from ..data.parquet import run_parquet
 from ..errors import extra
 from ..formats import load
+from ..given.ragged import Ragged
 from ..plot import plot_accuracy_by_step, plot_confusion
-from ..ragged import Ragged
 from . import MODEL
 from .names import CATEGORIES, ids_of, is_held_out, named_characters
 

@@ -1,9 +1,10 @@
 """The native format: one safetensors file, the model's declaration as JSON in its metadata.
 
 The metadata's one key of ours, ``numbarnn``, holds ``{"version": 1, "model": ...}``. A layer or cell
-is ``{"class": name, "config": arguments}``; a layer also has ``"features"``: for each of its cells what
-it was built for, a number, or a nest of shapes without the batch. Weights are named as `Layer.weights`
-names them. The declaration is data: classes are looked up in the lists below, never imported by name.
+is ``{"class_name": name, "config": arguments}``, as `get_config` describes it; a layer of the model also
+has ``"features"``: for each of its cells what it was built for, a number, or a nest of shapes without the
+batch. Weights are named as `Layer.weights` names them. The declaration is data: classes are looked up by
+the names under which they were defined, never imported.
 """
 
 import json
@@ -11,23 +12,13 @@ import os
 
 import numpy as np
 
-from .. import cells as cell_families
-from .. import layers as layer_kinds
-from ..cell import Cell
-from ..errors import ArgumentError, CellError, FormatError, NumbarnnError, extra
+from ..configs import deserialized, is_own, serialized
+from ..errors import ArgumentError, FormatError, NumbarnnError, extra
 from ..files import replacing
-from ..layers import Layer, StackedRNNCells
+from ..layers import Layer, Sequential
 
 VERSION = 1
 _KEY = "numbarnn"
-_LAYERS = {
-    name: getattr(layer_kinds, name)
-    for name in (
-        "SimpleRNN", "LSTM", "GRU", "RNN", "Bidirectional", "Dense", "Dropout", "Embedding", "Masking",
-        "Sequential", "StackedRNNCells", "TimeDistributed",
-    )
-}  # fmt: skip
-_CELLS = {name: getattr(cell_families, name) for name in ("SimpleRNNCell", "LSTMCell", "GRUCell")}
 #: More of a header than any model has: a guard against a file that claims to be one.
 _LONGEST_HEADER = 64 << 20
 
@@ -56,26 +47,36 @@ def _shape_of(features, lead):
     raise ArgumentError(f"`features` must be a number or a nest of shapes; got {features!r}.")
 
 
-def _described(value, where):
-    """A layer, cell, or plain value as JSON data."""
-    if isinstance(value, (Layer, Cell, StackedRNNCells)):
-        name = type(value).__name__
-        config = {
-            key: _described(item, f"{where}.{key}") for key, item in value.get_config().items()
-        }
-        found = {"class": name, "config": config}
-        if isinstance(value, Layer) and name != "Sequential":
-            found["features"] = [_features_of(cell.input_shape) for cell in value._weighted()]
-        return found
-    if isinstance(value, (list, tuple)):
-        return [_described(item, f"{where}[{i}]") for i, item in enumerate(value)]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    raise ArgumentError(
-        f"`{where}` must be a number, text, layer or cell to be saved; got {value!r}."
-    )
+def _described(model):
+    """A model as JSON data, each layer with what its cells were built for."""
+    found = serialized(model)
+    _add_features(model, found)
+    _check_plain(found, model.name)
+    return found
+
+
+def _add_features(layer, described):
+    if isinstance(layer, Sequential):
+        for each, data in zip(layer.layers, described["config"]["layers"], strict=True):
+            _add_features(each, data)
+        return
+    described["features"] = [_features_of(cell.input_shape) for cell in layer._weighted()]
+
+
+def _check_plain(value, where):
+    if isinstance(value, dict):
+        entries = [(f"{where}.{key}", entry) for key, entry in value.items()]
+    elif isinstance(value, (list, tuple)):
+        entries = [(f"{where}[{i}]", entry) for i, entry in enumerate(value)]
+    elif value is None or isinstance(value, (bool, int, float, str)):
+        return
+    else:
+        raise ArgumentError(
+            f"`{where.replace('.config', '')}` must be a number, text, layer or cell to be saved; "
+            f"got {value!r}."
+        )
+    for name, entry in entries:
+        _check_plain(entry, name)
 
 
 def save(model, path):
@@ -100,7 +101,7 @@ def save(model, path):
         raise ArgumentError(f"`model` must be a layer; got {type(model).__name__}.")
     if not model.built:
         raise ArgumentError(f"`model` must be built before it is saved; {model.name!r} is not.")
-    spec = {"version": VERSION, "model": _described(model, model.name)}
+    spec = {"version": VERSION, "model": _described(model)}
     arrays = {name: np.ascontiguousarray(array) for name, array in model._named_weights()}
     with replacing(path) as temporary:
         tensors.save_file(arrays, temporary, metadata={_KEY: json.dumps(spec)})
@@ -157,31 +158,34 @@ class _Reader:
         self.left = set(arrays)
 
     def made(self, data):
-        """A value of a config: layers and cells from their descriptions."""
-        if isinstance(data, list):
-            return [self.made(item) for item in data]
-        if not isinstance(data, dict):
-            return data
-        name, config = data.get("class"), data.get("config")
-        if not isinstance(name, str) or not isinstance(config, dict):
-            raise FormatError(
-                f"`{self.path}`: a layer must have a class and a config; got {data!r}."
-            )
-        kind = self.cells.get(name) or _LAYERS.get(name) or _CELLS.get(name)
-        if kind is None:
-            known = sorted({*_LAYERS, *_CELLS, *self.cells})
-            raise FormatError(
-                f"`{self.path}`: class {name!r} is not known; it must be one of {known} "
-                "(pass cells of your own as `cells={name: class}`)."
-            )
+        """The model of a declaration."""
+        self._check_classes(data)
         try:
-            return kind.from_config({key: self.made(value) for key, value in config.items()})
-        except (TypeError, ArgumentError, CellError) as error:
-            raise FormatError(f"`{self.path}`: {name} cannot be made: {error}") from error
+            return deserialized(data, self.cells)
+        except (NumbarnnError, TypeError, AttributeError, KeyError, ValueError) as error:
+            raise FormatError(f"`{self.path}`: its model cannot be made: {error}") from error
+
+    def _check_classes(self, data):
+        """Refuse classes but numbarnn's own and those that the caller named."""
+        entries = list(data.values()) if isinstance(data, dict) else data
+        if isinstance(data, dict) and "class_name" in data:
+            name = data["class_name"]
+            if not isinstance(name, str) or not isinstance(data.get("config"), (dict, list)):
+                raise FormatError(
+                    f"`{self.path}`: a layer must have a class_name and a config; got {data!r:.200}."
+                )
+            if name not in self.cells and not is_own(name):
+                raise FormatError(
+                    f"`{self.path}`: class {name!r} is not known (pass cells of your own as "
+                    "`cells={name: class}`)."
+                )
+        if isinstance(entries, list):
+            for entry in entries:
+                self._check_classes(entry)
 
     def fill(self, layer, data, prefix):
         """Give a layer its weights."""
-        if isinstance(layer, layer_kinds.Sequential):
+        if isinstance(layer, Sequential):
             for each, described in zip(layer.layers, data["config"]["layers"], strict=True):
                 self.fill(each, described, f"{prefix}{each.name}/")
             return

@@ -108,7 +108,9 @@ def two_to_the_raised(context, shifted):
         lanes = sig.args[0]
         bits = builder.bitcast(values[0], lanes.bits)
         bias = _LAYOUT[lanes.dtype][1] + 64
-        return _as_float(builder, lanes, builder.add(bits, _integers(lanes, bias - _magic_bits(lanes))))
+        return _as_float(
+            builder, lanes, builder.add(bits, _integers(lanes, bias - _magic_bits(lanes)))
+        )
 
     return shifted(shifted), generate
 

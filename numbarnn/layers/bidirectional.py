@@ -1,38 +1,41 @@
 """A recurrent layer run both ways."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from ..configs import class_name, serialized, serialized_cell
 from ..errors import ArgumentError
-from ..forms import form_of, output_nest, shape_of
-from ..nesting import is_nested
-from ..ragged import Ragged
-from .given import first_mask, split_inputs
+from ..forms import form_of, output_nest
+from ..given.inputs import checked_training, first_mask, split_inputs
+from ..given.nesting import is_nested, shape_of
+from ..given.ragged import Ragged
+from ..given.shapes import checked_shapes
+from ..loop.out import check_outs, new_output
+from .attempt import Attempt
 from .layer import Layer
-from .outputs import checked_out, new_output
-from .recorded import Attempt
 from .rnn import RNN
 from .stacked import StackedRNNCells
 
 MERGE_MODES = ("concat", "sum", "mul", "ave", None)
-_EQUAL = ("return_sequences", "return_state", "stateful", "return_states", "time_major")
+_EQUAL = ("return_sequences", "return_state", "stateful", "return_states", "time_major", "dtype")
 
 
 def fresh_cell(cell):
     """A cell like `cell`, made from its config, without its weights."""
     if isinstance(cell, StackedRNNCells):
         return StackedRNNCells([fresh_cell(each) for each in cell.cells])
-    if hasattr(cell, "get_config") and hasattr(type(cell), "from_config"):
-        return type(cell).from_config(cell.get_config())
-    raise ArgumentError(
-        f"`layer` must have a cell with get_config and from_config, to be copied; got {cell!r}."
-    )
+    config = serialized_cell(cell)["config"]
+    if hasattr(type(cell), "from_config"):
+        return type(cell).from_config(config)
+    return type(cell)(**config)
 
 
 def fresh_layer(layer, **changes):
     """A layer like `layer`, made from its config, without its weights."""
     config = {**layer.get_config(), **changes}
     if "cell" in config:
-        config["cell"] = fresh_cell(config["cell"])
+        config["cell"] = fresh_cell(layer.cell)
     return type(layer).from_config(config)
 
 
@@ -76,38 +79,64 @@ class Bidirectional(Layer):
     """
 
     def __init__(self, layer, merge_mode="concat", backward_layer=None, name=None, **ignored):
-        super().__init__(name)
+        super().__init__(name, **ignored)
         for argument, value in (("layer", layer), ("backward_layer", backward_layer)):
             if not isinstance(value, RNN) and not (value is None and argument != "layer"):
                 raise ArgumentError(f"`{argument}` must be an RNN; got {type(value).__name__}.")
-        if not callable(merge_mode) and merge_mode not in MERGE_MODES:
+        known = isinstance(merge_mode, str) or merge_mode is None
+        if not callable(merge_mode) and not (known and merge_mode in MERGE_MODES):
             raise ArgumentError(
                 f"Invalid merge mode: `merge_mode` must be a function or one of {list(MERGE_MODES)}; "
                 f"got {merge_mode!r}."
             )
-        unknown = sorted(set(ignored) - {"trainable", "dtype", "input_shape", "batch_input_shape"})
-        if unknown:
-            raise ArgumentError(
-                f"`{unknown[0]}` must not be given: Bidirectional has no such argument."
-            )
         self.merge_mode = merge_mode
         if backward_layer is not None:
             self._check_pair(layer, backward_layer)
-        self._own_backward = backward_layer is not None
+        # What it is made from, whose config is also this layer's.
+        self._layer, self._backward_layer = layer.get_config(), None
+        self._kind = type(layer)
         self.forward_layer = fresh_layer(layer, name=f"forward_{layer.name}")
-        if self._own_backward:
+        if backward_layer is not None:
+            self._backward_layer = serialized(backward_layer)
             self.backward_layer = fresh_layer(backward_layer)
         else:
             self.backward_layer = fresh_layer(
                 layer, go_backwards=not layer.go_backwards, name=f"backward_{layer.name}"
             )
+        # Of one seed, the two draw different masks all the same.
+        self.backward_layer._draws.stream = 1
         for flag in _EQUAL:
-            setattr(self, flag, getattr(layer, flag))
-        if ignored.get("batch_input_shape"):
-            shape = tuple(ignored["batch_input_shape"])
+            if flag != "dtype":
+                setattr(self, flag, getattr(layer, flag))
+        self._check_widths()
+        if ignored.get("batch_input_shape") is not None:
+            shape = checked_shapes(ignored["batch_input_shape"], 3, "batch_input_shape")
             for each in self._layers():
-                each._batch_size = shape[1 if self.time_major else 0]
+                each._begin_recording(shape[1 if self.time_major else 0])
             self.build(shape)
+
+    def _check_widths(self):
+        """Outputs that are merged element by element must have one shape, as far as it is known."""
+        if callable(self.merge_mode) or self.merge_mode is None:
+            return
+        one, other = (self._shape_of_output(layer) for layer in self._layers())
+        if one is None or other is None:
+            return
+        cut = -1 if self.merge_mode == "concat" else None
+        if len(one) != len(other) or one[:cut] != other[:cut]:
+            raise ArgumentError(
+                f"`backward_layer` must give outputs of the layer's shape, {one}, to be merged by "
+                f"{self.merge_mode!r}; got {other}."
+            )
+
+    @staticmethod
+    def _shape_of_output(layer):
+        """The shape of a layer's output at one step; None if only a call tells it."""
+        cell = layer._cells()[-1]
+        if form_of(cell) not in ("unit", "sample") or not hasattr(cell, "state_size"):
+            return None
+        nest = output_nest(cell)
+        return None if is_nested(nest) else shape_of(nest)
 
     @staticmethod
     def _check_pair(layer, backward_layer):
@@ -138,6 +167,10 @@ class Bidirectional(Layer):
         """Make the weights of both directions for inputs of shape (batch, time, features)."""
         for layer in self._layers():
             layer.build(input_shape)
+        self._check_widths()
+
+    def _parts(self):
+        return list(self._layers())
 
     @property
     def keeps_time(self):
@@ -173,6 +206,8 @@ class Bidirectional(Layer):
         if self.merge_mode is None:
             merged = [one, other]
         elif self.merge_mode == "concat":
+            if not isinstance(one, tuple):
+                raise self._not_mergeable()
             merged = [(*one[:-1], one[-1] + other[-1])]
         else:
             merged = [one]
@@ -207,14 +242,15 @@ class Bidirectional(Layer):
         ArgumentError
             If a shape does not fit, or `initial_state` has an odd number of entries.
         """
-        attempt = Attempt(self._layers())
+        training = checked_training(training)
+        attempt = Attempt([self], training)
         try:
             with attempt:
                 given = self.given(
                     inputs, initial_state, constants, mask, lengths, training, reset_mask, batched
                 )
                 outputs, states, over_time = self.run(given, out=out)
-                returned = self._returned(given[0], outputs, states, over_time)
+                returned = self._returned(given[0], outputs, states, over_time, out)
                 attempt.record(list(zip(self._layers(), states, strict=True)))
             return returned
         except BaseException:
@@ -238,23 +274,54 @@ class Bidirectional(Layer):
                 )
             middle = len(initial_state) // 2
             halves = (list(initial_state[:middle]), list(initial_state[middle:]))
-        return [
+        given = [
             layer.given(inputs, half, constants, mask, lengths, training, reset_mask, batched)
             for layer, half in zip(self._layers(), halves, strict=True)
         ]
+        self._check_widths()
+        return given
 
     def run(self, given, *, sequences=None, out=None):
         """Merged outputs, states and states over time of both layers; nothing is remembered yet."""
         sequences = self.return_sequences if sequences is None else sequences
-        whole, halves = self._places(given[0].batch, out, sequences)
+        if out is not None:
+            out = self._widened_out(given[0], out, sequences)
+        read = [pair for one in given for pair in one.read]
+        whole, halves = self._places(given[0].batch, out, sequences, read)
         found = []
         for layer, one, half in zip(self._layers(), given, halves, strict=True):
             # The second output is turned around once more, whichever way it was read.
             turned = layer.go_backwards != (layer is self.backward_layer)
-            found.append(layer.run(one, sequences=sequences, zeros=True, turned=turned, out=half))
+            found.append(
+                layer.run(
+                    replace(one, batched=True),
+                    sequences=sequences,
+                    zeros=True,
+                    turned=turned,
+                    out=half,
+                )
+            )
         (one, states, over_time), (other, other_states, other_over_time) = found
-        merged = self._merged(one, other, out) if whole is None else whole
+        merged = whole
+        if whole is None:
+            merged = self._merged(one, other, given[0].batch, out, sequences, read)
         return merged, (states, other_states), (over_time, other_over_time)
+
+    def _widened_out(self, given, out, sequences):
+        """`out` as one array, or two without merging, with a batch axis."""
+        if callable(self.merge_mode):
+            raise ArgumentError("`out` must be None with a function as `merge_mode`; it is not.")
+        arrays = [out]
+        if self.merge_mode is None:
+            if not isinstance(out, (list, tuple)) or len(out) != 2:
+                raise ArgumentError(
+                    "`out` must be a list of two arrays, forward and backward, as `merge_mode` is "
+                    f"None; got {type(out).__name__}."
+                )
+            arrays = list(out)
+        if not given.batched:
+            arrays = [self.forward_layer._with_batch_axis(array, sequences) for array in arrays]
+        return arrays if self.merge_mode is None else arrays[0]
 
     def outcome(self, inputs, sequences):
         """The outputs of ragged inputs, all or the last ones, and the final states, all in a row.
@@ -269,20 +336,20 @@ class Bidirectional(Layer):
         flat = [state for layer in states for cell in layer for state in cell]
         return (outputs if self.merge_mode is None else outputs[0]), flat
 
-    def _places(self, batch, out, sequences):
+    def _places(self, batch, out, sequences, read):
         """One array for both outputs side by side, and its halves; None where they are merged after."""
-        cells = [layer._cells()[-1] for layer in self._layers()]
-        sizes = [
-            output_nest(cell) if form_of(cell) in ("unit", "sample") else None for cell in cells
-        ]
-        if any(size is None or is_nested(size) for size in sizes):
+        shapes = [self._shape_of_output(layer) for layer in self._layers()]
+        if any(shape is None for shape in shapes):
             return None, (None, None)
-        shapes = [shape_of(size) for size in sizes]
+        if self.merge_mode is None:
+            if out is not None:
+                check_outs(out, batch, shapes, sequences, self.dtype, read)
+            return None, (None, None) if out is None else out
         joined = self.merge_mode == "concat"
-        last = shapes[0][-1] + (shapes[1][-1] if joined else 0)
-        shape = (*shapes[0][:-1], last)
-        if out is not None and self.merge_mode is not None:
-            checked_out(out, batch, shape, sequences, self.dtype)
+        last = shapes[0][-1:] if not joined else (shapes[0][-1] + shapes[1][-1],)
+        shape = (*shapes[0][:-1], *last)
+        if out is not None:
+            check_outs([out], batch, [shape], sequences, self.dtype, read)
         if not joined or len(shape) != 1:
             return None, (None, None)
         whole = new_output(batch, shape, sequences, self.dtype) if out is None else out
@@ -293,37 +360,58 @@ class Bidirectional(Layer):
         """The compute type of both layers."""
         return self.forward_layer.dtype
 
-    def _merged(self, one, other, out):
+    def _not_mergeable(self):
+        return ArgumentError(
+            f"`merge_mode` must be None or a function for outputs that are no single array of one "
+            f"shape; got {self.merge_mode!r}."
+        )
+
+    def _merged(self, one, other, batch, out, sequences, read):
+        """Both outputs as one; into `out`, which is only now known to fit if the cells run in Python."""
         if self.merge_mode is None:
+            if out is not None and one is not out[0]:
+                axes = 2 if sequences and batch.offsets is None else 1
+                shapes = [array.shape[axes:] for array in (one, other)]
+                check_outs(out, batch, shapes, sequences, self.dtype, read)
+                out[0][...], out[1][...] = one, other
+                return out
             return [one, other]
         if callable(self.merge_mode):
             return self.merge_mode(one, other)
-        if self.merge_mode == "concat":
-            return np.concatenate([one, other], axis=-1, out=out)
-        if self.merge_mode == "mul":
-            return np.multiply(one, other, out=out)
-        total = np.add(one, other, out=out)
-        return (
-            np.divide(total, total.dtype.type(2), out=total) if self.merge_mode == "ave" else total
-        )
+        joined = self.merge_mode == "concat"
+        cut = -1 if joined else None
+        single = isinstance(one, np.ndarray) and isinstance(other, np.ndarray)
+        if not single or one.ndim != other.ndim or one.shape[:cut] != other.shape[:cut]:
+            raise self._not_mergeable()
+        if joined:
+            merged = np.concatenate([one, other], axis=-1)
+        elif self.merge_mode == "mul":
+            merged = np.multiply(one, other, out=one)
+        else:
+            merged = np.add(one, other, out=one)
+            if self.merge_mode == "ave":
+                np.divide(merged, merged.dtype.type(2), out=merged)
+        if out is None:
+            return merged
+        axes = 2 if sequences and batch.offsets is None else 1
+        check_outs([out], batch, [merged.shape[axes:]], sequences, self.dtype, read)
+        out[...] = merged
+        return out
 
-    def _returned(self, given, outputs, states, over_time):
-        outputs = outputs if isinstance(outputs, list) else [outputs]
+    def _returned(self, given, outputs, states, over_time, out=None):
+        outputs = outputs if self.merge_mode is None else [outputs]
+        outs = [None, None] if out is None else out if self.merge_mode is None else [out]
         first = self.forward_layer
-        if given.batch.offsets is not None and self.return_sequences:
-            outputs = [Ragged(array, given.batch.offsets) for array in outputs]
-        if not given.batched:
-            axis = 1 if self.time_major and self.return_sequences else 0
-            outputs = [array.take(0, axis) for array in outputs]
-        extra = []
+        found = [
+            first.as_given(given, output, into) for output, into in zip(outputs, outs, strict=False)
+        ]
         if self.return_states == "all":
             for layer, steps in zip(self._layers(), over_time, strict=True):
-                extra += layer.states_over_time(given, steps)
+                found += layer.states_over_time(given, steps)
         if self.return_state:
             for layer, final in zip(self._layers(), states, strict=True):
-                extra += layer.final_states(given, final)
-        found = [*outputs, *extra]
-        several = first.return_state or first.return_states or len(outputs) > 1
+                found += layer.final_states(given, final)
+        several = first.return_state or first.return_states or self.merge_mode is None
         return found if several else found[0]
 
     def reset_states(self, states=None):
@@ -341,25 +429,11 @@ class Bidirectional(Layer):
         ArgumentError
             If `states` is no list, or its values do not fit; then nothing is changed.
         """
-        if states is None or isinstance(states, str):
-            halves = (states, states)
-        else:
-            if not isinstance(states, (list, tuple)) or len(states) % 2:
-                got = len(states) if isinstance(states, (list, tuple)) else type(states).__name__
-                raise ArgumentError(
-                    f"`states` must be a list with an even number of states, the forward ones first; "
-                    f"got {got}."
-                )
-            middle = len(states) // 2
-            halves = (list(states[:middle]), list(states[middle:]))
-        before = [layer._states for layer in self._layers()]
-        try:
-            for layer, half in zip(self._layers(), halves, strict=True):
-                layer.reset_states(half)
-        except BaseException:
-            for layer, old in zip(self._layers(), before, strict=True):
-                layer._states = old
-            raise
+        halves = (states, states) if states is None or isinstance(states, str) else _halves(states)
+        with self.forward_layer._lock, self.backward_layer._lock:
+            new = [layer._reset(half) for layer, half in zip(self._layers(), halves, strict=True)]
+            for layer, states in zip(self._layers(), new, strict=True):
+                layer._set(states, layer._batch_size)
 
     def reset_state(self, states=None):
         """The same as `reset_states`, by Keras 3's name."""
@@ -373,16 +447,33 @@ class Bidirectional(Layer):
 
     @states.setter
     def states(self, states):
-        middle = None if states is None else len(states) // 2
-        halves = (None, None) if states is None else (states[:middle], states[middle:])
-        for layer, half in zip(self._layers(), halves, strict=True):
-            layer.states = half
+        halves = (None, None) if states is None else _halves(states)
+        with self.forward_layer._lock, self.backward_layer._lock:
+            new = [
+                layer._assigned(half) for layer, half in zip(self._layers(), halves, strict=True)
+            ]
+            for layer, recorded in zip(self._layers(), new, strict=True):
+                layer._set(*recorded)
 
     def get_config(self):
-        """The arguments that make a layer like this one; the layers are the layers themselves."""
-        return {
-            "layer": self.forward_layer,
+        """The arguments that make a layer like this one, the layers in it as plain data."""
+        config = {
+            **super().get_config(),
+            "layer": {"class_name": class_name(self._kind), "config": self._layer},
             "merge_mode": self.merge_mode,
-            "backward_layer": self.backward_layer if self._own_backward else None,
-            "name": self.name,
         }
+        if self._backward_layer is not None:
+            config["backward_layer"] = self._backward_layer
+        return config
+
+
+def _halves(states):
+    """The forward and the backward states of a list of both."""
+    if not isinstance(states, (list, tuple)) or len(states) % 2:
+        got = len(states) if isinstance(states, (list, tuple)) else type(states).__name__
+        raise ArgumentError(
+            "`states` must be a list with an even number of states, the forward ones first; "
+            f"got {got}."
+        )
+    middle = len(states) // 2
+    return list(states[:middle]), list(states[middle:])

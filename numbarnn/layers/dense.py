@@ -4,15 +4,16 @@ from ..cell import checked_dtype
 from ..cells import ActivationCell, DenseCell
 from ..errors import ArgumentError
 from ..forms import run_cells
-from ..ragged import Ragged
-from ..sequences import as_numbers, canonical
+from ..given.arrays import as_numbers
+from ..given.ragged import Ragged
+from ..given.sequences import canonical
+from ..given.shapes import checked_shapes
+from ..loop.results import Request
 from .layer import Layer
 
 
 def _rows(cell, rows):
     """Run a cell without states over rows, shape (n, features), as one sequence."""
-    from ..loop.results import Request
-
     batch = canonical([rows[None]])
     (results,) = run_cells([cell], batch, None, Request(sequences=True), [[]], [], cell.dtype)
     return results.outputs[0][0]
@@ -27,6 +28,7 @@ class Dense(Layer):
     activation : str, function or None
         A name or function of one number, or ``"softmax"`` over the units.
     use_bias : bool
+    kernel_initializer, bias_initializer : str or function
     dtype : {"float32", "float64"}
     name : str, optional
 
@@ -46,10 +48,27 @@ class Dense(Layer):
     array([[ 1., 10.]], dtype=float32)
     """
 
-    def __init__(self, units, activation=None, use_bias=True, dtype="float32", name=None):
-        super().__init__(name)
-        self.softmax = activation == "softmax"
-        self.cell = DenseCell(units, None if self.softmax else activation, use_bias)
+    def __init__(
+        self,
+        units,
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        *,
+        dtype="float32",
+        name=None,
+        **ignored,
+    ):
+        super().__init__(name, **ignored)
+        self.softmax = isinstance(activation, str) and activation == "softmax"
+        self.cell = DenseCell(
+            units,
+            None if self.softmax else activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+        )
         self.cell.dtype = self.dtype = checked_dtype(dtype)
         self._exponential = ActivationCell(self.cell.units, "exponential")
         self._exponential.dtype = self.dtype
@@ -59,11 +78,11 @@ class Dense(Layer):
 
     def build(self, input_shape):
         """Make the weights for inputs of shape (..., features)."""
-        self.cell.ensure_built((None, input_shape[-1]))
+        self.cell.ensure_built((None, checked_shapes(input_shape, 2)[-1]))
 
     def compute_output_shape(self, input_shape):
         """The shape of the output for inputs of `input_shape`."""
-        return (*input_shape[:-1], self.cell.units)
+        return (*checked_shapes(input_shape, 2)[:-1], self.cell.units)
 
     def __call__(self, inputs, training=None):
         """Apply the layer.
@@ -104,4 +123,4 @@ class Dense(Layer):
         config = self.cell.get_config()
         if self.softmax:
             config["activation"] = "softmax"
-        return {**config, "dtype": self.dtype.name, "name": self.name}
+        return {**config, **super().get_config(), "dtype": self.dtype.name}

@@ -3,8 +3,11 @@
 import numpy as np
 
 from .. import stages
-from ..ragged import Ragged
-from ..sequences import as_numbers
+from ..errors import ArgumentError
+from ..given.arrays import as_list, as_numbers, as_size
+from ..given.inputs import checked_training
+from ..given.ragged import Ragged
+from ..loop.dropout import Draws
 from .layer import Layer
 
 
@@ -45,12 +48,17 @@ class Dropout(Layer, stages.Dropout):
     [0.0, 2.0]
     """
 
-    def __init__(self, rate, per_gate=False, *, noise_shape=None, seed=None, name=None):
-        Layer.__init__(self, name)
+    def __init__(self, rate, per_gate=False, *, noise_shape=None, seed=None, name=None, **ignored):
+        Layer.__init__(self, name, **ignored)
         stages.Dropout.__init__(self, rate, per_gate)
-        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
-        self.seed = seed
-        self._calls = 0
+        if noise_shape is not None:
+            noise_shape = tuple(
+                None if size is None else as_size("noise_shape", size)
+                for size in as_list("noise_shape", noise_shape)
+            )
+        self.noise_shape = noise_shape
+        self.seed = None if seed is None else as_size("seed", seed, 0)
+        self._draws = Draws(self.seed)
 
     def __call__(self, inputs, training=None):
         """Drop.
@@ -64,34 +72,41 @@ class Dropout(Layer, stages.Dropout):
         Returns
         -------
         ndarray or Ragged
+
+        Raises
+        ------
+        ArgumentError
+            If `noise_shape` does not fit the inputs.
         """
         if isinstance(inputs, Ragged):
             return inputs.with_values(self(inputs.values, training=training))
         array = as_numbers("inputs", inputs)
-        if not training or not self.rate:
+        shape = self._mask_shape(array)
+        if not checked_training(training) or not self.rate:
             return array
-        from ..loop.dropout import drop_mask, fresh_seed
-
-        if self.seed is None:
-            self.seed = fresh_seed()
-        shape = array.shape
-        if self.noise_shape is not None:
-            shape = tuple(
-                size if wanted is None else wanted
-                for wanted, size in zip(self.noise_shape, array.shape, strict=True)
-            )
         dtype = array.dtype if array.dtype.kind == "f" else np.dtype(np.float32)
         rows, width = (shape[0], int(np.prod(shape[1:]))) if shape else (1, 1)
-        mask = drop_mask(self.rate, rows, width, self.seed, self._calls, 0, dtype)
-        self._calls += 1
+        mask = self._draws.call().draw(self.rate, rows, width, dtype)
         return array * mask.reshape(shape)
+
+    def _mask_shape(self, array):
+        if self.noise_shape is None:
+            return array.shape
+        pairs = list(zip(self.noise_shape, array.shape, strict=False))
+        if len(self.noise_shape) != array.ndim or any(
+            n not in (None, 1, size) for n, size in pairs
+        ):
+            raise ArgumentError(
+                f"`noise_shape` must fit inputs of shape {array.shape}; got {self.noise_shape}."
+            )
+        return tuple(size if wanted is None else wanted for wanted, size in pairs)
 
     def get_config(self):
         """The arguments that make a layer like this one."""
         return {
+            **super().get_config(),
             "rate": self.rate,
             "per_gate": self.per_gate,
             "noise_shape": self.noise_shape,
             "seed": self.seed,
-            "name": self.name,
         }

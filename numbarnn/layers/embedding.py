@@ -4,7 +4,10 @@ import numpy as np
 
 from ..cell import Cell, checked_dtype
 from ..errors import ArgumentError
-from ..ragged import Ragged
+from ..given.arrays import as_numbers, as_size
+from ..given.ragged import Ragged
+from ..given.shapes import checked_shapes
+from ..initializers import get_initializer
 from .layer import Layer
 
 
@@ -30,9 +33,9 @@ class Embedding(Layer):
         Rows of the table: ids are 0 ... input_dim - 1.
     output_dim : int
         Columns of the table.
+    embeddings_initializer : str or function
     mask_zero : bool
         Whether id 0 is padding: such steps are masked for the layers that follow.
-    embeddings_initializer : str or function
     dtype : {"float32", "float64"}
     name : str, optional
 
@@ -55,18 +58,20 @@ class Embedding(Layer):
         self,
         input_dim,
         output_dim,
-        mask_zero=False,
         embeddings_initializer="uniform",
+        embeddings_regularizer=None,
+        activity_regularizer=None,
+        embeddings_constraint=None,
+        mask_zero=False,
+        *,
         dtype="float32",
         name=None,
+        **ignored,
     ):
-        super().__init__(name)
-        for argument, value in (("input_dim", input_dim), ("output_dim", output_dim)):
-            if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) < 1:
-                raise ArgumentError(
-                    f"`{argument}` must be an integer of at least 1; got {value!r}."
-                )
-        self.input_dim, self.output_dim = int(input_dim), int(output_dim)
+        super().__init__(name, **ignored)
+        self.input_dim = as_size("input_dim", input_dim)
+        self.output_dim = as_size("output_dim", output_dim)
+        get_initializer(embeddings_initializer, "embeddings_initializer")
         self.mask_zero = bool(mask_zero)
         self.embeddings_initializer = embeddings_initializer
         self._table = _Table(self.input_dim, self.output_dim, embeddings_initializer)
@@ -82,10 +87,10 @@ class Embedding(Layer):
 
     def compute_output_shape(self, input_shape):
         """The shape of the output for ids of `input_shape`."""
-        return (*input_shape, self.output_dim)
+        return (*checked_shapes(input_shape, 1), self.output_dim)
 
     def _checked_ids(self, inputs):
-        ids = np.asarray(inputs)
+        ids = as_numbers("inputs", inputs)
         if ids.dtype.kind not in "iuf":
             raise ArgumentError(f"`inputs` must be token ids; got dtype {ids.dtype}.")
         # Float ids are cut, so anything above -1 is an id; a NaN is none.
@@ -128,16 +133,16 @@ class Embedding(Layer):
         """True where the id is not 0, if `mask_zero`; a ragged batch needs no mask."""
         if not self.mask_zero or isinstance(inputs, Ragged):
             return mask
-        found = np.asarray(inputs) != 0
+        found = as_numbers("inputs", inputs).astype(np.int64, copy=False) != 0
         return found if mask is None else found & np.asarray(mask, bool)
 
     def get_config(self):
         """The arguments that make a layer like this one."""
         return {
+            **super().get_config(),
             "input_dim": self.input_dim,
             "output_dim": self.output_dim,
             "mask_zero": self.mask_zero,
             "embeddings_initializer": self.embeddings_initializer,
             "dtype": self.dtype.name,
-            "name": self.name,
         }

@@ -1,9 +1,20 @@
 """What every layer has: a name, weights, a config."""
 
 import re
+import threading
 
+from ..configs import Configured
 from ..errors import ArgumentError
+from ..given.arrays import as_list
 from ..weights import Weighted
+
+#: Arguments of Keras's that every layer takes, keeps in its config, and that change nothing here.
+WITHOUT_EFFECT = (
+    "trainable", "dtype", "dynamic", "input_shape", "batch_input_shape", "input_dim", "input_length",
+    "activity_regularizer", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer",
+    "kernel_constraint", "recurrent_constraint", "bias_constraint", "embeddings_regularizer",
+    "embeddings_constraint", "implementation",
+)  # fmt: skip
 
 
 def snake_case(name):
@@ -12,7 +23,7 @@ def snake_case(name):
     return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower()
 
 
-class Layer:
+class Layer(Configured):
     """The base of all layers.
 
     A layer owns cells (`_cells`, in the order of their weights) and is built once it knows the shape
@@ -22,9 +33,17 @@ class Layer:
     #: What `save` calls with the layer and a path. Layers know no file format: `formats` puts its
     #: own writer here.
     writer = None
+    #: Whether the layer remembers states between calls.
+    stateful = False
 
-    def __init__(self, name=None):
+    def __init__(self, name=None, **ignored):
+        for argument in sorted(set(ignored) - set(WITHOUT_EFFECT)):
+            raise ArgumentError(
+                f"`{argument}` must not be given: {type(self).__name__} has no such argument."
+            )
         self.name = snake_case(type(self).__name__) if name is None else str(name)
+        self._ignored = ignored
+        self._lock = threading.RLock()
 
     def _cells(self):
         """The cells that hold the layer's weights."""
@@ -33,6 +52,14 @@ class Layer:
     def _weighted(self):
         """Those of the cells that have weights to be handed out; a plain object keeps its own."""
         return [cell for cell in self._cells() if isinstance(cell, Weighted)]
+
+    def _parts(self):
+        """The layers that a call may change: this one, or those that it is made of."""
+        return [self]
+
+    def _memory(self):
+        """The fields, by name, that a call may change."""
+        return {}
 
     @property
     def built(self):
@@ -72,7 +99,7 @@ class Layer:
             If there are more or fewer arrays than weights, or a shape is another. Nothing is
             changed then.
         """
-        weights = list(weights)
+        weights = as_list("weights", weights)
         if not self.built:
             raise ArgumentError(
                 f"`{self.name}` must be built before its weights are set; call build(input_shape)."
@@ -129,13 +156,16 @@ class Layer:
         self.writer(self, path)
 
     def get_config(self):
-        """The arguments that make a layer like this one."""
-        return {"name": self.name}
+        """The arguments that make a layer like this one, cells and layers in it as plain data."""
+        return {"name": self.name, "trainable": True, **self._ignored}
 
-    @classmethod
-    def from_config(cls, config):
-        """Make a layer from what `get_config` gave."""
-        return cls(**config)
+    def __getstate__(self):
+        fields = dict(self.__dict__)
+        del fields["_lock"]
+        return fields
+
+    def __setstate__(self, fields):
+        self.__dict__.update(fields, _lock=threading.RLock())
 
     def __repr__(self):
         shapes = ", ".join(f"{name}{array.shape}" for name, array in self._named_weights())

@@ -3,8 +3,8 @@
 import numpy as np
 
 from ..errors import ArgumentError
-from ..ragged import Ragged
-from ..sequences import as_numbers
+from ..given.arrays import as_numbers
+from ..given.ragged import Ragged
 from .layer import Layer
 
 
@@ -36,9 +36,12 @@ class Masking(Layer):
     array([[ True, False]])
     """
 
-    def __init__(self, mask_value=0.0, name=None):
-        super().__init__(name)
-        self.mask_value = mask_value
+    def __init__(self, mask_value=0.0, name=None, **ignored):
+        super().__init__(name, **ignored)
+        value = as_numbers("mask_value", mask_value)
+        if value.ndim:
+            raise ArgumentError(f"`mask_value` must be a number; got shape {value.shape}.")
+        self.mask_value = value.item()
 
     def compute_mask(self, inputs, mask=None):
         """True where some feature differs from the value; a mask from before does not matter."""
@@ -75,4 +78,4 @@ class Masking(Layer):
 
     def get_config(self):
         """The arguments that make a layer like this one."""
-        return {"mask_value": self.mask_value, "name": self.name}
+        return {**super().get_config(), "mask_value": self.mask_value}

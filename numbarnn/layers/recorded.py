@@ -1,26 +1,22 @@
-"""What a stateful layer remembers between calls, and calls that change all of it or nothing."""
-
-import threading
+"""What a stateful layer remembers between calls."""
 
 import numpy as np
 
 from ..errors import ArgumentError
 from ..forms import initial_states, state_shapes
-from ..nesting import flattened, is_nested, mapped
-from .repeated import Memory
-from .states import array_leaves, checked_values
+from ..given.arrays import as_numbers
+from ..given.nesting import flattened, mapped
+from ..given.states import checked_values, nest_of_states
 
 
 class Recorded:
     """The part of a recurrent layer that remembers states.
 
-    The layer has `_cells`, `structured`, `stateful`, `built`, `dtype` and `name`.
+    The layer has `_cells`, `structured`, `stateful`, `built`, `dtype`, `name` and a `_lock`.
     """
 
     def _begin_recording(self, batch_size=None):
         self._states, self._batch_size, self._fixed_batch_size = None, batch_size, batch_size
-        self._calls = 0
-        self._lock = threading.RLock()
 
     def reset_states(self, states=None):
         """Set the recorded states of a stateful layer.
@@ -38,22 +34,30 @@ class Recorded:
         ArgumentError
             If the batch size is not known yet, or values do not fit.
         """
-        if not self.stateful:
-            raise AttributeError("Layer must be stateful.")
         with self._lock:
-            if self._batch_size is None or not self.built:
-                raise ArgumentError(
-                    "If a RNN is stateful, it needs to know its batch size: call the layer first, or "
-                    "give it `batch_input_shape`."
-                )
-            if states is None or isinstance(states, str):
-                self._states = self._beginnings(states)
-            else:
-                self._states = self._checked_values(states, self._batch_size)
+            self._states = self._reset(states)
 
     def reset_state(self, states=None):
         """The same as `reset_states`, by Keras 3's name."""
         self.reset_states(states)
+
+    def _reset(self, states):
+        """What `reset_states` would record."""
+        self._check_stateful()
+        if self.built and not any(state_shapes(cell) for cell in self._cells()):
+            return [[] for _ in self._cells()]
+        if self._batch_size is None or not self.built:
+            raise ArgumentError(
+                "If a RNN is stateful, it needs to know its batch size: call the layer first, or "
+                "give it `batch_input_shape`."
+            )
+        if states is None or isinstance(states, str):
+            return self._beginnings(states)
+        return self._checked_values(states, self._batch_size)
+
+    def _check_stateful(self):
+        if not self.stateful:
+            raise AttributeError("Layer must be stateful.")
 
     def _beginnings(self, which):
         if which not in (None, "initial"):
@@ -75,7 +79,7 @@ class Recorded:
     def _checked_values(self, states, samples):
         counts = [len(state_shapes(cell)) for cell in self._cells()]
         shapes = [(samples, *shape) for cell in self._cells() for shape in state_shapes(cell)]
-        flat = array_leaves(states, shapes) if is_nested(states) else [states]
+        flat = flattened(nest_of_states(states, shapes))
         arrays = checked_values(flat, shapes, self.dtype, self.name)
         ends = np.cumsum(counts, dtype=int)
         return [arrays[end - count : end] for count, end in zip(counts, ends, strict=True)]
@@ -85,7 +89,7 @@ class Recorded:
         """The recorded states, copies in the structure of `return_state`; None before there are any.
 
         Assigning them, or others of the same structure, takes the layer back to that point; the
-        batch size may be another.
+        batch size may be another, unless it is fixed.
         """
         with self._lock:
             if self._states is None:
@@ -94,76 +98,31 @@ class Recorded:
 
     @states.setter
     def states(self, states):
-        if not self.stateful:
-            raise AttributeError("Layer must be stateful.")
         with self._lock:
-            if states is None:
-                self._states, self._batch_size = None, self._fixed_batch_size
-                return
-            samples = len(flattened(states)[0])
-            self._states = self._checked_values(states, samples)
-            self._batch_size = samples
+            self._set(*self._assigned(states))
 
-    def __getstate__(self):
-        fields = dict(self.__dict__)
-        del fields["_lock"], fields["_repeated"]
-        return fields
+    def _assigned(self, states):
+        """The states and the batch size that assigning `states` would record."""
+        self._check_stateful()
+        if states is None:
+            return None, self._fixed_batch_size
+        leaves = flattened(states)
+        first = as_numbers("states", leaves[0]) if leaves else np.zeros(0)
+        if leaves and isinstance(states, list) and not isinstance(leaves[0], np.ndarray):
+            first = as_numbers("states", states[0])
+        if first.ndim < 1:
+            raise ArgumentError(
+                f"`states` must hold arrays of shape (batch, ...); got {states!r:.80}."
+            )
+        self._check_batch_size(len(first))
+        return self._checked_values(states, len(first)), len(first)
 
-    def __setstate__(self, fields):
-        self.__dict__.update(fields, _lock=threading.RLock(), _repeated=Memory())
+    def _check_batch_size(self, samples):
+        if self._fixed_batch_size not in (None, samples):
+            raise ArgumentError(
+                f"`states` must have a batch of {self._fixed_batch_size}, as `batch_input_shape` "
+                f"says; got {samples}."
+            )
 
-
-class Attempt:
-    """One call of recurrent layers, which is remembered as a whole or not at all.
-
-    A stateful layer serves one call at a time, and so does one that is not built yet. What a failed
-    or interrupted call built, counted or recorded is taken back.
-
-    Parameters
-    ----------
-    layers : sequence of RNN
-        They succeed or fail together.
-    """
-
-    def __init__(self, layers):
-        self._layers = [layer for layer in layers if layer.stateful or not layer.built]
-        self._before = []
-        self._locked = False
-
-    def __enter__(self):
-        for layer in self._layers:
-            layer._lock.acquire()
-        self._locked = True
-        self._before = [
-            (layer, layer._memory(), [(c, c.snapshot()) for c in layer._own_cells()])
-            for layer in self._layers
-        ]
-        return self
-
-    def record(self, states):
-        """Record the final states of every layer, in their order; the last thing a call does."""
-        for layer, new in states:
-            if layer.stateful:
-                layer._states = new
-                layer._batch_size = next((len(s) for cell in new for s in cell), layer._batch_size)
-
-    def __exit__(self, kind, error, traceback):
-        if error is not None:
-            self.undo()
-        self._release()
-
-    def _release(self):
-        if self._locked:
-            self._locked = False
-            for layer in reversed(self._layers):
-                layer._lock.release()
-
-    def undo(self):
-        """Take back what the call changed."""
-        for layer, memory, cells in self._before:
-            built = layer.built
-            layer.__dict__.update(memory)
-            if built and not layer.built:
-                for cell, fields in cells:
-                    cell.restore(fields)
-        self._before = []
+    def _set(self, states, batch_size):
+        self._states, self._batch_size = states, batch_size

@@ -3,39 +3,44 @@
 import numpy as np
 
 from ..cell import Cell, checked_dtype
+from ..configs import serialized_cell
 from ..errors import ArgumentError
 from ..forms import (
     build_cell,
     form_of,
-    initial_states,
     output_nest,
     run_cells,
-    shape_of,
     state_nest,
-    takes_constants,
 )
-from ..nesting import flattened, mapped, packed_like, top_level
-from ..ragged import Ragged
-from ..sequences import canonical
-from .given import Given, constants_of, first_mask, names_of, split_inputs, with_batch_axis
+from ..given.arrays import as_size
+from ..given.inputs import (
+    checked_training,
+    first_mask,
+)
+from ..given.nesting import flattened, mapped, packed_like, shape_of, top_level
+from ..given.ragged import Ragged
+from ..given.shapes import checked_shapes, flattened_shapes, is_shape, step_shapes
+from ..loop.dropout import Draws
+from ..loop.results import Request
+from .arguments import Arguments
+from .attempt import Attempt
 from .layer import Layer
-from .outputs import checked_out
-from .recorded import Attempt, Recorded
+from .recorded import Recorded
 from .repeated import Memory, Repeated, is_repeatable
-from .shapes import flattened_shapes, is_shape, packed_shapes, step_shapes
 from .stacked import StackedRNNCells
-from .states import checked_states
 
-#: Arguments of Keras's that are kept in the config and change nothing here.
-WITHOUT_EFFECT = (
-    "input_shape", "input_dim", "input_length", "trainable", "dynamic", "implementation",
-    "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "activity_regularizer",
-    "kernel_constraint", "recurrent_constraint", "bias_constraint",
-)  # fmt: skip
 FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "time_major")
+#: Options beside the flags, and what they are if nothing is said; the config has the others.
+OPTIONS = {
+    "zero_output_for_mask": False,
+    "return_states": None,
+    "keep_order": False,
+    "stateful_initial_state": "explicit",
+    "seed": None,
+}
 
 
-class RNN(Recorded, Layer):
+class RNN(Arguments, Recorded, Layer):
     """A recurrent layer: a cell, or a stack of cells, run over sequences.
 
     Parameters
@@ -81,10 +86,10 @@ class RNN(Recorded, Layer):
 
     Raises
     ------
-    CellError
-        If `cell` is no cell.
     ArgumentError
-        If an argument is another, or unknown.
+        If `cell` is no cell, or an argument is another, or unknown.
+    CellError
+        If the cell's step cannot be used.
 
     See Also
     --------
@@ -127,14 +132,11 @@ class RNN(Recorded, Layer):
         name=None,
         **ignored,
     ):
-        super().__init__(name)
-        self._num_constants = ignored.pop("num_constants", None)
-        unknown = sorted(set(ignored) - set(WITHOUT_EFFECT))
-        if unknown:
-            raise ArgumentError(
-                f"`{unknown[0]}` must not be given: {type(self).__name__} has no such argument."
-            )
-        self._ignored = ignored
+        num_constants = ignored.pop("num_constants", None)
+        super().__init__(name, **ignored)
+        if num_constants is not None:
+            num_constants = as_size("num_constants", num_constants, 0)
+        self._num_constants = num_constants
         if isinstance(cell, (list, tuple)):
             cell = StackedRNNCells(cell)
         self.cell = cell
@@ -157,19 +159,33 @@ class RNN(Recorded, Layer):
         self.return_states = return_states
         self.keep_order = bool(keep_order)
         self.stateful_initial_state = stateful_initial_state
-        self.seed = seed
+        self.seed = None if seed is None else as_size("seed", seed, 0)
+        self._draws = Draws(self.seed)
         self.dtype = None if dtype is None else checked_dtype(dtype)
         self._input_shape = None
         self._repeated = Memory()
         self._set_cell_dtypes()
-        batch_shape = batch_shape if batch_input_shape is None else batch_input_shape
-        self._begin_recording(
-            None if batch_shape is None else batch_shape[1 if self.time_major else 0]
-        )
-        if batch_shape is not None:
-            self.build(tuple(batch_shape))
+        shape = batch_shape if batch_input_shape is None else batch_input_shape
+        self._batch_input_shape = shape
+        fixed = None
+        if shape is not None:
+            shape = checked_shapes(shape, 3, "batch_input_shape")
+            fixed = flattened_shapes(shape)[0][1 if self.time_major else 0]
+        self._begin_recording(fixed)
+        if shape is not None:
+            self.build(shape)
 
     def _set_cell_dtypes(self):
+        """Hand the compute type to the cells; if it is to be inferred, a cell may know it."""
+        for each in self._cells():
+            own = getattr(each, "own_dtype", None)
+            if own is not None and self.dtype is None:
+                self.dtype = np.dtype(own)
+            if own is not None and self.dtype != own:
+                raise ArgumentError(
+                    f"`dtype` must be {own!r}, as the cell `{type(each).__name__}` has been told; "
+                    f"got {self.dtype.name!r}."
+                )
         if self.dtype is None:
             return
         for each in self._cells():
@@ -177,23 +193,19 @@ class RNN(Recorded, Layer):
                 continue
             if each.built and each.dtype != self.dtype:
                 raise ArgumentError(
-                    f"`dtype` must be {each.dtype.name}, in which the cell was built; "
-                    f"got {self.dtype.name}."
+                    f"`dtype` must be {each.dtype.name!r}, in which the cell was built; "
+                    f"got {self.dtype.name!r}."
                 )
-            if not each.built:
+            if not each.built and each.dtype != self.dtype:
                 each.dtype = self.dtype
 
     def _cells(self):
         """The cells, stacks within stacks laid open."""
         return self.cell.flat_cells() if isinstance(self.cell, StackedRNNCells) else [self.cell]
 
-    def _own_cells(self):
-        """The cells that can be taken back to what they were."""
-        return [cell for cell in self._cells() if isinstance(cell, Cell)]
-
     def _memory(self):
         """What a call may change."""
-        names = ("dtype", "_input_shape", "_num_constants", "_states", "_batch_size", "_calls")
+        names = ("dtype", "_input_shape", "_num_constants", "_states", "_batch_size")
         return {name: getattr(self, name) for name in names}
 
     # --- shapes ------------------------------------------------------------------------------
@@ -210,15 +222,22 @@ class RNN(Recorded, Layer):
         """
         if self.built:
             return
-        if isinstance(input_shape, list) and not is_shape(input_shape):
-            input_shape = input_shape[0]  # Keras gives the shapes of [x, *states, *constants]
-        nest = step_shapes(input_shape)
-        dtype = np.dtype(np.float32) if self.dtype is None else self.dtype
+        nest = step_shapes(self._first_shapes(input_shape))
+        dtype, first = np.dtype(np.float32) if self.dtype is None else self.dtype, nest
+        below = None
         for cell in self._cells():
+            if below is not None:
+                nest = mapped(lambda size: (None, *shape_of(size)), output_nest(below))
             build_cell(cell, nest, dtype)
-            nest = mapped(lambda size: (None, *shape_of(size)), output_nest(cell))
+            below = cell
         self.dtype = dtype
-        self._input_shape = step_shapes(input_shape)
+        self._input_shape = first
+
+    def _first_shapes(self, input_shape):
+        """The shapes of the inputs; Keras gives those of ``[x, *states, *constants]``."""
+        if isinstance(input_shape, list) and input_shape and not is_shape(input_shape):
+            input_shape = input_shape[0]
+        return checked_shapes(input_shape, 3)
 
     @property
     def keeps_time(self):
@@ -257,9 +276,7 @@ class RNN(Recorded, Layer):
 
     def compute_output_shape(self, input_shape):
         """The shape of the output for inputs of `input_shape`; with states a list of shapes."""
-        if isinstance(input_shape, list) and not is_shape(input_shape):
-            input_shape = input_shape[0]
-        first = flattened_shapes(input_shape)[0]
+        first = flattened_shapes(self._first_shapes(input_shape))[0]
         batch, time = (first[1], first[0]) if self.time_major else first[:2]
         steps = (time, batch) if self.time_major else (batch, time)
         lead = steps if self.return_sequences else (batch,)
@@ -327,14 +344,19 @@ class RNN(Recorded, Layer):
         CellError
             If the cell's declaration or step cannot be used.
         """
-        plain = type(inputs) is np.ndarray and batched and not training
+        plain = (
+            type(inputs) is np.ndarray
+            and batched is True
+            and (training is None or training is False)
+        )
         for further in (initial_state, constants, mask, lengths, reset_mask, out):
             plain = plain and further is None
         repeated = self._repeated.find(self, inputs) if plain else None
         if repeated is not None:
             output, states = repeated(inputs)
             return [output, *self.structured(states)] if self.return_state else output
-        attempt = Attempt([self])
+        training = checked_training(training)
+        attempt = Attempt([self], training)
         try:
             with attempt:
                 given = self.given(
@@ -344,7 +366,7 @@ class RNN(Recorded, Layer):
                 if plain and is_repeatable(self, given):
                     repeated = Repeated(self, given.batch, self._request())
                     self._repeated.keep(self, inputs, repeated)
-                returned = self._returned(given, outputs, states, over_time)
+                returned = self._returned(given, outputs, states, over_time, out)
                 attempt.record([(self, states)])
             return returned
         except BaseException:
@@ -352,87 +374,8 @@ class RNN(Recorded, Layer):
             attempt.undo()
             raise
 
-    def given(
-        self, inputs, initial_state, constants, mask, lengths, training, reset_mask, batched=True
-    ):
-        """Check all arguments, and build if that is still to do; nothing has run before it returns."""
-        inputs, initial_state, constants = split_inputs(
-            inputs, initial_state, constants, self._num_constants
-        )
-        if not batched:
-            inputs, initial_state, mask, lengths, reset_mask = with_batch_axis(
-                inputs, initial_state, mask, lengths, reset_mask, 1 if self.time_major else 0
-            )
-        leaves = flattened(inputs)
-        if self.unroll and any(isinstance(leaf, Ragged) for leaf in leaves):
-            raise ArgumentError("`unroll` must be False for a ragged input; got True.")
-        known = None
-        if self.built:
-            known = [shape[1:] for shape in flattened_shapes(self._input_shape)]
-            if len(known) != len(leaves):
-                raise ArgumentError(
-                    f"`inputs` must hold {len(known)} arrays, as the layer was built for; "
-                    f"got {len(leaves)}."
-                )
-        batch = canonical(
-            leaves, known, first_mask(mask), lengths, self.time_major, self.go_backwards,
-            reset_mask, names_of("inputs", inputs),
-        )  # fmt: skip
-        if self.dtype is None:
-            self._infer_dtype(batch)
-        shapes = [(batch.samples, batch.steps, *values.item_shape) for values in batch.inputs]
-        self.build(packed_shapes(inputs, shapes))
-        constants = constants_of(constants)
-        if constants and not any(map(takes_constants, self._cells())):
-            raise ArgumentError(
-                f"RNN cell {type(self.cell).__name__} does not support constants; got {len(constants)}."
-            )
-        if constants and self._num_constants is None:
-            self._num_constants = len(constants)
-        initial = None
-        if initial_state is not None:
-            initial = self._explicit(initial_state, batch.samples)
-        elif self.stateful and self._batch_size not in (None, batch.samples):
-            raise ArgumentError(
-                f"`inputs` must have a batch of {self._batch_size}, as this stateful layer has had "
-                f"(give `initial_state` to change it); got {batch.samples}."
-            )
-        return Given(batch, inputs, initial, constants, bool(training), batched)
-
-    def _infer_dtype(self, batch):
-        found = batch.inputs[0].array.dtype
-        if found.kind == "f":
-            found = np.dtype(np.float64 if found.itemsize == 8 else np.float32)
-        elif any(form_of(cell) == "unit" for cell in self._cells()):
-            found = np.dtype(np.float32)
-        self.dtype = found.newbyteorder("=")
-        self._set_cell_dtypes()
-
-    def _explicit(self, initial_state, samples):
-        """Explicit initial states, per cell."""
-        if isinstance(self.cell, StackedRNNCells):
-            return self.cell.split_states(initial_state, samples, self.dtype)
-        return [checked_states(initial_state, state_nest(self.cell), samples, self.dtype)]
-
-    def _initial(self, given):
-        """The states to begin with, per cell."""
-        cells = self._cells()
-        if self.stateful and self._states is not None:
-            recorded = self._states
-            if given.initial is None:
-                return recorded
-            if self.stateful_initial_state == "keras2" and any(
-                s.any() for c in recorded for s in c
-            ):
-                return recorded
-        if given.initial is not None:
-            return given.initial
-        return [initial_states(cell, given.batch.samples, self.dtype) for cell in cells]
-
     def _request(self, sequences=None, zeros=None, turned=None):
         """What the loop is asked for, by the layer's flags where nothing else is said."""
-        from ..loop.results import Request
-
         sequences = self.return_sequences if sequences is None else sequences
         return Request(
             sequences=sequences,
@@ -444,12 +387,13 @@ class RNN(Recorded, Layer):
     def run(self, given, *, sequences=None, zeros=None, turned=None, out=None):
         """Outputs as a nest, states and states over time per cell; nothing is remembered yet."""
         request = self._request(sequences, zeros, turned)
-        request.training = given.training
+        request.training, request.read = given.training, given.read
         if out is not None:
             request.out = self._checked_out(given, out, request.sequences)
+        masks = self._draws.call() if given.training else None
         results = run_cells(
             self._cells(), given.batch, given.nest, request, self._initial(given),
-            given.constants, self.dtype, self._draw(given) if given.training else None,
+            given.constants, self.dtype, masks,
         )  # fmt: skip
         last = results[-1]
         outputs = packed_like(last.nest, last.outputs)
@@ -466,47 +410,24 @@ class RNN(Recorded, Layer):
             outputs = mapped(lambda array: Ragged(array, given.batch.offsets), outputs)
         return outputs, [state for cell in states for state in cell]
 
-    def _draw(self, given):
-        """What makes the masks of dropped operands of one call."""
-        from ..loop.dropout import drop_mask, fresh_seed
-
-        if self.seed is None:
-            self.seed = fresh_seed()
-        call = self._calls
-        self._calls += 1
-
-        def draw(wanted):
-            return {
-                key: drop_mask(
-                    rate, given.batch.samples, width, self.seed, call, number, self.dtype
-                )
-                for number, (key, (rate, width)) in enumerate(wanted.items())
-            }
-
-        return draw
-
-    def _checked_out(self, given, out, sequences):
-        """The arrays of `out`; halves of a Bidirectional's have been checked as a whole."""
-        leaves = flattened(out)
-        sizes = flattened(output_nest(self._cells()[-1]))
-        if len(leaves) != len(sizes):
-            raise ArgumentError(f"`out` must hold {len(sizes)} arrays; got {len(leaves)}.")
-        for array, size in zip(leaves, sizes, strict=True):
-            checked_out(array, given.batch, shape_of(size), sequences, self.dtype)
-        return leaves
-
-    def _returned(self, given, outputs, states, over_time):
-        if given.batch.offsets is not None and self.return_sequences:
-            outputs = mapped(lambda array: Ragged(array, given.batch.offsets), outputs)
-        if not given.batched:
-            axis = 1 if self.time_major and self.return_sequences else 0
-            outputs = mapped(lambda array: array.take(0, axis), outputs)
-        found = [outputs]
+    def _returned(self, given, outputs, states, over_time, out=None):
+        found = [self.as_given(given, outputs, out)]
         if self.return_states == "all":
             found += self.states_over_time(given, over_time)
         if self.return_state:
             found += self.final_states(given, states)
-        return found if self.return_state or self.return_states else outputs
+        return found if self.return_state or self.return_states else found[0]
+
+    def as_given(self, given, outputs, out=None):
+        """Outputs as they are returned: ragged or without batch axis if the inputs were; `out` itself."""
+        if not given.batched:
+            if out is not None:
+                return packed_like(outputs, flattened(out))
+            axis = 1 if self.time_major and self.return_sequences else 0
+            return mapped(lambda array: array.take(0, axis), outputs)
+        if given.batch.offsets is not None and self.return_sequences:
+            return mapped(lambda array: Ragged(array, given.batch.offsets), outputs)
+        return outputs
 
     def states_over_time(self, given, over_time):
         """The states after every step as they are returned: one entry per top-level state."""
@@ -533,21 +454,30 @@ class RNN(Recorded, Layer):
     # --- configuration -----------------------------------------------------------------------
 
     def get_config(self):
-        """The arguments that make a layer like this one; the cell is the cell itself."""
-        config = {"cell": self.cell, **{name: getattr(self, name) for name in FLAGS}}
-        config.update(name=self.name, dtype=None if self.dtype is None else self.dtype.name)
+        """The arguments that make a layer like this one, its cell as ``{"class_name", "config"}``."""
+        config = {
+            "cell": serialized_cell(self.cell),
+            **{name: getattr(self, name) for name in FLAGS},
+        }
+        dtype = None if self.dtype is None else self.dtype.name
+        config.update({"name": self.name, "dtype": dtype, **super().get_config()})
         if self._num_constants:
             config["num_constants"] = self._num_constants
-        for name, default in (
-            ("zero_output_for_mask", False),
-            ("return_states", None),
-            ("keep_order", False),
-            ("stateful_initial_state", "explicit"),
-            ("seed", None),
-        ):
+        if self._batch_input_shape is not None:
+            config["batch_input_shape"] = self._batch_input_shape
+        for name, default in OPTIONS.items():
             if getattr(self, name) != default:
                 config[name] = getattr(self, name)
-        return {**config, **self._ignored}
+        return config
+
+    def __getstate__(self):
+        fields = super().__getstate__()
+        del fields["_repeated"]
+        return fields
+
+    def __setstate__(self, fields):
+        super().__setstate__(fields)
+        self._repeated = Memory()
 
     def __repr__(self):
         flags = [

@@ -1,6 +1,12 @@
 """Layers one after the other, with masks handed on."""
 
+from ..configs import serialized
 from ..errors import ArgumentError
+from ..given.arrays import as_list
+from ..given.inputs import checked_training
+from ..given.ragged import Ragged
+from ..given.shapes import checked_shapes
+from .attempt import Attempt
 from .bidirectional import Bidirectional
 from .layer import Layer
 from .rnn import RNN
@@ -31,9 +37,9 @@ class Sequential(Layer):
     (2, 2)
     """
 
-    def __init__(self, layers, name=None):
-        super().__init__(name)
-        layers = list(layers)
+    def __init__(self, layers, name=None, **ignored):
+        super().__init__(name, **ignored)
+        layers = as_list("layers", layers)
         if not layers:
             raise ArgumentError("`layers` must hold at least one layer; got none.")
         taken = set()
@@ -55,6 +61,14 @@ class Sequential(Layer):
     def _cells(self):
         return [cell for layer in self.layers for cell in layer._cells()]
 
+    def _parts(self):
+        return [part for layer in self.layers for part in layer._parts()]
+
+    @property
+    def built(self):
+        """Whether the weights exist."""
+        return all(layer.built for layer in self.layers)
+
     def _named_weights(self):
         for layer in self.layers:
             for name, array in layer._named_weights():
@@ -65,14 +79,15 @@ class Sequential(Layer):
 
         Token ids have shape (batch, time); other inputs (batch, time, features).
         """
-        shape = tuple(input_shape)
-        for layer in self.layers:
-            layer.build(shape)
-            shape = layer.compute_output_shape(shape)
+        shape = checked_shapes(input_shape, 2)
+        with Attempt(self.layers):
+            for layer in self.layers:
+                layer.build(shape)
+                shape = layer.compute_output_shape(shape)
 
     def compute_output_shape(self, input_shape):
         """The shape of the output for inputs of `input_shape`."""
-        shape = tuple(input_shape)
+        shape = checked_shapes(input_shape, 2)
         for layer in self.layers:
             shape = layer.compute_output_shape(shape)
         return shape
@@ -105,12 +120,20 @@ class Sequential(Layer):
         -------
         ndarray or Ragged
         """
-        values = inputs
-        for layer in self.layers:
-            following = layer.compute_mask(values, mask)
-            values = layer.in_model(values, mask, lengths, training)
-            mask, lengths = following, lengths if layer.keeps_time else None
-        return values
+        training = checked_training(training)
+        attempt = Attempt(self.layers, training)
+        try:
+            with attempt:
+                values = inputs
+                for layer in self.layers:
+                    following = layer.compute_mask(values, mask)
+                    values = layer.in_model(values, mask, lengths, training)
+                    mask, lengths = following, lengths if layer.keeps_time else None
+            return values
+        except BaseException:
+            # An interrupt may come between the last layer and returning.
+            attempt.undo()
+            raise
 
     def reset_states(self):
         """Set the recorded states of all stateful layers to zeros."""
@@ -143,6 +166,12 @@ class Sequential(Layer):
         places = [i for i, layer in enumerate(self.layers) if isinstance(layer, RECURRENT)]
         if not places:
             raise ArgumentError(f"`{self.name}` must have a recurrent layer; got {self.layers!r}.")
+        if not isinstance(inputs, Ragged):
+            raise ArgumentError(f"`inputs` must be an nr.Ragged; got {type(inputs).__name__}.")
+        with Attempt(self.layers):
+            return self._emitted(inputs, what, places)
+
+    def _emitted(self, inputs, what, places):
         values, states = inputs, {}
         for index, layer in enumerate(self.layers[: places[-1] + 1]):
             if not isinstance(layer, RECURRENT):
@@ -160,8 +189,8 @@ class Sequential(Layer):
         return values
 
     def get_config(self):
-        """The arguments that make a model like this one; the layers are the layers themselves."""
-        return {"layers": self.layers, "name": self.name}
+        """The arguments that make a model like this one, its layers as plain data."""
+        return {**super().get_config(), "layers": serialized(self.layers)}
 
     def __repr__(self):
         lines = [f"Sequential({self.name!r}, {self.count_params():,} weights)"]

@@ -1,8 +1,10 @@
 """A layer applied to every time step."""
 
+from ..configs import serialized
 from ..errors import ArgumentError
-from ..ragged import Ragged
-from ..sequences import as_numbers
+from ..given.arrays import as_numbers
+from ..given.ragged import Ragged
+from ..given.shapes import checked_shapes
 from .layer import Layer
 
 
@@ -37,8 +39,8 @@ class TimeDistributed(Layer):
             [43.]]], dtype=float32)
     """
 
-    def __init__(self, layer, name=None):
-        super().__init__(name)
+    def __init__(self, layer, name=None, **ignored):
+        super().__init__(name, **ignored)
         if not isinstance(layer, Layer):
             raise ArgumentError(f"`layer` must be a layer; got {type(layer).__name__}.")
         if not layer.gives_one:
@@ -48,6 +50,9 @@ class TimeDistributed(Layer):
     def _cells(self):
         return self.layer._cells()
 
+    def _parts(self):
+        return self.layer._parts()
+
     @property
     def built(self):
         """Whether the weights exist."""
@@ -55,10 +60,11 @@ class TimeDistributed(Layer):
 
     def build(self, input_shape):
         """Make the weights for inputs of shape (batch, time, ...)."""
-        self.layer.build((None, *input_shape[2:]))
+        self.layer.build((None, *checked_shapes(input_shape, 3)[2:]))
 
     def compute_output_shape(self, input_shape):
         """The shape of the output for inputs of `input_shape`."""
+        input_shape = checked_shapes(input_shape, 3)
         inner = self.layer.compute_output_shape((None, *input_shape[2:]))
         return (*input_shape[:2], *inner[1:])
 
@@ -92,5 +98,5 @@ class TimeDistributed(Layer):
         return output.reshape(*array.shape[:2], *output.shape[1:])
 
     def get_config(self):
-        """The arguments that make a layer like this one; the layer is the layer itself."""
-        return {"layer": self.layer, "name": self.name}
+        """The arguments that make a layer like this one, the layer in it as plain data."""
+        return {**super().get_config(), "layer": serialized(self.layer)}

@@ -71,7 +71,7 @@ class UnitProgram:
         Parameters
         ----------
         batch : Batch
-            Inputs of one axis a step; see `numbarnn.sequences`.
+            Inputs of one axis a step; see `numbarnn.given.sequences`.
         request : Request
         initial : list of ndarray or None
             A C-contiguous array of shape (batch, size) of the compute dtype per state; None: zeros.

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..sequences import NOT_HELD, REPEATED, ZEROS, Track
+from ..given.sequences import NOT_HELD, REPEATED, ZEROS, Track
 
 
 @dataclass(slots=True)
@@ -23,6 +23,8 @@ class Request:
         Whether the states after every step are wanted too.
     out : list of ndarray or None
         Arrays to write the outputs into.
+    read : list of (str, ndarray)
+        What is read while outputs are written, besides the inputs.
     training : bool
     """
 
@@ -31,6 +33,7 @@ class Request:
     turned: bool = False
     all_states: bool = False
     out: list | None = None
+    read: list = field(default_factory=list)
     training: bool = False
 
 
@@ -95,6 +98,26 @@ def _clear_outside(batch, array, sequences):
     elif batch.offsets is not None:
         array[: batch.offsets[0]] = 0
         array[batch.offsets[-1] :] = 0
+
+
+def turned_over(batch, array):
+    """The states after every step, at the times of the inputs, as they stand when time is turned.
+
+    Rows with an end of their own turn about it. Their padding comes last all the same, and shows what
+    the step that was processed last left behind.
+    """
+    if batch.offsets is not None:
+        rows = np.arange(len(array))
+        for start, end in zip(batch.offsets[:-1], batch.offsets[1:], strict=True):
+            rows[start:end] = rows[start:end][::-1]
+        return array[rows]
+    times = np.broadcast_to(np.arange(batch.steps), (batch.samples, batch.steps))
+    ends = batch.counts if batch.by_length else np.full(batch.samples, batch.steps)
+    ends = ends[:, None]
+    padding = np.where(ends > 0, 0, times) if batch.direction < 0 else times
+    times = np.where(times < ends, ends - 1 - times, padding)
+    rows = np.arange(batch.samples)[:, None]
+    return array[times.T, rows.T] if batch.time_major else array[rows, times]
 
 
 def allocate(batch, request, output_shapes, state_shapes, dtype):

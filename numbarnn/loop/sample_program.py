@@ -9,7 +9,7 @@ from numba import from_dtype, types
 from ..compile.bind import bound, native
 from ..compile.step import compiled_whole_step
 from ..errors import CellError
-from ..nesting import is_nested
+from ..given.nesting import is_nested
 from ..threads import get_num_threads
 from . import gather as gathering
 from . import sample

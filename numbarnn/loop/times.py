@@ -124,7 +124,7 @@ def reset_after(task, work, row):
         return False
     place = row_at(task, work, row)
     b, direction = integer_at(place + slot.SAMPLE), integer_at(task + slot.DIRECTION)
-    end = integer_at(place + slot.ORIGIN) + 1 if direction > 0 else -1
+    end = integer_at(task + slot.STEPS) if direction > 0 else -1
     t = integer_at(place + slot.CURSOR)
     while t != end:
         if is_reset(task, b, t):
@@ -170,9 +170,13 @@ def hold_scanned(task, work, track, row):
         else:
             zero_bytes(here, size)
         t += direction
+    # Padding comes after the valid steps, unless they are read backwards and kept in place.
+    after = direction > 0 or integer_at(task + slot.TURNED) != 0
     for p in range(last + 1, integer_at(task + slot.STEPS)):
         here = base + p * stride
-        if repeats and previous != 0:
+        if direction > 0 and is_reset(task, b, p):
+            previous = 0
+        if repeats and previous != 0 and after:
             copy_bytes(here, previous, size)
         elif repeats:
             show_first(task, track, b, here)
@@ -194,6 +198,8 @@ def hold_around(task, work, track, row):
     end = first + n
     # Computed from the far end: backwards and brought back to the input's time, or turned forwards.
     from_behind = backwards != turned
+    # The padding of rows that end early and are turned about their ends comes last all the same.
+    before = from_behind and not (turned and integer_at(task + slot.BY_LENGTH) != 0)
     held = base + (first if from_behind else end - 1) * stride
     for p in range(integer_at(task + slot.STEPS)):
         if first <= p < end:
@@ -201,7 +207,7 @@ def hold_around(task, work, track, row):
         here = base + p * stride
         if not repeats:
             zero_bytes(here, size)
-        elif n > 0 and (p < first if from_behind else p >= end):
+        elif n > 0 and (p < first if before else p >= end):
             copy_bytes(here, held, size)
         else:
             show_first(task, track, b, here)

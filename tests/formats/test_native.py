@@ -66,7 +66,7 @@ def test_cells_of_ones_own_are_named_by_the_caller(tmp_path, rng):
     x = rng.normal(size=(2, 4, 2))
     wanted = layer(x)
     layer.save(tmp_path / "m")
-    with pytest.raises(nr.FormatError, match=r"class 'Mine' is not known; .*cells=\{name: class\}"):
+    with pytest.raises(nr.FormatError, match=r"class 'Mine' is not known .*cells=\{name: class\}"):
         nr.load(tmp_path / "m")
     again = nr.load(tmp_path / "m", cells={"Mine": Mine})
     assert again.cell.slope == 0.5
@@ -171,16 +171,22 @@ def test_other_declarations_are_refused(saved):
         ({**spec, "version": 2}, "must have format version 1; got 2"),
         ([1], "must have format version 1; got None"),
         ({"version": 1}, "must declare a layer; got None"),
-        ({"version": 1, "model": {"class": "Lambda", "config": {}}}, "class 'Lambda' is not known"),
-        ({"version": 1, "model": {"class": "os.system", "config": {}}}, "is not known"),
-        ({"version": 1, "model": {"class": 3}}, "a layer must have a class and a config"),
-        ({"version": 1, "model": {"class": "LSTM", "config": {"unit": 3}}}, "LSTM cannot be made"),
         (
-            {"version": 1, "model": {"class": "LSTM", "config": {"units": -3}}},
-            "LSTM cannot be made",
+            {"version": 1, "model": {"class_name": "Lambda", "config": {}}},
+            "class 'Lambda' is not known",
+        ),
+        ({"version": 1, "model": {"class_name": "os.system", "config": {}}}, "is not known"),
+        ({"version": 1, "model": {"class_name": 3}}, "a layer must have a class_name and a config"),
+        (
+            {"version": 1, "model": {"class_name": "LSTM", "config": {"unit": 3}}},
+            "its model cannot be made",
         ),
         (
-            {"version": 1, "model": {"class": "LSTMCell", "config": {"units": 3}}},
+            {"version": 1, "model": {"class_name": "LSTM", "config": {"units": -3}}},
+            "its model cannot be made: `units` must be an integer of at least 1; got -3",
+        ),
+        (
+            {"version": 1, "model": {"class_name": "LSTMCell", "config": {"units": 3}}},
             "must declare a layer",
         ),
     ):

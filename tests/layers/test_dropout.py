@@ -112,7 +112,7 @@ def test_an_lstm_drops_what_keras_drops(apart, rng):
         masks = []
         for _ in range(4 if apart else 1):
             if rate:
-                masks.append(drop_mask(rate, 5, width, 7, 0, number, np.float64))
+                masks.append(drop_mask(rate, 5, width, (7, number), np.float64))
                 number += 1
             else:
                 masks.append(np.ones((5, width)))
@@ -127,7 +127,7 @@ def test_gru_with_the_reset_before_shares_its_masks_between_stages(rng):
     layer = nr.GRU(6, reset_after=False, dropout=0.4, seed=7, dtype="float64")
     layer.build((None, None, 4))
     kernel, recurrent, bias = layer.get_weights()
-    mask = drop_mask(0.4, 5, 4, 7, 0, 0, np.float64)
+    mask = drop_mask(0.4, 5, 4, (7, 0), np.float64)
     x = rng.normal(size=(5, 3, 4))
     output, h = layer(x, training=True), np.zeros((5, 6))
     for t in range(3):
@@ -178,3 +178,74 @@ def test_the_layer_drops_between_layers(rng):
     inputs = rng.normal(size=(4, 5, 2))
     assert not np.array_equal(model(inputs), model(inputs, training=True))
     assert np.array_equal(model(inputs), model(inputs))
+
+
+def ones_through(layer, **call):
+    """The outputs of a layer that hands its inputs on: what dropout made of ones."""
+    return layer(np.ones((4, 3, 50)), training=True, **call)
+
+
+class Through(nr.Cell):
+    """Hands its input on; `dropout` acts on it."""
+
+    state_size = ()
+
+    def __init__(self, dropout=0.5):
+        super().__init__()
+        self.units, self.dropout = 50, dropout
+
+    def stages(self):
+        return (nr.Stage(self.step, inputs=(nr.Map(dropout=nr.Dropout(self.dropout)),)),)
+
+    @nr.step(per="unit")
+    def step(x, r, states, params):
+        return x[0], ()
+
+
+class ThroughPython:
+    state_size, units = (), 50
+
+    def call(self, inputs, states):
+        return inputs, states
+
+    def get_config(self):
+        return {}
+
+
+def test_a_cell_by_itself_drops_too():
+    cell = Through()
+    x = np.ones((4, 50))
+    output, _ = cell(x, (), training=True)
+    assert set(np.unique(output)) == {0, 2}
+    assert not np.array_equal(cell(x, (), training=True)[0], output)
+    assert np.array_equal(cell(x, ())[0], x)
+
+
+def test_cells_of_a_stack_of_mixed_forms_draw_masks_of_their_own():
+    both = ones_through(
+        nr.RNN([Through(), ThroughPython(), Through()], seed=5, return_sequences=True)
+    )
+    one = ones_through(nr.RNN(Through(), seed=5, return_sequences=True))
+    assert set(np.unique(both)) == {0, 4}
+    # With one mask for both, whatever the first keeps would pass the second.
+    kept = (both != 0).mean() / (one != 0).mean()
+    assert 0.4 < kept < 0.6
+
+
+def test_both_directions_draw_masks_of_their_own():
+    inner = nr.RNN(Through(), seed=5, return_sequences=True)
+    one, other = ones_through(nr.Bidirectional(inner, merge_mode=None))
+    assert set(np.unique(one)) == set(np.unique(other)) == {0, 2}
+    assert not np.array_equal(one, other)
+    again = ones_through(nr.Bidirectional(inner, merge_mode=None))
+    assert np.array_equal(one, again[0])
+    assert np.array_equal(other, again[1])
+
+
+def test_a_seed_that_was_drawn_is_not_in_the_config():
+    layer = nr.LSTM(2, dropout=0.5)
+    layer(np.ones((1, 2, 3)), training=True)
+    assert "seed" not in layer.get_config()
+    drop = nr.Dropout(0.5)
+    drop(np.ones(3), training=True)
+    assert drop.get_config()["seed"] is None

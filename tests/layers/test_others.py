@@ -27,7 +27,9 @@ def test_embedding_refuses_ids_outside(ids):
 
 
 def test_embedding_refuses_what_is_no_id():
-    with pytest.raises(nr.ArgumentError, match="`inputs` must be token ids; got dtype <U1"):
+    with pytest.raises(
+        nr.ArgumentError, match="`inputs` must be an array of real numbers; got dtype <U1"
+    ):
         nr.Embedding(3, 2)([["a"]])
     for sizes, name in (((0, 2), "input_dim"), ((3, -1), "output_dim")):
         with pytest.raises(nr.ArgumentError, match=f"`{name}` must be an integer of at least 1"):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from numba import njit
-from toys import ACC, AccCall
+from toys import ACC, AccCall, AccUnit
 
 import numbarnn as nr
 
@@ -162,12 +162,19 @@ def test_what_is_no_cell_says_what_is_missing():
             return inputs, states
 
     with pytest.raises(
-        nr.CellError,
-        match="Argument `cell` must have a `step` made by nr.step, or a `call` method; got NoCall",
+        nr.ArgumentError,
+        match="Argument `cell` should have a `call` method, or a `step` made by nr.step; got NoCall",
     ):
         nr.RNN(NoCall())
-    with pytest.raises(nr.CellError, match="must have a `state_size`"):
+    with pytest.raises(
+        nr.ArgumentError,
+        match="The RNN cell should have a `state_size` attribute; `NoState` has none",
+    ):
         nr.RNN(NoState())(X)
+    with pytest.raises(
+        nr.ArgumentError, match="`cell` must be an object, not a class; got GRUCell"
+    ):
+        nr.RNN(nr.GRUCell)
 
     class Stepping:
         state_size = 1
@@ -320,10 +327,13 @@ def test_a_declared_output_size_that_is_wrong_is_told_once():
         def call(self, inputs, states):
             return inputs, states
 
+    layer = nr.RNN(Wrong())
     with pytest.warns(
-        UserWarning, match=r"`Wrong.output_size` is 7, but its outputs have the shapes \[\(1,\)\]"
+        UserWarning,
+        match=r"`Wrong.output_size` is 7, but the output of a step has the shape \(1,\)",
     ) as told:
-        assert nr.RNN(Wrong())(X).shape == (1, 1)
+        shapes = [layer(X).shape for _ in range(2)]
+    assert shapes == [(1, 1)] * 2
     assert len(told) == 1
     assert told[0].filename == __file__
 
@@ -347,7 +357,7 @@ def test_wrong_results_of_a_call_are_refused():
         (lambda x, s: (np.zeros(5), s), r"must return outputs of shape \(1, ...\); got \(5,\)"),
         (
             lambda x, s: (np.zeros((1, int(x[0, 0]))), s),
-            r"must return outputs of shape \(1, 1\) at every step; got \(1, 2\)",
+            r"must return outputs of shape \[\(1, 1\)\] at every step; got \[\(1, 2\)\]",
         ),
     ):
         with pytest.raises(nr.CellError, match=told):
@@ -585,3 +595,136 @@ def test_a_plain_object_is_a_layer_of_its_own_weights():
     layer(X)
     assert layer.built
     assert "AccCall" in repr(layer)
+
+
+def test_a_cell_has_a_dtype_of_its_own_or_the_layers():
+    cell = nr.LSTMCell(2, dtype="float64")
+    with pytest.raises(
+        nr.ArgumentError,
+        match="`dtype` must be 'float64', as the cell `LSTMCell` has been told; got 'float32'",
+    ):
+        nr.RNN(cell)
+    assert nr.RNN(cell, dtype="float64")(X).dtype == np.float64
+    assert (
+        nr.RNN(nr.LSTMCell(2, dtype="float64"), dtype=None)(X.astype("float32")).dtype == np.float64
+    )
+    with pytest.raises(nr.ArgumentError, match="`dtype` must be 'float64'"):
+        nr.RNN([nr.LSTMCell(2, dtype="float32"), cell], dtype="float32")
+
+
+def test_integers_cannot_hold_what_comes_later():
+    layer = nr.RNN(AccCall(), dtype=None)
+    assert layer(X.astype("int32")).dtype == np.int32
+    for later in ("float32", "int64", "uint32"):
+        with pytest.raises(
+            nr.ArgumentError, match=f"`inputs` must be int32, as the first ones .*; got {later}"
+        ):
+            layer(X.astype(later))
+    assert layer(X.astype("int16")).tolist() == [[104]]
+    assert nr.RNN(AccCall(), dtype=None)(X > 0).dtype == np.float32
+
+
+def test_states_set_before_the_dtype_is_known_are_cast_to_it():
+    layer = nr.RNN(AccCall(), dtype=None, stateful=True, return_state=True)
+    layer.states = [np.array([[100.5]])]
+    output, state = layer(X.astype("float32"))
+    assert output.dtype == state.dtype == np.float32
+    assert state.tolist() == [[110.5]]
+
+
+class Halving(nr.Cell):
+    """Its last stage has half the units that it declares as output."""
+
+    def __init__(self, output_size=4):
+        super().__init__()
+        self.units = self.state_size = 4
+        self.output_size = output_size
+
+    def build(self, input_shape):
+        self.half = self.add_weight("half", (4, 2), "ones")
+
+    def stages(self):
+        def add(x, r, states, params):
+            h = states[0] + x[0]
+            return h, (h,)
+
+        def last(x, r, states, params):
+            return r[0], ()
+
+        return (
+            nr.Stage(add, inputs=(nr.Map(),)),
+            nr.Stage(last, recurrent=(nr.Map(self.half),), units=2, states=()),
+        )
+
+
+def test_the_width_of_the_output_is_that_of_the_last_stage():
+    x = np.ones((1, 3, 4))
+    layer = nr.RNN([Halving(), nr.LSTMCell(3)], return_sequences=True)
+    with pytest.warns(
+        UserWarning,
+        match=r"`Halving.output_size` is 4, but the output of a step has the shape \(2,\)",
+    ) as told:
+        outputs = [layer(x) for _ in range(2)]
+    assert np.array_equal(*outputs)
+    assert [w.filename for w in told] == [__file__]
+    for size in (2, None):
+        halving = Halving(size)
+        layer = nr.RNN(halving, return_sequences=True)
+        assert layer(x)[0].tolist() == [[4, 4], [8, 8], [12, 12]]
+        assert layer.compute_output_shape((1, 3, 4)) == (1, 3, 2)
+        out = np.empty((1, 3, 2), "float32")
+        assert layer(x, out=out) is out
+        both = nr.Bidirectional(nr.RNN(Halving(size), return_sequences=True))
+        both.build((None, None, 4))
+        assert both(x).shape == both.compute_output_shape((1, 3, 4)) == (1, 3, 4)
+
+
+def test_a_stateful_layer_without_states_has_nothing_to_reset():
+    class Stateless:
+        state_size = ()
+
+        def call(self, inputs, states):
+            return 2 * inputs, states
+
+    layer = nr.RNN(Stateless(), stateful=True, return_sequences=True)
+    assert flat(layer(X)) == [2, 4, 6, 8]
+    layer.reset_states()
+    assert layer.states == []
+    assert flat(layer(X)) == [2, 4, 6, 8]
+
+
+def test_a_fixed_batch_size_stays():
+    layer = nr.RNN(AccUnit(), stateful=True, batch_input_shape=(1, None, 1))
+    assert layer.get_config()["batch_input_shape"] == (1, None, 1)
+    two = np.concatenate([X, X])
+    for call in (
+        lambda: layer(two),
+        lambda: layer(two, initial_state=np.zeros((2, 1))),
+        lambda: setattr(layer, "states", [np.zeros((2, 1))]),
+    ):
+        with pytest.raises(
+            nr.ArgumentError, match="must have a batch of 1, as `batch_input_shape` says; got 2"
+        ):
+            call()
+    assert layer(X).tolist() == [[104]]
+
+
+def test_recorded_states_of_another_batch_are_not_ignored():
+    layer = nr.RNN(AccUnit(), stateful=True, stateful_initial_state="keras2")
+    layer(X)
+    two = np.concatenate([X, X])
+    with pytest.raises(nr.ArgumentError, match="`inputs` must have a batch of 1, .*; got 2"):
+        layer(two, initial_state=np.zeros((2, 1)))
+    layer.reset_states()
+    assert layer(two, initial_state=np.ones((2, 1))).tolist() == [[114], [114]]
+
+
+def test_offsets_of_ragged_rows_cannot_change():
+    offsets = np.array([0, 1, 3])
+    rows = nr.Ragged(np.ones((3, 1)), offsets)
+    offsets[1] = 99
+    assert rows.offsets.tolist() == [0, 1, 3]
+    with pytest.raises(ValueError, match="read-only"):
+        rows.offsets[0] = 1
+    output = nr.RNN(AccUnit(), return_sequences=True)(rows)
+    assert output.offsets is rows.offsets

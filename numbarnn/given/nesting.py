@@ -6,7 +6,7 @@ and an `nr.Shape` is a leaf, not a tuple.
 
 import numpy as np
 
-from .errors import ArgumentError
+from ..errors import ArgumentError
 
 
 class Shape(tuple):
@@ -23,7 +23,8 @@ class Shape(tuple):
 
     def __new__(cls, *sizes):
         """Make a shape of non-negative sizes."""
-        if any(not isinstance(size, (int, np.integer)) or size < 0 for size in sizes):
+        good = [isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in sizes]
+        if not all(good) or any(size < 0 for size in sizes):
             raise ArgumentError(f"`sizes` must be integers of at least 0; got {sizes}.")
         return super().__new__(cls, (int(size) for size in sizes))
 
@@ -32,6 +33,11 @@ class Shape(tuple):
 
     def __repr__(self):
         return f"Shape({', '.join(map(str, self))})"
+
+
+def shape_of(size):
+    """The shape that a leaf of a `state_size` or `output_size` stands for."""
+    return tuple(size) if isinstance(size, Shape) else (int(size),)
 
 
 def is_nested(value):

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .errors import ArgumentError
+from ..errors import ArgumentError
+from .arrays import as_numbers
 
 
 class Ragged:
@@ -13,7 +14,7 @@ class Ragged:
     values : array_like, shape (total, ...)
         The time steps of row 0, then those of row 1, and so on.
     offsets : array_like of int, shape (batch + 1,)
-        Row b is ``values[offsets[b]:offsets[b + 1]]``; not decreasing.
+        Row b is ``values[offsets[b]:offsets[b + 1]]``; not decreasing. Kept as a read-only copy.
 
     Raises
     ------
@@ -28,14 +29,17 @@ class Ragged:
     """
 
     def __init__(self, values, offsets):
-        self.values = np.asarray(values)
-        offsets = np.asarray(offsets)
+        self.values = as_numbers("values", values)
+        offsets = as_numbers("offsets", offsets)
         if offsets.ndim != 1 or offsets.dtype.kind not in "iu" or len(offsets) < 1:
             raise ArgumentError(
                 "`offsets` must be integers of shape (batch + 1,); "
                 f"got {offsets.dtype} of shape {offsets.shape}."
             )
-        self.offsets = np.ascontiguousarray(offsets, np.int64)
+        if offsets.flags.writeable or offsets.dtype != np.int64 or not offsets.flags.c_contiguous:
+            offsets = np.array(offsets, np.int64)
+            offsets.flags.writeable = False
+        self.offsets = offsets
         if self.values.ndim < 1:
             raise ArgumentError(f"`values` must have shape (total, ...); got {self.values.shape}.")
         if self.offsets[0] < 0 or self.offsets[-1] > len(self.values):

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import ArgumentError
+from ..errors import ArgumentError
+from .arrays import as_numbers
 from .ragged import Ragged
 
 #: Values of `Track.hold`: what is written at the positions of skipped steps.
 NOT_HELD, REPEATED, ZEROS = 0, 1, 2
-
-_KINDS = "fiub"
 
 
 @dataclass(slots=True)
@@ -154,22 +153,6 @@ class Track:
         )
 
 
-def as_numbers(argument, values):
-    """`values` as an array of real numbers, or an ArgumentError."""
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise ArgumentError(
-            f"`{argument}` must be an array of numbers (rows of different lengths: nr.Ragged, or "
-            f"padding and `lengths`); got a {type(values).__name__} whose entries differ in length."
-        ) from error
-    if array.dtype.kind not in _KINDS or array.dtype.itemsize > 8:
-        raise ArgumentError(
-            f"`{argument}` must be an array of real numbers; got dtype {array.dtype}."
-        )
-    return array
-
-
 def _axes(shape, lead):
     inside = (
         ", ".join([lead, *(str(size) for size in shape)])
@@ -210,9 +193,7 @@ def checked_flags(argument, flags, samples, steps, time_major):
     ArgumentError
         If its shape is not that of the inputs' batch and time.
     """
-    array = np.asarray(flags)
-    if array.dtype.kind not in "biuf":
-        raise ArgumentError(f"`{argument}` must be an array of bool; got dtype {array.dtype}.")
+    array = as_numbers(argument, flags)
     wanted = (steps, samples) if time_major else (samples, steps)
     if array.shape == (*wanted, 1):
         array = array[..., 0]
@@ -227,7 +208,7 @@ def checked_flags(argument, flags, samples, steps, time_major):
 
 def checked_lengths(lengths, samples, steps):
     """Lengths as int64 of shape (batch,), each in 0 ... `steps`."""
-    array = np.asarray(lengths)
+    array = as_numbers("lengths", lengths)
     if array.shape != (samples,) or (array.dtype.kind not in "iu" and array.size):
         raise ArgumentError(
             f"`lengths` must be integers of shape ({samples},); "

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import numbarnn as nr
-from numbarnn.sequences import canonical
+from numbarnn.given.sequences import canonical
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ X = np.zeros((4, 5, 3))
         ({"inputs": [[1], [2, 3]]}, "`inputs` must be an array of numbers .*; got a list whose entries differ in length"),
         ({"mask": np.ones((5, 4))}, r"`mask` must have shape \(4, 5\) \(one flag per sample and time step\); got \(5, 4\)"),
         ({"mask": np.ones((4, 5, 2))}, r"`mask` must have shape \(4, 5\) .*; got \(4, 5, 2\)"),
-        ({"mask": [["a"]]}, "`mask` must be an array of bool; got dtype <U1"),
+        ({"mask": [["a"]]}, "`mask` must be an array of real numbers; got dtype <U1"),
         ({"lengths": [1, 2, 3]}, r"`lengths` must be integers of shape \(4,\); got int64 of shape \(3,\)"),
         ({"lengths": [1.0, 2, 3, 4]}, r"`lengths` must be integers of shape \(4,\); got float64 of shape \(4,\)"),
         ({"lengths": [1, 2, 3, 6]}, r"`lengths` must lie in 0 ... 5 \(the time steps\); got 6"),

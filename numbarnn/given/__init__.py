@@ -1,0 +1,1 @@
+"""What callers give: arrays, nests, sequences, states; checked before anything is compiled or run."""

@@ -1,0 +1,126 @@
+"""`out=`: the caller's array is written, is what is returned, and is never half written or overlapped."""
+
+import numpy as np
+import pytest
+from toys import ACC, FORMS, AccCall, AccUnit
+
+import numbarnn as nr
+
+X = np.arange(24.0).reshape(2, 3, 4)[..., :1]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("sequences", [False, True])
+def test_out_is_what_is_returned(form, sequences):
+    layer = nr.RNN(ACC[form](), return_sequences=sequences, return_state=True)
+    wanted, state = layer(X)
+    out = np.full(wanted.shape, 7, "float32")
+    found, again = layer(X, out=out)
+    assert found is out
+    assert np.array_equal(out, wanted)
+    assert np.array_equal(again, state)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("time_major", [False, True])
+@pytest.mark.parametrize("sequences", [False, True])
+def test_of_one_sample_it_has_no_batch_axis(form, time_major, sequences):
+    layer = nr.RNN(ACC[form](), return_sequences=sequences, time_major=time_major)
+    wanted = layer(X[0], batched=False)
+    out = np.empty(wanted.shape, "float32")
+    assert layer(X[0], batched=False, out=out) is out
+    assert np.array_equal(out, wanted)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("mode", ["concat", "sum", "mul", "ave"])
+def test_both_directions_into_one_array(form, mode):
+    layer = nr.Bidirectional(nr.RNN(ACC[form](), return_sequences=True), merge_mode=mode)
+    wanted = layer(X)
+    out = np.empty(wanted.shape, "float32")
+    assert layer(X, out=out) is out
+    assert np.array_equal(out, wanted)
+    with pytest.raises(nr.ArgumentError, match="`out` must be a float32 array of shape"):
+        layer(X, out=np.empty((2, 3, 5), "float32"))
+    single = layer(X[0], batched=False)
+    out = np.empty(single.shape, "float32")
+    assert layer(X[0], batched=False, out=out) is out
+    assert np.array_equal(out, single)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_both_directions_into_two_arrays(form):
+    layer = nr.Bidirectional(nr.RNN(ACC[form](), return_sequences=True), merge_mode=None)
+    wanted = layer(X)
+    out = [np.empty(array.shape, "float32") for array in wanted]
+    found = layer(X, out=out)
+    for array, place, one in zip(found, out, wanted, strict=True):
+        assert array is place
+        assert np.array_equal(array, one)
+    with pytest.raises(nr.ArgumentError, match=r"`out` must not overlap `out\[0\]`"):
+        layer(X, out=[out[0], out[0]])
+
+
+def test_out_must_be_apart_from_what_is_read():
+    layer = nr.LSTM(2)
+    layer.build((None, None, 1))
+    h, c = np.ones((2, 2), "float32"), np.ones((2, 2), "float32")
+    with pytest.raises(nr.ArgumentError, match="`out` must not overlap `initial_state`"):
+        layer(X, initial_state=[h, c], out=c)
+    assert np.array_equal(c, np.ones((2, 2)))
+    x = np.ones((2, 3, 2), "float32")
+    with pytest.raises(nr.ArgumentError, match="`out` must not overlap `inputs`"):
+        nr.RNN(AccUnit(units=2), return_sequences=True)(x, out=x)
+
+    class Adding(nr.Cell):
+        units = state_size = 1
+
+        def stages(self):
+            return (nr.Stage(self.step, inputs=(nr.Map(),), constants=(nr.Map(),)),)
+
+        @nr.step(per="unit")
+        def step(x, r, states, params):
+            h = states[0] + x[0] + x[1]
+            return h, (h,)
+
+    constant = np.ones((2, 1), "float32")
+    with pytest.raises(nr.ArgumentError, match=r"`out` must not overlap `constants\[0\]`"):
+        nr.RNN(Adding())(X, constants=constant, out=constant)
+
+
+def test_neighbours_in_one_array_do_not_overlap():
+    layer = nr.GRU(3, return_sequences=True)
+    both = np.zeros((2, 5, 7), "float32")
+    both[..., :4] = np.random.default_rng(0).normal(size=(2, 5, 4))
+    wanted = layer(both[..., :4].copy())
+    layer(both[..., :4], out=both[..., 4:])
+    assert np.array_equal(both[..., 4:], wanted)
+
+
+def test_out_of_a_cell_in_python_is_checked_against_what_it_gives():
+    class Wide:
+        state_size = 1
+
+        def call(self, inputs, states):
+            return np.concatenate([inputs, inputs], -1), states
+
+    out = np.full((2, 1), 7.0, "float32")
+    with pytest.raises(nr.ArgumentError, match=r"`out` must be a float32 array of shape \(2, 2\)"):
+        nr.RNN(Wide())(X, out=out)
+    assert np.array_equal(out, [[7], [7]])
+    out = np.zeros((2, 2), "float32")
+    assert nr.RNN(Wide())(X, out=out) is out
+    assert np.array_equal(out, np.repeat(X[:, -1], 2, -1))
+
+
+def test_out_is_not_touched_by_a_call_that_fails():
+    class Failing(AccCall):
+        def call(self, inputs, states):
+            if inputs[0, 0] == X[0, 2, 0]:
+                raise RuntimeError("at the last step")
+            return super().call(inputs, states)
+
+    out = np.full((2, 3, 1), 7.0, "float32")
+    with pytest.raises(RuntimeError, match="last step"):
+        nr.RNN(Failing(), return_sequences=True)(X, out=out)
+    assert np.array_equal(out, np.full((2, 3, 1), 7))
