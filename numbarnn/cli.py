@@ -1,4 +1,4 @@
-"""The command line: ``numbarnn run``, ``inspect`` and ``demo``.
+"""The command line: ``numbarnn run``, ``inspect``, ``demo`` and ``cache``.
 
 Exit status: 0 done; 1 the data, the model or the machine; 2 wrong use of the command line; 130 after
 Ctrl-C. Errors are one sentence on standard error.
@@ -17,6 +17,10 @@ _RUN_EXAMPLE = """example:
 """
 _INSPECT_EXAMPLE = """example:
   numbarnn inspect model.safetensors
+"""
+_CACHE_EXAMPLE = """example:
+  numbarnn cache show
+  numbarnn cache clear
 """
 _DEMO_EXAMPLE = """example:
   numbarnn demo -o demo-output
@@ -70,6 +74,14 @@ def _parser():
     )
     demo.add_argument("--no-progress", action="store_true", help="show no progress bar")
     demo.set_defaults(call=_demo)
+
+    cache = command("cache", "show or clear the machine code kept on the disk", _CACHE_EXAMPLE)
+    cache.add_argument(
+        "action",
+        choices=("show", "clear"),
+        help="`show` says where it lies and how much there is; `clear` removes it",
+    )
+    cache.set_defaults(call=_cache)
     return parser
 
 
@@ -125,6 +137,22 @@ def _demo(arguments):
     )
     for name in ("names.parquet", "scores.parquet", "demo.png"):
         print(f"wrote            {folder / name}")
+
+
+def _cache(arguments):
+    from .compile import cache
+
+    place = cache.folder()
+    if place is None:
+        print("off: NUMBARNN_CACHE_DIR is empty")
+        return
+    if arguments.action == "clear":
+        count, size = cache.clear()
+        print(f"{place}: {count:,} entries removed, {size / 2**20:.1f} MB")
+        return
+    found = cache.entries()
+    size = sum(entry.size for entry in found)
+    print(f"{place}: {len(found):,} entries, {size / 2**20:.1f} of {cache.most_bytes() >> 20:,} MB")
 
 
 def main(arguments=None):

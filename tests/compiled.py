@@ -1,5 +1,7 @@
 """What a built layer's cell was compiled to, for tests that look at machine code."""
 
+from numbarnn.compile.loader import target_machine
+from numbarnn.compile.objects import module_of
 from numbarnn.forms import unit_program
 
 
@@ -9,7 +11,21 @@ def stages_of(cell, features, dtype=None):
     return program.cells[0].stages
 
 
-def pointwise_of(cell, features, dtype=None):
-    """The compiled step of a cell of one stage."""
+def stage_of(cell, features, dtype=None):
+    """The prepared stage of a cell of one stage."""
     (stage,) = stages_of(cell, features, dtype)
-    return stage.pointwise
+    return stage
+
+
+def _module(recipe):
+    return module_of(recipe.build()[0], recipe.arguments)
+
+
+def llvm_of(code):
+    """The LLVM text that a piece of code was made from."""
+    return str(_module(code.recipe))
+
+
+def assembly_of(code):
+    """Its assembly."""
+    return target_machine().emit_assembly(_module(code.recipe))

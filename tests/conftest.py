@@ -1,5 +1,12 @@
+import os
+import tempfile
+
 import numpy as np
 import pytest
+
+# A cache of machine code of the tests' own, which the processes that they start share.
+_CACHE = tempfile.TemporaryDirectory(prefix="numbarnn-tests-")
+os.environ["NUMBARNN_CACHE_DIR"] = _CACHE.name
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def test_inspect_tells_layers_shapes_and_sizes(here):
     assert lines[-1] == "145 weights"
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["inspect"], ["demo"]])
+@pytest.mark.parametrize("command", [[], ["run"], ["inspect"], ["demo"], ["cache"]])
 def test_help_shows_an_example(here, command):
     result = run(*command, "--help", cwd=here)
     assert result.returncode == 0

@@ -284,7 +284,7 @@ def compiled_step(function, settings, lanes, counts, inner, where):
             result = _compile(dispatcher, _arguments(value_type, counts))
         except Exception as error:  # Numba gives up in many ways; not all are its own errors
             if not narrow:
-                reason = brief(error, function)
+                reason = brief(error, function, relative=True)
                 continue
             raise _refusal(error, function, dtype.__name__, where) from error
         return dispatcher, value_type, reason, count_outputs(result, counts[2], inner, where)
@@ -335,6 +335,8 @@ def whole_step(function, settings, dtype, where):
     dispatcher = with_settings(
         function, dict(settings), dtype.type, dtype.kind == "f", where, inlined=False
     )
+    # This one is called from Python.
+    dispatcher = njit(**{**OPTIONS, "no_cpython_wrapper": False})(dispatcher.py_func)
     seen = set()
 
     def call(*arguments):
@@ -365,8 +367,8 @@ def _short(path):
     return path.replace("\\", "/").rsplit("/", 1)[-1]
 
 
-def brief(error, function):
-    """One line from Numba's report: what is wrong, and where in the user's file."""
+def brief(error, function, relative=False):
+    """One line from Numba's report: what is wrong, and where in the user's file, or in the step."""
     text = _ESCAPES.sub("", str(error))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     told = [line for line in lines if not line.startswith(_NOISE)]
@@ -384,4 +386,8 @@ def brief(error, function):
     places = re.findall(r'File "([^"]+)", line (\d+)', text)
     places += re.findall(r"at (\S+?) \((\d+)\)", text)
     mine = [line for name, line in places if _short(name) == _short(file)]
+    if relative:
+        # Of code that may be found again after the file was edited above it.
+        first = plain(function).__code__.co_firstlineno
+        return f"{what} (line {int(mine[0]) - first + 1} of the step)" if mine else what
     return f"{what} ({_short(file)}{', line ' + mine[0] if mine else ''})"

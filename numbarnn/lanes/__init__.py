@@ -5,6 +5,6 @@ and the elementary functions; so nothing imports it until something is compiled.
 """
 
 from . import arithmetic, composed, elementary  # noqa: F401  (registers with Numba)
-from .type import Lanes, Mask
+from .type import Lanes, Mask, number_of
 
-__all__ = ["Lanes", "Mask"]
+__all__ = ["Lanes", "Mask", "number_of"]

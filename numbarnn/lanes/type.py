@@ -4,8 +4,9 @@ A Lanes is passed and returned by value, in one vector register. Numba compares 
 so the name holds every parameter.
 """
 
+import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import from_dtype, types
 from numba.extending import models, register_model
 
 _ELEMENTS = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
@@ -40,6 +41,11 @@ class Mask(types.Type):
     def vector(self):
         """The LLVM type."""
         return ir.VectorType(ir.IntType(1), self.lanes.width)
+
+
+def number_of(dtype):
+    """Numba's type of the numbers of a NumPy dtype."""
+    return from_dtype(np.dtype(dtype))
 
 
 @register_model(Lanes)

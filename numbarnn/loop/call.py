@@ -8,8 +8,10 @@ import threading
 
 import numpy as np
 
+from ..compile.code import native
 from ..threads import POOL
 from . import task as slot
+from .recipes import HOLD_ROWS, RESET_ENDS, RESET_STATES, WRITE_STATES
 from .tables import address, aligned
 
 _space = threading.local()
@@ -138,6 +140,15 @@ def fill_task(tables, slots, batch, tracks, turned, work):
         entry[slot.TRACK_BYTES] = track.size
         entry[slot.TRACK_HOLD] = track.hold
         entry[slot.TRACK_STATE] = track.state
+    scanned = batch.mask is not None or batch.reset is not None
+    parts = {
+        slot.HOLD_ROWS: (HOLD_ROWS, scanned or batch.counts is not None),
+        slot.RESET_STATES: (RESET_STATES, batch.reset is not None),
+        slot.RESET_ENDS: (RESET_ENDS, batch.reset is not None),
+        slot.WRITE_STATES: (WRITE_STATES, task[slot.TRACK_COUNT] > task[slot.OUTPUTS]),
+    }
+    for place, (part, needed) in parts.items():
+        task[place] = tables.address_of(native(part)) if needed else 0
     task[slot.WORK_ROW] = work.region(task[slot.BLOCK] * slot.ROW_ENTRY)
     per_step = task[slot.BLOCK] * task[slot.CHUNK]
     task[slot.WORK_WHEN] = work.region(per_step * slot.EIGHT)

@@ -4,15 +4,14 @@ Used when the dtype is another, the features are not side by side, the byte orde
 leaves gaps: a chunk of one sample at a time, never the whole input.
 """
 
-from functools import lru_cache
-
 import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from ..compile.bind import native
+from ..compile.bind import bound
+from ..lanes import number_of
 from ..lanes.memory import integer_at, pointer_at, storer
 from . import task as slot
 
@@ -93,13 +92,12 @@ def _gather(ask):
                 store(here + f * SIZE, load(at))
 
 
-@lru_cache(maxsize=64)
-def gather(dtype, compute):
-    """The address of the compiled gather from a NumPy dtype, and its dispatcher."""
-    return native(
+def gather(recipe):
+    """The dispatcher of the gather from a NumPy dtype."""
+    compute = number_of(recipe.dtype)
+    return bound(
         _gather,
-        1,
-        load=_number_loader(dtype, compute),
+        load=_number_loader(recipe.source, compute),
         store=storer(compute),
         SIZE=compute.bitwidth // 8,
     )

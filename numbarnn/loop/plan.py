@@ -44,13 +44,13 @@ def _cache_size(index, default):
 @lru_cache(maxsize=1)
 def this_machine():
     """The machine that this process runs on."""
-    from ..compile.bind import host_width
+    from ..compile.machine import host
 
     default = Machine()
     return Machine(
         first_cache=_cache_size(0, default.first_cache),
         second_cache=_cache_size(2, default.second_cache),
-        registers=host_width()[1],
+        registers=host().registers,
     )
 
 

@@ -1,141 +1,20 @@
 """A cell's declaration made runnable: steps compiled, weights packed; shared by all its calls."""
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
-from numba import types
 
-from ..compile.bind import bound, host_width, native
-from ..compile.step import compiled_step
+from ..compile.code import native
+from ..compile.machine import host
 from ..errors import CellError
-from ..lanes import Lanes
-from ..lanes.memory import (
-    first_storer,
-    loader,
-    moved,
-    moved_by,
-    spread,
-    storer,
-    tuple_loader,
-)
-from . import products, unit
 from .layout import lay_out
 from .plan import pair_rows, tile_height
-from .seen import state_places
-
-_COMPUTE = {np.dtype(np.float32): types.float32, np.dtype(np.float64): types.float64}
+from .recipes import Broadcast, Dense, DensePair, Elementwise, Pointwise
 
 
-def host_lanes(dtype):
-    """The lanes of this machine for a compute type."""
-    number = _COMPUTE[np.dtype(dtype)]
-    return Lanes(number, host_width()[0] // number.bitwidth)
-
-
-@dataclass(frozen=True)
-class Structure:
-    """All that a stage's machine code depends on; its sizes and weights are not among it."""
-
-    step: object  # the step's function
-    settings: tuple
-    lanes: Lanes
-    inputs: int
-    constants: int
-    recurrent: int
-    states: int
-    params: int
-    joined: int
-    inner: bool
-
-
-@dataclass(frozen=True)
-class Pointwise:
-    """A stage's compiled step with its loads and stores.
-
-    Attributes
-    ----------
-    address : int
-    dispatcher : Dispatcher
-    value_type : Lanes or Numba float
-        What the step runs on.
-    reason : str or None
-        Why it is not on lanes.
-    outputs : int
-        How many numbers its output has.
-    """
-
-    address: int
-    dispatcher: object
-    value_type: object
-    reason: str | None
-    outputs: int
-
-
-@lru_cache(maxsize=512)
-def compiled_pointwise(structure, where):
-    """Compile what is a stage's own; equal structures share it."""
-    lanes = structure.lanes
-    size = lanes.dtype.bitwidth // 8
-    wide = size * lanes.width
-    counts = (
-        structure.inputs + structure.constants, structure.recurrent, structure.states, structure.params,
-    )  # fmt: skip
-    step, value_type, reason, outputs = compiled_step(
-        structure.step, dict(structure.settings), lanes, counts, structure.inner, where
-    )
-    on_lanes = value_type == lanes
-
-    def gates(count):
-        return loader(value_type, [g * wide for g in range(count)])
-
-    if structure.inner:
-        deliver = bound(unit.deliver, inlined=True, store_output=storer(value_type))
-        output_place = bound(unit.inner_place, inlined=True, value_places=spread(outputs))
-    else:
-        deliver = bound(
-            unit.deliver_last if on_lanes else unit.deliver,
-            inlined=True,
-            store_output=storer(value_type),
-            store_first=first_storer(lanes),
-            WIDTH=lanes.width,
-        )
-        output_place = bound(unit.last_place, inlined=True)
-    compute_tile = bound(
-        unit.tile_of_lanes if on_lanes else unit.tile_of_scalars,
-        inlined=True,
-        step=step,
-        load_x=gates(structure.inputs),
-        load_c=gates(structure.constants),
-        load_r=gates(structure.recurrent),
-        load_params=gates(structure.params),
-        load_states=tuple_loader(value_type),
-        store_states=storer(value_type),
-        deliver=deliver,
-        moved=moved,
-        SIZE=size,
-    )
-    joined = structure.joined
-    address, dispatcher = native(
-        unit.pointwise,
-        9,
-        compute_tile=compute_tile,
-        output_place=output_place,
-        state_places=state_places(structure.states),
-        moved=moved,
-        moved_by=moved_by,
-        WIDTH=lanes.width,
-        WIDE=wide,
-        JOINED=joined,
-        X_ROW=joined * structure.inputs * wide,
-        C_ROW=joined * structure.constants * wide,
-        R_ROW=joined * structure.recurrent * wide,
-        X_TILE=structure.inputs * wide,
-        C_TILE=structure.constants * wide,
-        R_TILE=structure.recurrent * wide,
-        PARAM_BYTES=structure.params * wide,
-    )
-    return Pointwise(address, dispatcher, value_type, reason, outputs)
+def host_width(dtype):
+    """Numbers of a dtype in one vector of this machine."""
+    return host().bits // (8 * np.dtype(dtype).itemsize)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,20 +23,16 @@ class Product:
 
     Attributes
     ----------
-    address : int
-    dispatcher : Dispatcher
-    pair : int
-        The address of the product with two panels at once, or 0.
+    one : Native
+    pair : Native or None
+        The product with two panels at once.
     pair_rows : int
-        Up to how many rows it takes.
-    pair_dispatcher : Dispatcher or None
+        Up to how many rows that takes.
     """
 
-    address: int
-    dispatcher: object
-    pair: int = 0
+    one: object
+    pair: object = None
     pair_rows: int = 0
-    pair_dispatcher: object = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +42,7 @@ class PreparedStage:
     Attributes
     ----------
     layout : Layout
-    pointwise : Pointwise
+    pointwise : Native
     products : list of Product
         Of every map, in their order.
     seen : tuple of int
@@ -177,9 +52,19 @@ class PreparedStage:
     """
 
     layout: object
-    pointwise: Pointwise
+    pointwise: object
     products: list
     seen: tuple
+
+    @property
+    def outputs(self):
+        """How many numbers the output of its step has."""
+        return self.pointwise.told["outputs"]
+
+    @property
+    def reason(self):
+        """Why its step is not on lanes; None if it is."""
+        return self.pointwise.told["reason"]
 
     @property
     def paired_rows(self):
@@ -204,14 +89,15 @@ class PreparedCell:
     state_sizes : tuple of int
     copied : tuple of bool
         Which states need a second copy: a map reads the whole of one that its stage writes.
-    lanes : Lanes
+    width : int
+        Numbers in one vector.
     dtype : NumPy dtype
     """
 
     stages: tuple
     state_sizes: tuple
     copied: tuple
-    lanes: Lanes
+    width: int
     dtype: np.dtype
 
     @property
@@ -225,20 +111,20 @@ class PreparedCell:
         return any(stage.layout.constants for stage in self.stages)
 
 
-def _product(map_, lanes, registers, groups):
+def _product(map_, dtype, width, groups):
     """The compiled product of a laid map."""
     if map_.kind == "broadcast":
-        return Product(*products.broadcast(lanes, map_.targets))
+        return Product(native(Broadcast(dtype, width, map_.targets)))
     if map_.kind != "dense":
         diagonal = map_.kind == "diagonal"
-        return Product(*products.elementwise(lanes, map_.sources, map_.targets, diagonal))
-    vectors = len(map_.targets)
-    made = products.dense(lanes, tile_height(vectors, registers), vectors, map_.targets)
+        return Product(native(Elementwise(dtype, width, map_.sources, map_.targets, diagonal)))
+    vectors, registers = len(map_.targets), host().registers
+    height = tile_height(vectors, registers)
+    one = native(Dense(dtype, width, height, vectors, map_.targets))
     rows = pair_rows(vectors, registers)
     if groups < 2 or rows < 1:
-        return Product(*made)
-    pair, dispatcher = products.dense_pair(lanes, rows, vectors, map_.targets)
-    return Product(*made, pair, rows, dispatcher)
+        return Product(one)
+    return Product(one, native(DensePair(dtype, width, rows, vectors, map_.targets)), rows)
 
 
 def prepare(declaration, input_widths, constant_widths, dtype, training=False):
@@ -264,7 +150,7 @@ def prepare(declaration, input_widths, constant_widths, dtype, training=False):
     where, sizes = declaration.where, declaration.state_sizes
     if not declaration.stages:
         raise CellError(f"{where}: `stages` must give at least one stage; got none.")
-    lanes, registers = host_lanes(dtype), host_width()[1]
+    dtype, width = np.dtype(dtype), host_width(dtype)
     operands, prepared = sizes, []
     for number, (stage, settings) in enumerate(
         zip(declaration.stages, declaration.settings, strict=True)
@@ -282,11 +168,13 @@ def prepare(declaration, input_widths, constant_widths, dtype, training=False):
                     f"got {sizes[state]}."
                 )
         widths = (input_widths, constant_widths, operands)
-        layout = lay_out(stage, units, widths, lanes.width, dtype, where, training)
-        structure = Structure(
+        layout = lay_out(stage, units, widths, width, dtype, where, training)
+        step = Pointwise(
+            where=where,
             step=stage.step.function,
             settings=tuple(settings.items()),
-            lanes=lanes,
+            dtype=dtype.name,
+            width=width,
             inputs=layout.x_values,
             constants=layout.c_values,
             recurrent=layout.r_values,
@@ -295,13 +183,14 @@ def prepare(declaration, input_widths, constant_widths, dtype, training=False):
             joined=layout.joined,
             inner=number < len(declaration.stages) - 1,
         )
-        pointwise = compiled_pointwise(structure, where)
-        made = [_product(map_, lanes, registers, layout.groups) for map_ in layout.maps]
+        # The step first: what is wrong with it is known before anything else is compiled.
+        pointwise = native(step)
+        made = [_product(map_, dtype.name, width, layout.groups) for map_ in layout.maps]
         prepared.append(PreparedStage(layout, pointwise, made, seen))
-        operands = (units,) * pointwise.outputs
+        operands = (units,) * prepared[-1].outputs
     first = prepared[0]
     read_whole = {map_.operand for map_ in first.layout.recurrent if map_.kind == "dense"}
     copied = tuple(
         first.layout.groups > 1 and i in read_whole and i in first.seen for i in range(len(sizes))
     )
-    return PreparedCell(tuple(prepared), tuple(sizes), copied, lanes, np.dtype(dtype))
+    return PreparedCell(tuple(prepared), tuple(sizes), copied, width, dtype)

@@ -4,9 +4,8 @@ Every kind has the same face: `rows` rows of an operand in, one group of unit ti
 pre-activations out.
 """
 
-from functools import lru_cache
-
-from ..compile.bind import bound, native
+from ..compile.bind import bound
+from ..lanes import Lanes, number_of
 from ..lanes.memory import loader, size_of, storer
 from .tiles import pairs, tiles
 
@@ -21,18 +20,6 @@ def _pair(
     multiply(
         a, row_bytes, panel, start, length, out, out_row_bytes, rows, panel_step, start_step, out_step
     )  # fmt: skip
-
-
-@lru_cache(maxsize=256)
-def dense(lanes, height, vectors, targets):
-    """The address of the dense product for panels of `vectors` vectors, and its dispatcher."""
-    return native(_dense, 8, multiply=tiles(lanes, height, vectors, targets))
-
-
-@lru_cache(maxsize=256)
-def dense_pair(lanes, most, vectors, targets):
-    """The address of the dense product of up to `most` rows with two panels, and its dispatcher."""
-    return native(_pair, 11, multiply=pairs(lanes, most, vectors, targets))
 
 
 def _elementwise(a, row_bytes, panel, start, length, out, out_row_bytes, rows):
@@ -63,30 +50,44 @@ def _add(x, w, b):
     return x + b
 
 
-@lru_cache(maxsize=256)
-def elementwise(lanes, sources, targets, diagonal):
-    """The address of the compiled product of a diagonal map, or (`diagonal` False) of the value itself."""
-    return native(
+def _lanes(recipe):
+    return Lanes(number_of(recipe.dtype), recipe.width)
+
+
+def dense(recipe):
+    """The dispatcher of the dense product for panels of so many vectors."""
+    return bound(
+        _dense, multiply=tiles(_lanes(recipe), recipe.height, recipe.vectors, recipe.targets)
+    )
+
+
+def dense_pair(recipe):
+    """The dispatcher of the dense product of up to so many rows with two panels."""
+    return bound(_pair, multiply=pairs(_lanes(recipe), recipe.rows, recipe.vectors, recipe.targets))
+
+
+def elementwise(recipe):
+    """The dispatcher of the product of a diagonal map, or of the value itself."""
+    lanes = _lanes(recipe)
+    return bound(
         _elementwise,
-        8,
         load=loader(lanes, (0,)),
         store=storer(lanes),
-        multiply_add=bound(_multiply_add if diagonal else _add),
-        SOURCES=sources,
-        TARGETS=targets,
+        multiply_add=bound(_multiply_add if recipe.diagonal else _add),
+        SOURCES=recipe.sources,
+        TARGETS=recipe.targets,
         WIDE=size_of(lanes) * lanes.width,
     )
 
 
-@lru_cache(maxsize=256)
-def broadcast(lanes, targets):
-    """The address of the compiled map of an operand of width 1 without kernel."""
-    return native(
+def broadcast(recipe):
+    """The dispatcher of the map of an operand of width 1 without kernel."""
+    lanes = _lanes(recipe)
+    return bound(
         _broadcast,
-        8,
         load=loader(lanes, (0,)),
         load_one=loader(lanes.dtype, (0,)),
         store=storer(lanes),
-        TARGETS=targets,
+        TARGETS=recipe.targets,
         WIDE=size_of(lanes) * lanes.width,
     )

@@ -1,29 +1,17 @@
 """Prepared cells, one on top of the other, as one runnable loop."""
 
 from dataclasses import replace
-from functools import lru_cache
 
 import numpy as np
-from numba import types
 
-from ..compile.bind import bound
+from ..compile.code import native
 from ..threads import get_num_threads
-from . import gather as gathering
-from . import scale as scaling
 from . import task as slot
-from . import unit
 from .call import Idle, Slots, call_kind, fill_state, fill_task, run_blocks, set_task
 from .plan import plan, this_machine, tile_height
+from .recipes import PROJECT_CONSTANTS, UNIT_LOOP, Gather, Scale
 from .results import allocate
 from .tables import Tables, Workspace, address
-
-
-@lru_cache(maxsize=1)
-def driver():
-    """The compiled loop; one for all cells."""
-    run = bound(unit.run_blocks)
-    run.compile((types.intp,) * 4)
-    return run
 
 
 class UnitProgram:
@@ -37,9 +25,9 @@ class UnitProgram:
 
     def __init__(self, cells):
         self.cells = tuple(cells)
-        self.dtype, self.lanes = cells[0].dtype, cells[0].lanes
-        self.wide = self.lanes.width * self.dtype.itemsize
-        self.driver = driver()
+        self.dtype, self.width = cells[0].dtype, cells[0].width
+        self.wide = self.width * self.dtype.itemsize
+        self.loop = native(UNIT_LOOP)
         layouts = [stage.layout for cell in cells for stage in cell.stages]
         self.height = max(
             (
@@ -103,7 +91,7 @@ class UnitProgram:
             call.slots.set(("constant", index), array)
         for key, mask in dropped.items():
             call.slots.set(("dropped", key), mask)
-        run_blocks(self.driver, call.tables.address, call.size, call.plan)
+        run_blocks(self.loop.call, call.tables.address, call.size, call.plan)
         self._idle.give(kind, call)
         return results
 
@@ -138,7 +126,7 @@ class UnitProgram:
         for n in states:
             slots.set(("initial", n), None)
         idle.give(kind, call)
-        driver = self.driver
+        loop = self.loop.call
 
         def run(values, output, finals):
             call = idle.take(kind, make)
@@ -148,7 +136,7 @@ class UnitProgram:
             numbers[target[0]] = address(output)
             for place, array in zip(lasts, finals, strict=True):
                 numbers[place] = address(array)
-            run_blocks(driver, call.tables.address, call.size, call.plan)
+            run_blocks(loop, call.tables.address, call.size, call.plan)
             idle.give(kind, call)
 
         return run
@@ -198,7 +186,7 @@ class UnitCall:
     def __init__(self, program, batch, tracks, turned, training, threads):
         self._program, self._cells = program, program.cells
         self._item, self._wide = program.dtype.itemsize, program.wide
-        self._lanes, self._dtype = program.lanes, program.dtype
+        self._width, self._dtype = program.width, program.dtype
         self._training = training
         stages = [stage for cell in self._cells for stage in cell.stages]
         self.tables = Tables(
@@ -236,6 +224,8 @@ class UnitCall:
         self._masked_row = 0
         shared = work.region(steps * x_bytes), work.region(max(map(self._r_bytes, stages)))
         self._fill_layers(work, batch, inner, gathered, *shared)
+        if any(cell.takes_constants for cell in self._cells):
+            task[slot.PROJECT_CONSTANTS] = self.tables.address_of(native(PROJECT_CONSTANTS))
         task[slot.WORK_MASKED] = work.region(self.plan.block * self._masked_row if training else 0)
         self.size = work.size + 64
 
@@ -273,7 +263,7 @@ class UnitCall:
             # Whole vectors are read and written, in the grouping of whichever stage does.
             least = max(stage.layout.padded_units for stage in cell.stages) * self._item
             for size, copied in zip(cell.state_sizes, cell.copied, strict=True):
-                row = max(least, -(-size // self._lanes.width) * self._wide) + 4 * self._wide
+                row = max(least, -(-size // self._width) * self._wide) + 4 * self._wide
                 fill_state(
                     self.tables, self.slots, number, size * self._item, row, copied, self.plan.block, work
                 )  # fmt: skip
@@ -347,7 +337,7 @@ class UnitCall:
         """Where the output of an inner stage lies: the place and the bytes between its rows."""
         units = max(stage.layout.padded_units, following.layout.padded_units)
         row = units * self._item + 4 * self._wide
-        block, outputs = self.plan.block, stage.pointwise.outputs
+        block, outputs = self.plan.block, stage.outputs
         place = work.region(outputs * block * row + 16 * self._wide)
         entry[slot.WORK_VALUES], entry[slot.VALUE_BYTES] = place, block * row
         entry[slot.VALUE_ROW] = row
@@ -386,20 +376,20 @@ class UnitCall:
                 entry = tables.entry("maps", first_map + layout.maps.index(map_))
                 self.slots.add(("dropped", key), entry.at(slot.DROPPED))
                 entry[slot.DROPPED_ROW] = map_.width * self._item
-                entry[slot.SCALE] = scaling.scale(self._lanes.dtype)[0]
+                entry[slot.SCALE] = self.tables.address_of(native(Scale(self._dtype.name)))
                 entry[slot.GATHER_ITEMS] = map_.width
 
     def _fill_map(self, entry, map_, product, layout):
         elementwise = map_.kind in ("diagonal", "value")
-        entry[slot.PRODUCT] = product.address
+        entry[slot.PRODUCT] = product.one.address
         entry[slot.PANEL] = map_.panel.ctypes.data
         entry[slot.PANEL_GROUP] = map_.panel[0].nbytes
         entry[slot.BIAS] = map_.bias.ctypes.data
         entry[slot.BIAS_GROUP] = map_.bias[0].nbytes
         entry[slot.LENGTH] = map_.length
         entry[slot.SOURCE_GROUP] = layout.joined * self._wide if elementwise else 0
-        if product.pair:
-            entry[slot.PAIR], entry[slot.PAIR_ROWS] = product.pair, product.pair_rows
+        if product.pair is not None:
+            entry[slot.PAIR], entry[slot.PAIR_ROWS] = product.pair.address, product.pair_rows
 
     def _fill_input(self, entry, map_, batch, c, row):
         entry[slot.GATHER_ITEMS] = map_.width
@@ -415,4 +405,5 @@ class UnitCall:
         entry[slot.GATHER_STRIDE] = values.item_strides[0]
         plain = map_.kind == "dense" and values.is_plain(self._dtype)
         if not plain or batch.mask is not None or batch.reset is not None:
-            entry[slot.GATHER] = gathering.gather(values.array.dtype, self._lanes.dtype)[0]
+            gather = Gather(values.array.dtype.str, self._dtype.name)
+            entry[slot.GATHER] = self.tables.address_of(native(gather))

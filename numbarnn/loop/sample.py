@@ -2,7 +2,7 @@
 
 A sample runs from its first step to its last before the next one begins. The loop knows no cell and is
 compiled once; it leaves the addresses of what a step sees in a table, in the order inputs, outputs,
-states, constants, scratch, and calls the step's own function (`sample_step`) by address.
+states, constants, scratch, and calls the step's own function (`loop.sample_step`) by address.
 """
 
 from ..lanes.memory import caller, integer_at, set_integer
@@ -12,14 +12,13 @@ from .times import (
     begin_states,
     end_states,
     find_times,
-    hold_rows,
     position_of,
-    reset_states,
     row_at,
     track_at,
-    write_states,
 )
 
+call_rows = caller(3)
+call_states = caller(7)
 call_gather = caller(1)
 call_step = caller(3)
 
@@ -103,41 +102,30 @@ def run_sample(task, work, block):
     chunk = integer_at(task + slot.CHUNK)
     state_count = integer_at(task + slot.STATE_COUNT)
     valid = integer_at(row_at(task, work, 0) + slot.VALID)
-    tracked = integer_at(task + slot.TRACK_COUNT) > integer_at(task + slot.OUTPUTS)
+    reset, write = integer_at(task + slot.RESET_STATES), integer_at(task + slot.WRITE_STATES)
+    ends, hold = integer_at(task + slot.RESET_ENDS), integer_at(task + slot.HOLD_ROWS)
     for begin in range(0, valid, chunk):
         steps = min(chunk, valid - begin)
         find_times(task, work, 1, begin, steps)
         for i in range(steps):
-            reset_states(task, work, 0, state_count, 1, i, 0)
+            if reset != 0:
+                call_states(reset, (task, work, 0, state_count, 1, i, 0))
             find_inputs(task, work, table, inputs, i)
             find_outputs(task, work, outputs, i)
-            call_step(step, (inputs, weights, shapes))
-            if tracked:
-                write_states(task, work, 0, state_count, 1, i, 0)
+            raised = call_step(step, (inputs, weights, shapes))
+            if raised != 0:
+                # One of the samples that failed is told of.
+                set_integer(table + slot.FAILED_SAMPLE, block)
+                set_integer(table + slot.FAILED_STEP, begin + i)
+                set_integer(table + slot.RAISED, raised)
+                return
+            if write != 0:
+                call_states(write, (task, work, 0, state_count, 1, i, 0))
     end_states(task, work, 1)
-    hold_rows(task, work, 1)
-
-
-def sample_step(addresses, weights, shapes):
-    """The step of a cell on arrays at the given addresses; names bound: `call`, `see_*`, places."""
-    call(
-        see_inputs(addresses, shapes + INPUT_SHAPES),
-        see_states(addresses + STATE_PLACE, shapes + STATE_SHAPES),
-        see_weights(weights, shapes + WEIGHT_SHAPES),
-        see_constants(addresses + CONSTANT_PLACE, shapes + CONSTANT_SHAPES),
-        see_outputs(addresses + OUTPUT_PLACE, shapes + OUTPUT_SHAPES),
-        see_scratch(addresses + SCRATCH_PLACE, shapes + SCRATCH_SHAPES),
-    )
-
-
-def call_with_scratch(inputs, states, weights, constants, output, scratch):
-    """Call a step that takes an array to work in."""
-    step(inputs, states, weights, constants, output, scratch[0])
-
-
-def call_without_scratch(inputs, states, weights, constants, output, scratch):
-    """Call a step that takes none."""
-    step(inputs, states, weights, constants, output)
+    if ends != 0:
+        call_rows(ends, (task, work, 1))
+    if hold != 0:
+        call_rows(hold, (task, work, 1))
 
 
 def run_samples(task, work, first, last):

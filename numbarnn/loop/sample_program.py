@@ -1,93 +1,20 @@
 """A cell whose step sees one sample, as a runnable loop."""
 
-from dataclasses import dataclass
-from functools import lru_cache
-
 import numpy as np
-from numba import from_dtype, types
 
-from ..compile.bind import bound, native
-from ..compile.step import compiled_whole_step
+from ..compile.code import native, raised
 from ..errors import CellError
 from ..given.nesting import is_nested
 from ..threads import get_num_threads
-from . import gather as gathering
-from . import sample
 from . import task as slot
 from .call import Idle, Slots, call_kind, fill_state, fill_task, run_blocks, set_task
 from .plan import THREAD_WORK, Plan
+from .recipes import SAMPLE_LOOP, Gather, SampleStep
 from .results import allocate
 from .tables import Tables, Workspace, address
-from .views import array_type, views
 
 #: Steps whose times are listed at once.
 _CHUNK = 256
-
-
-@dataclass(frozen=True)
-class Form:
-    """The numbers of axes of everything that a step sees; its machine code depends on no more.
-
-    Attributes
-    ----------
-    inputs, states, weights, constants, outputs, scratch : tuple of int
-    one_input, one_output : bool
-        Whether the step sees the array, or a tuple of arrays.
-    """
-
-    inputs: tuple
-    states: tuple
-    weights: tuple
-    constants: tuple
-    outputs: tuple
-    scratch: tuple
-    one_input: bool
-    one_output: bool
-
-
-@lru_cache(maxsize=128)
-def compiled_sample_step(function, settings, dtype, form, where):
-    """Compile the step alone, then with the views of what it sees; its address and dispatcher."""
-    number = from_dtype(dtype)
-
-    def kinds(axes, readonly):
-        return [array_type(number, count, readonly) for count in axes]
-
-    seen = {
-        "inputs": (kinds(form.inputs, True), form.one_input),
-        "states": (kinds(form.states, False), False),
-        "weights": (kinds(form.weights, True), False),
-        "constants": (kinds(form.constants, True), False),
-        "outputs": (kinds(form.outputs, False), form.one_output),
-        "scratch": (kinds(form.scratch, False), False),
-    }
-    arguments = tuple(
-        found[0] if single else types.BaseTuple.from_types(tuple(found))
-        for found, single in seen.values()
-    )[:5] + tuple(seen["scratch"][0])
-    step, result = compiled_whole_step(function, dict(settings), dtype, arguments, where)
-    if result != types.none:
-        raise CellError(
-            f"{where} must write its results in place and return nothing; got {result}."
-        )
-    names, place, shapes = {}, 0, 0
-    for name in ("inputs", "outputs", "states", "constants", "scratch", "weights"):
-        found, single = seen[name]
-        upper = name.upper().removesuffix("S")
-        names[f"see_{name}"] = views(found, single)
-        names[f"{upper}_PLACE"], names[f"{upper}_SHAPES"] = slot.EIGHT * place, slot.EIGHT * shapes
-        place += len(found)
-        shapes += sum(kind.ndim for kind in found)
-    call = sample.call_with_scratch if form.scratch else sample.call_without_scratch
-    return native(sample.sample_step, 3, call=bound(call, inlined=True, step=step), **names)
-
-
-@lru_cache(maxsize=1)
-def driver():
-    """The compiled loop; one for all cells."""
-    run = bound(sample.run_samples)
-    run.compile((types.intp,) * 4)
-    return run
 
 
 class SampleProgram:
@@ -130,9 +57,19 @@ class SampleProgram:
         axes = {name: tuple(map(len, shapes)) for name, shapes in self.shapes.items()}
         self._output_nest = output_nest
         self._idle = Idle()
-        form = Form(one_input=one_input, one_output=not is_nested(output_nest), **axes)
-        settings = tuple(settings.items())
-        self.step = compiled_sample_step(step.function, settings, self.dtype, form, where)
+        self._where = where
+        self.step = native(
+            SampleStep(
+                where=where,
+                step=step.function,
+                settings=tuple(settings.items()),
+                dtype=self.dtype.name,
+                one_input=one_input,
+                one_output=not is_nested(output_nest),
+                **axes,
+            )
+        )
+        self.loop = native(SAMPLE_LOOP)
 
     def run(self, batch, request, initial, constants=()):
         """Run a canonical batch.
@@ -164,9 +101,22 @@ class SampleProgram:
         set_task(call.slots, batch, initial, results)
         for index, (array, _) in enumerate(constants):
             call.slots.set(("constant", index), array)
-        run_blocks(driver(), call.tables.address, call.size, call.plan)
+        run_blocks(self.loop.call, call.tables.address, call.size, call.plan)
+        failed = call.tables.entry("samples")
+        if failed[slot.RAISED]:
+            # The tables are not used again.
+            self._refuse(failed)
         self._idle.give(kind, call)
         return results
+
+    def _refuse(self, failed):
+        """Say what a step raised, and where."""
+        error = raised(failed[slot.RAISED])
+        told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        raise CellError(
+            f"{self._where} raised {told} (sample {failed[slot.FAILED_SAMPLE]}, "
+            f"step {failed[slot.FAILED_STEP]})."
+        ) from error
 
 
 class SampleCall:
@@ -222,7 +172,7 @@ class SampleCall:
         entry[slot.SEES_CONSTANTS] = len(batched)
         entry[slot.SAMPLE_CONSTANTS] = tables.at("constants")
         entry[slot.WEIGHTS], entry[slot.SHAPES] = tables.at("weights"), tables.at("shapes")
-        entry[slot.SAMPLE_STEP] = self._program.step[0]
+        entry[slot.SAMPLE_STEP] = self._program.step.address
         entry[slot.WORK_VIEWS] = work.region(slot.EIGHT * (1 + sum(map(len, shapes.values()))))
         scratch = sum(map(_count, shapes["scratch"]))
         entry[slot.WORK_SCRATCH] = work.region(scratch * self._program.dtype.itemsize)
@@ -238,8 +188,8 @@ class SampleCall:
                 self.slots.add("offsets", entry.at(slot.INPUT_OFFSETS))
             if not values.is_plain(dtype):
                 count = _count(values.item_shape)
-                gather = gathering.gather(values.array.dtype, from_dtype(dtype))
-                entry[slot.INPUT_GATHER] = gather[0]
+                gather = native(Gather(values.array.dtype.str, dtype.name))
+                entry[slot.INPUT_GATHER] = tables.address_of(gather)
                 entry[slot.INPUT_ITEMS] = count
                 entry[slot.INPUT_AXES] = len(values.item_shape)
                 entry[slot.INPUT_STRIDES] = tables.at("strides", first_axis)

@@ -1,8 +1,7 @@
 """One row of an operand times its dropout mask."""
 
-from functools import lru_cache
-
-from ..compile.bind import native
+from ..compile.bind import bound
+from ..lanes import number_of
 from ..lanes.memory import loader, storer
 
 
@@ -14,9 +13,9 @@ def _scale(target, source, mask, count):
         store(target + i * SIZE, x * m if m != 0 else m)
 
 
-@lru_cache(maxsize=2)
-def scale(compute):
-    """The address of the compiled product, and its dispatcher."""
-    return native(
-        _scale, 4, load=loader(compute, (0,)), store=storer(compute), SIZE=compute.bitwidth // 8
+def scale(recipe):
+    """The dispatcher of the product."""
+    compute = number_of(recipe.dtype)
+    return bound(
+        _scale, load=loader(compute, (0,)), store=storer(compute), SIZE=compute.bitwidth // 8
     )

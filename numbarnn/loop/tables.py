@@ -72,6 +72,7 @@ class Tables:
     """
 
     def __init__(self, sizes):
+        self._code = []
         self._places, total = {}, 0
         for name, (count, size) in sizes.items():
             self._places[name] = total, size
@@ -84,6 +85,11 @@ class Tables:
         """The address of an entry."""
         start, size = self._places[name]
         return self.address + start + index * size
+
+    def address_of(self, code):
+        """The address of machine code, which is kept as long as the tables are."""
+        self._code.append(code)
+        return code.address
 
     def entry(self, name, index=0):
         """An entry, to be filled."""

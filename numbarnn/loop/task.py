@@ -21,8 +21,11 @@ def _places(count):
     MASK, MASK_ROW, MASK_TIME, RESET, RESET_ROW, RESET_TIME,
     TRACKS, TRACK_COUNT, OUTPUTS, TURNED, STATES, STATE_COUNT, LAYERS, LAYER_COUNT,
     WORK_ROW, WORK_WHEN, WORK_PLACE, WORK_RESET, WORK_SOURCE, WORK_MASKED, WORK_GATHER,
-) = _places(31)  # fmt: skip
-TASK_BYTES = 31 * EIGHT
+    HOLD_ROWS, RESET_STATES, RESET_ENDS, WRITE_STATES, PROJECT_CONSTANTS,
+) = _places(36)  # fmt: skip
+TASK_BYTES = 36 * EIGHT
+
+# HOLD_ROWS and what follows are addresses of parts of the loop, or 0 where a call has no use for them.
 
 #: A track: what is written at every step; outputs first, then states.
 (
@@ -65,12 +68,12 @@ MAP_ENTRY = 23 * EIGHT
 (SEEN_AT, SEEN_ROW, SEEN_COPY, FRESH) = _places(4)
 SEEN_ENTRY = 4 * EIGHT
 
-#: Instead of layers, what a loop over samples is told.
+#: Instead of layers, what a loop over samples is told; and where it tells of a step that failed.
 (
     SEES_INPUTS, SAMPLE_INPUTS, SEES_CONSTANTS, SAMPLE_CONSTANTS, WEIGHTS, SHAPES, WORK_VIEWS,
-    WORK_SCRATCH, SAMPLE_STEP,
-) = _places(9)  # fmt: skip
-SAMPLES_ENTRY = 9 * EIGHT
+    WORK_SCRATCH, SAMPLE_STEP, RAISED, FAILED_SAMPLE, FAILED_STEP,
+) = _places(12)  # fmt: skip
+SAMPLES_ENTRY = 12 * EIGHT
 
 #: An input of a loop over samples; an item of several axes has a table of sizes and strides.
 (

@@ -235,28 +235,32 @@ def hold_rows(task, work, rows):
 
 
 def end_states(task, work, rows):
-    """Hand over the states of all rows; the newest copy depends on how many steps a row had."""
+    """Write out every state as it is after the steps a row had."""
     for i in range(integer_at(task + slot.STATE_COUNT)):
         state = integer_at(task + slot.STATES) + i * slot.STATE_ENTRY
-        target = integer_at(state + slot.STATE_TO)
-        source = integer_at(state + slot.STATE_FROM)
-        size = integer_at(state + slot.STATE_BYTES)
+        target, size = integer_at(state + slot.STATE_TO), integer_at(state + slot.STATE_BYTES)
+        at, copy = work + integer_at(state + slot.WORK_STATE), integer_at(state + slot.STATE_COPY)
         for row in range(rows):
             place = row_at(task, work, row)
             b, parity = integer_at(place + slot.SAMPLE), integer_at(place + slot.VALID) & 1
             here = target + b * integer_at(state + slot.STATE_TO_ROW)
-            if reset_after(task, work, row):
-                if source == 0:
-                    zero_bytes(here, size)
-                else:
-                    copy_bytes(here, source + b * integer_at(state + slot.STATE_FROM_ROW), size)
-                continue
-            at = (
-                work
-                + integer_at(state + slot.WORK_STATE)
-                + row * integer_at(state + slot.STATE_ROW)
-            )
-            copy_bytes(here, at + parity * integer_at(state + slot.STATE_COPY), size)
+            copy_bytes(here, at + row * integer_at(state + slot.STATE_ROW) + parity * copy, size)
+
+
+def reset_ends(task, work, rows):
+    """Put the final states of the rows that are reset after their last valid step back."""
+    for row in range(rows):
+        if not reset_after(task, work, row):
+            continue
+        b = integer_at(row_at(task, work, row) + slot.SAMPLE)
+        for i in range(integer_at(task + slot.STATE_COUNT)):
+            state = integer_at(task + slot.STATES) + i * slot.STATE_ENTRY
+            source, size = integer_at(state + slot.STATE_FROM), integer_at(state + slot.STATE_BYTES)
+            here = integer_at(state + slot.STATE_TO) + b * integer_at(state + slot.STATE_TO_ROW)
+            if source == 0:
+                zero_bytes(here, size)
+            else:
+                copy_bytes(here, source + b * integer_at(state + slot.STATE_FROM_ROW), size)
 
 
 def begin_state(task, work, state, row, shift):
@@ -290,8 +294,6 @@ def begin_states(task, work, rows):
 
 def reset_states(task, work, first, end, rows, i, parity):
     """Set the states `first` ... of the rows that are reset before step `i` of the chunk."""
-    if integer_at(task + slot.RESET) == 0:
-        return
     flags = work + integer_at(task + slot.WORK_RESET) + i
     for row in range(rows):
         if byte_at(flags + row * integer_at(task + slot.CHUNK)) != 0:

@@ -7,24 +7,16 @@ what they left in the nearest cache. So what passes between stacked cells, stage
 in the caches, and nothing of the length of the sequence is stored. Letters as everywhere: b sample,
 k step number, t position in time, j unit.
 
-Only the step and what surrounds it on one tile of units is compiled per cell (`pointwise`, with
-names bound by `compile.bind`: `step`, `load_*`, `store_*`, `compute_tile` and those in capitals). The
+Only the step and what surrounds it on one tile of units is compiled per cell (`loop.pointwise`). The
 rest knows no cell, is compiled once, and calls products, gathers and pointwise functions by address.
 """
 
 from ..lanes.memory import caller, integer_at, set_integer
 from . import task as slot
-from .times import (
-    begin_rows,
-    begin_states,
-    end_states,
-    find_times,
-    hold_rows,
-    reset_states,
-    row_at,
-    write_states,
-)
+from .times import begin_rows, begin_states, end_states, find_times, row_at
 
+call_rows = caller(3)
+call_states = caller(7)
 call_gather = caller(1)
 call_scale = caller(4)
 call_pointwise = caller(9)
@@ -256,80 +248,6 @@ def run_stage(task, work, stage, rows, i, parity):
         group += 2 if both else 1
 
 
-def last_place(stage, work, places, row, chunk):
-    """Where the output of a row goes: the cell's own, at its place in time."""
-    return integer_at(places + slot.EIGHT * row * chunk)
-
-
-def inner_place(stage, work, places, row, chunk):
-    """Where the output of a row goes: the values that the next stage maps."""
-    values = work + integer_at(stage + slot.WORK_VALUES) + row * integer_at(stage + slot.VALUE_ROW)
-    return value_places(values, integer_at(stage + slot.VALUE_BYTES))
-
-
-def deliver_last(output, value, count):
-    """Store the output of one tile of units, and nothing behind the last unit."""
-    if count == WIDTH:
-        store_output(output, value)
-    else:
-        store_first(output, value, count)
-
-
-def deliver(output, value, count):
-    """Store the output of one tile of units, or of one unit."""
-    store_output(output, value)
-
-
-def tile_of_lanes(x, c, r, old, new, params, output, count):
-    """The step on one tile of units: SIMD vectors."""
-    value, after = step(load_x(x) + load_c(c), load_r(r), load_states(old), load_params(params))
-    store_states(new, after)
-    deliver(output, value, count)
-
-
-def tile_of_scalars(x, c, r, old, new, params, output, count):
-    """The step on one tile of units, one unit after the other: for steps that branch on values."""
-    for j in range(count):
-        shift = j * SIZE
-        value, after = step(
-            load_x(x + shift) + load_c(c + shift),
-            load_r(r + shift),
-            load_states(moved(old, shift)),
-            load_params(params + shift),
-        )
-        store_states(moved(new, shift), after)
-        deliver(moved(output, shift), value, count)
-
-
-def pointwise(stage, work, rows, i, group, parity, block, chunk, r_shift):
-    """The step of a stage on one group of unit tiles, all rows."""
-    units = integer_at(stage + slot.UNITS)
-    x = work + integer_at(stage + slot.WORK_X) + (group * block * chunk + i) * X_ROW
-    c = work + integer_at(stage + slot.WORK_C) + group * block * C_ROW
-    r = work + integer_at(stage + slot.WORK_R) + r_shift
-    places = work + integer_at(stage + slot.STAGE_PLACES) + slot.EIGHT * i
-    old, new, state_rows = state_places(integer_at(stage + slot.STAGE_STATES), work, parity)
-    params = integer_at(stage + slot.PARAMS)
-    first = group * JOINED
-    tiles = min(JOINED, (units - first * WIDTH + WIDTH - 1) // WIDTH)
-    for row in range(rows):
-        output = output_place(stage, work, places, row, chunk)
-        old_row, new_row = moved_by(old, state_rows, row), moved_by(new, state_rows, row)
-        for p in range(tiles):
-            tile = first + p
-            shift = tile * WIDE
-            compute_tile(
-                x + row * chunk * X_ROW + p * X_TILE,
-                c + row * C_ROW + p * C_TILE,
-                r + row * R_ROW + p * R_TILE,
-                moved(old_row, shift),
-                moved(new_row, shift),
-                params + tile * PARAM_BYTES,
-                moved(output, shift),
-                min(WIDTH, units - tile * WIDTH),
-            )
-
-
 def run_layer(task, work, index, rows, begin, steps):
     """One layer over one chunk of time."""
     layer = integer_at(task + slot.LAYERS) + index * slot.LAYER_ENTRY
@@ -339,40 +257,42 @@ def run_layer(task, work, index, rows, begin, steps):
     for number in range(count):
         project(task, work, before, stages + number * slot.STAGE_ENTRY, rows, begin, steps)
     running = rows
-    tracked = integer_at(task + slot.TRACK_COUNT) > integer_at(task + slot.OUTPUTS)
+    reset, write = integer_at(task + slot.RESET_STATES), integer_at(task + slot.WRITE_STATES)
     for i in range(steps):
         k = begin + i
         while integer_at(row_at(task, work, running - 1) + slot.VALID) <= k:
             running -= 1
         parity = k & 1
-        reset_states(task, work, first, end, running, i, parity)
+        if reset != 0:
+            call_states(reset, (task, work, first, end, running, i, parity))
         for number in range(count):
             run_stage(task, work, stages + number * slot.STAGE_ENTRY, running, i, parity)
-        if tracked:
-            write_states(task, work, first, end, running, i, parity)
-
-
-def run_block(task, work, block):
-    """One block of samples, from first step to last."""
-    rows = begin_rows(task, work, block)
-    begin_states(task, work, rows)
-    begin_inner_places(task, work, rows)
-    project_constants(task, work, rows)
-    chunk = integer_at(task + slot.CHUNK)
-    longest = integer_at(row_at(task, work, 0) + slot.VALID)
-    running = rows
-    for begin in range(0, longest, chunk):
-        steps = min(chunk, longest - begin)
-        while integer_at(row_at(task, work, running - 1) + slot.VALID) <= begin:
-            running -= 1
-        find_times(task, work, running, begin, steps)
-        for index in range(integer_at(task + slot.LAYER_COUNT)):
-            run_layer(task, work, index, running, begin, steps)
-    end_states(task, work, rows)
-    hold_rows(task, work, rows)
+        if write != 0:
+            call_states(write, (task, work, first, end, running, i, parity))
 
 
 def run_blocks(task, work, first_block, last_block):
-    """The entry: blocks `first_block` up to, not with, `last_block`."""
+    """The entry: blocks `first_block` up to, not with, `last_block`, each from first step to last."""
+    chunk = integer_at(task + slot.CHUNK)
+    constants, hold = integer_at(task + slot.PROJECT_CONSTANTS), integer_at(task + slot.HOLD_ROWS)
+    ends = integer_at(task + slot.RESET_ENDS)
     for block in range(first_block, last_block):
-        run_block(task, work, block)
+        rows = begin_rows(task, work, block)
+        begin_states(task, work, rows)
+        begin_inner_places(task, work, rows)
+        if constants != 0:
+            call_rows(constants, (task, work, rows))
+        longest = integer_at(work + integer_at(task + slot.WORK_ROW) + slot.VALID)
+        running = rows
+        for begin in range(0, longest, chunk):
+            steps = min(chunk, longest - begin)
+            while integer_at(row_at(task, work, running - 1) + slot.VALID) <= begin:
+                running -= 1
+            find_times(task, work, running, begin, steps)
+            for index in range(integer_at(task + slot.LAYER_COUNT)):
+                run_layer(task, work, index, running, begin, steps)
+        end_states(task, work, rows)
+        if ends != 0:
+            call_rows(ends, (task, work, rows))
+        if hold != 0:
+            call_rows(hold, (task, work, rows))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import reference
-from compiled import pointwise_of
+from compiled import stage_of
 from numba import njit
 
 import numbarnn as nr
@@ -205,7 +205,7 @@ def test_three_params_in_the_order_of_add_weight(rng, units, dtype):
 def test_a_step_that_branches_on_values_is_right(rng, units, dtype):
     weights = [rng.normal(size=(F, units)), rng.normal(size=(units, units)) / units**0.5]
     layer = check(Branching(units), branching, rng, units, dtype, weights)
-    assert "bool" in pointwise_of(layer.cell, F).reason
+    assert "bool" in stage_of(layer.cell, F).reason
 
 
 class Configured(nr.Cell):
@@ -268,7 +268,7 @@ def test_settings_are_attributes_of_the_cell(rng, settings, dtype):
         return step
 
     layer = check(cell, make, rng, 5, dtype, [rng.normal(size=(F, 5))])
-    assert pointwise_of(layer.cell, F).reason is None  # still on lanes
+    assert stage_of(layer.cell, F).reason is None  # still on lanes
 
 
 def test_a_changed_setting_is_another_program(rng):

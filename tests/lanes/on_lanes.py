@@ -3,7 +3,11 @@
 import numpy as np
 from numba import types
 
-from numbarnn.compile.bind import bound, host_width
+from numbarnn.compile.bind import bound
+from numbarnn.compile.loader import function as callable_at
+from numbarnn.compile.loader import load
+from numbarnn.compile.machine import host
+from numbarnn.compile.objects import module_of, object_of
 from numbarnn.compile.step import made_over
 from numbarnn.lanes import Lanes
 from numbarnn.lanes.memory import loader, storer
@@ -14,7 +18,7 @@ NUMBER = {"float32": types.float32, "float64": types.float64}
 def lanes_of(dtype, bits=None):
     """The lanes type of a dtype, for registers of so many bits."""
     number = NUMBER[np.dtype(dtype).name]
-    return Lanes(number, (bits or host_width()[0]) // number.bitwidth)
+    return Lanes(number, (bits or host().bits) // number.bitwidth)
 
 
 def _one(a, b, c, out, count):
@@ -41,13 +45,16 @@ def _three(a, b, c, out, count):
 def compiled(function, arity, dtype, bits=None):
     """``call(*arrays) -> array`` for a Python function."""
     lanes = lanes_of(dtype, bits)
-    loop = bound(
+    made = bound(
         (_one, _two, _three)[arity - 1],
         function=made_over(function, None),
         load=loader(lanes, (0,)),
         store=storer(lanes),
         WIDE=np.dtype(dtype).itemsize * lanes.width,
     )
+
+    address, library = load(*object_of(made, 5))
+    loop = callable_at(address, 5)
 
     def call(*arrays):
         length = len(arrays[0])
@@ -58,7 +65,8 @@ def compiled(function, arity, dtype, bits=None):
         loop(*(a.ctypes.data for a in full), out.ctypes.data, padded // lanes.width)
         return out[:length]
 
-    call.dispatcher = loop
+    call.llvm = lambda: str(module_of(made, 5))
+    call.library = library  # the code lives as long
     return call
 
 

@@ -728,3 +728,34 @@ def test_offsets_of_ragged_rows_cannot_change():
         rows.offsets[0] = 1
     output = nr.RNN(AccUnit(), return_sequences=True)(rows)
     assert output.offsets is rows.offsets
+
+
+class Refusing(nr.Cell):
+    """Works in an array of its own, and refuses negative inputs."""
+
+    def __init__(self):
+        super().__init__()
+        self.state_size = self.output_size = 2
+
+    @nr.step(per="sample")
+    def step(inputs, states, weights, constants, output):
+        doubled = np.zeros(2, inputs.dtype)
+        for i in range(2):
+            if inputs[i] < 0:
+                raise ValueError("a negative number")
+            doubled[i] = 2 * inputs[i]
+        states[0][:] += doubled
+        output[:] = states[0]
+
+
+def test_what_a_step_per_sample_raises_is_told_with_its_place():
+    layer = nr.RNN(Refusing(), stateful=True)
+    x = np.ones((3, 4, 2), np.float32)
+    assert np.array_equal(layer(x), np.full((3, 2), 8))
+    x[1, 2, 0] = -1
+    told = r"`Refusing.step` raised ValueError: a negative number \(sample 1, step 2\)\."
+    with pytest.raises(nr.CellError, match=told) as caught:
+        layer(x)
+    assert isinstance(caught.value.__cause__, ValueError)
+    assert np.array_equal(layer.states[0], np.full((3, 2), 8))  # a failed call changes nothing
+    assert np.array_equal(layer(np.ones((3, 4, 2))), np.full((3, 2), 16))
