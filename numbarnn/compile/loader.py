@@ -101,13 +101,14 @@ def load(image, outside=()):
 
 
 @cache
-def _callable_type(arguments):
-    return ctypes.CFUNCTYPE(ctypes.c_int64, *[ctypes.c_int64] * arguments)
+def _callable_type(arguments, brief):
+    make = ctypes.PYFUNCTYPE if brief else ctypes.CFUNCTYPE
+    return make(ctypes.c_int64, *[ctypes.c_int64] * arguments)
 
 
-def function(address, arguments):
+def function(address, arguments, brief=False):
     """A Python callable for code at an address that takes so many integers and gives one.
 
-    The GIL is released while it runs.
+    The GIL is released while it runs, unless it is `brief`.
     """
-    return _callable_type(arguments)(address)
+    return _callable_type(arguments, brief)(address)

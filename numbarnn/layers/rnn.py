@@ -28,6 +28,7 @@ from .layer import Layer
 from .recorded import Recorded
 from .repeated import Memory, Repeated, is_repeatable
 from .stacked import StackedRNNCells
+from .stepper import Stepper
 
 FLAGS = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll", "time_major")
 #: Options beside the flags, and what they are if nothing is said; the config has the others.
@@ -373,6 +374,28 @@ class RNN(Arguments, Recorded, Layer):
             # An interrupt may come between recording and returning.
             attempt.undo()
             raise
+
+    def stepper(self, batch_size, initial_state=None, constants=None):
+        """A stream: the layer as something that is given one time step per call.
+
+        Parameters
+        ----------
+        batch_size : int
+            Sequences that run side by side.
+        initial_state : array_like or nest of them, optional
+        constants : array_like, Shared, or sequence of them, optional
+
+        Returns
+        -------
+        Stepper
+            ``stepper(inputs, out=None)``; it has states of its own, the layer's are not touched.
+
+        Raises
+        ------
+        ArgumentError
+            If the layer is not built yet, or a state does not fit.
+        """
+        return Stepper(self, batch_size, initial_state, constants)
 
     def _request(self, sequences=None, zeros=None, turned=None):
         """What the loop is asked for, by the layer's flags where nothing else is said."""

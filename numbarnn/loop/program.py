@@ -1,17 +1,24 @@
 """Prepared cells, one on top of the other, as one runnable loop."""
 
+import ctypes
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from ..compile.code import native
+from ..compile.loader import function
+from ..given.sequences import Batch, Values
 from ..threads import get_num_threads
 from . import task as slot
 from .call import Idle, Slots, call_kind, fill_state, fill_task, run_blocks, set_task
 from .plan import plan, this_machine, tile_height
-from .recipes import PROJECT_CONSTANTS, UNIT_LOOP, Gather, Scale
-from .results import allocate
-from .tables import Tables, Workspace, address
+from .recipes import PROJECT_CONSTANTS, RUN_STEP, UNIT_LOOP, Gather, Scale
+from .results import Request, allocate
+from .tables import Tables, Workspace, address, aligned, layout_is_known
+
+#: Multiply-adds of a step, some twenty microseconds, below which it is not worth to release the GIL.
+_BRIEF = 500_000
 
 
 class UnitProgram:
@@ -141,9 +148,98 @@ class UnitProgram:
 
         return run
 
+    def stream(self, samples, features, states):
+        """What runs one time step of one input, from states in place.
+
+        Parameters
+        ----------
+        samples, features : int
+        states : list of ndarray
+            C-contiguous, of the compute dtype, shape (samples, size); read and written by each run.
+
+        Returns
+        -------
+        Stream
+        """
+        item = self.dtype.itemsize
+        row = features * item
+        values = Values(np.empty(0, self.dtype), row, row, (features,), (item,))
+        nothing = dict.fromkeys(("counts", "firsts", "mask", "reset", "order", "offsets"))
+        batch = Batch((values,), samples, 1, 1, **nothing, by_length=False, time_major=False)
+        results = allocate(batch, Request(), self._output_shapes, self._state_shapes, self.dtype)
+        call = UnitCall(self, batch, results.tracks, False, False, get_num_threads())
+        results.finals = states
+        set_task(call.slots, batch, states, results)
+        return Stream(self, call, (samples, features), results.outputs[0].shape, states)
+
     def planned(self, batch, tracks, turned=False):
         """The plan of a batch."""
         return UnitCall(self, batch, tracks, turned, False, get_num_threads()).plan
+
+
+class Stream:
+    """One time step at a time, in tables of its own.
+
+    Attributes
+    ----------
+    run : callable
+        ``run(id(values), id(output))``: 0, or, with nothing done, another number if one of them is
+        not an aligned C-contiguous array of the compute dtype and of its shape.
+    brief : bool
+        Whether `run` holds the GIL, so that no two calls overlap.
+    """
+
+    def __init__(self, program, call, shape, output_shape, states):
+        self._call, self._states = call, states
+        self._space = aligned((call.size,), np.uint8)
+        slots, numbers, base = call.slots, call.tables.numbers, call.tables.address
+        sources, (target,) = slots.places(("input", 0)), slots.places(("track", 0))
+        several = call.plan.threads > 1 and call.plan.blocks > 1
+        self.brief = not several and call.plan.block * call.plan.blocks * program.work < _BRIEF
+        if several or not layout_is_known():
+            self.run = self._in_python(program, shape, output_shape, sources, target, numbers)
+            return
+        tables = Tables({"stream": (1, slot.STREAM_BYTES), "places": (len(sources), slot.EIGHT)})
+        entry = tables.entry("stream")
+        for place, sizes in ((slot.STREAM_VALUES, shape), (slot.STREAM_OUTPUT, output_shape)):
+            entry[place + slot.KIND_DTYPE] = id(np.dtype(program.dtype.name))
+            entry[place + slot.KIND_ROWS], entry[place + slot.KIND_COLUMNS] = sizes
+        for index, place in enumerate(sources):
+            tables.entry("places", index)[0] = base + slot.EIGHT * place
+        entry[slot.STREAM_PLACES] = tables.at("places")
+        entry[slot.STREAM_PLACE_COUNT] = len(sources)
+        entry[slot.STREAM_TARGET] = base + slot.EIGHT * target
+        entry[slot.STREAM_LOOP] = program.loop.address
+        entry[slot.STREAM_TASK], entry[slot.STREAM_WORK] = base, address(self._space)
+        entry[slot.STREAM_BLOCKS] = call.plan.blocks
+        step = native(RUN_STEP)
+        tables.address_of(step)
+        self._tables, self._program = tables, program
+        self.run = partial(function(step.address, 3, self.brief), tables.address)
+
+    def _in_python(self, program, shape, output_shape, sources, target, numbers):
+        """The same where several threads share the step, or NumPy is another one."""
+        call, dtype = self._call, program.dtype
+
+        def run(values, output):
+            values, output = _object_at(values), _object_at(output)
+            for array, expected in ((values, shape), (output, output_shape)):
+                good = array.dtype == dtype and array.shape == expected
+                if not (good and array.flags.c_contiguous and array.flags.aligned):
+                    return 1
+            if not output.flags.writeable:
+                return 1
+            for place in sources:
+                numbers[place] = address(values)
+            numbers[target] = address(output)
+            run_blocks(program.loop.call, call.tables.address, call.size, call.plan)
+            return 0
+
+        return run
+
+
+def _object_at(place):
+    return ctypes.cast(place, ctypes.py_object).value
 
 
 def _work(layout):

@@ -4,6 +4,8 @@ import ctypes
 
 import numpy as np
 
+from . import task as slot
+
 _read = ctypes.c_size_t.from_address
 #: Where an array object keeps the address of its data: behind the head that every object has. So it
 #: is laid down in NumPy's C interface; asking the array itself takes seven times as long.
@@ -25,6 +27,23 @@ def _choose():
 
 #: ``address(array)``: the address of the first element.
 address = _choose()
+
+
+def layout_is_known():
+    """Whether array objects are laid down as `numbarnn.loop.stream` reads them."""
+    probe = np.empty((3, 5), np.float32)
+    probe.flags.writeable = False
+    here = id(probe)
+    if _address(probe) != probe.ctypes.data:
+        return False
+    axes = _read(here + slot.ARRAY_AXES).value & 0xFFFFFFFF
+    flags = _read(here + slot.ARRAY_FLAGS).value & 0xFFFF
+    if (axes, flags) != (2, probe.flags.num & 0xFFFF) or id(probe.dtype) != _read(
+        here + slot.ARRAY_DTYPE
+    ).value:
+        return False
+    sizes = _read(here + slot.ARRAY_SIZES).value
+    return (_read(sizes).value, _read(sizes + slot.EIGHT).value) == (3, 5)
 
 
 def aligned(shape, dtype):

@@ -95,3 +95,19 @@ ROW_ENTRY = 6 * EIGHT
     ASK_FROM, ASK_TIME, ASK_STRIDE, ASK_AXES, ASK_ITEMS, ASK_TO, ASK_TO_ROW, ASK_COUNT, ASK_WHEN,
 ) = _places(9)  # fmt: skip
 ASK_BYTES = 9 * EIGHT
+
+#: Where an array object has what is asked of it: behind the head that every object has.
+_HEAD = object.__basicsize__
+ARRAY_DATA, ARRAY_AXES, ARRAY_SIZES = _HEAD, _HEAD + 8, _HEAD + 16
+ARRAY_DTYPE, ARRAY_FLAGS = _HEAD + 40, _HEAD + 48
+
+#: What an array must be like: its dtype object, its two sizes.
+(KIND_DTYPE, KIND_ROWS, KIND_COLUMNS) = _places(3)
+
+#: What a stream is told: two kinds of array, where their addresses go, and the loop.
+STREAM_VALUES, STREAM_OUTPUT = 0, 3 * EIGHT
+(
+    STREAM_PLACES, STREAM_PLACE_COUNT, STREAM_TARGET, STREAM_LOOP, STREAM_TASK, STREAM_WORK,
+    STREAM_BLOCKS,
+) = range(6 * EIGHT, 13 * EIGHT, EIGHT)  # fmt: skip
+STREAM_BYTES = 13 * EIGHT
