@@ -168,7 +168,9 @@ class Stepper:
             raise ArgumentError(
                 f"`inputs` must have shape {self._input_shape}, one time step; got {array.shape}."
             )
-        return np.array(array, self._dtype, order="C")
+        taken = np.empty(self._input_shape, self._dtype)
+        taken[...] = array
+        return taken
 
     def _check_out(self, out):
         good = (
