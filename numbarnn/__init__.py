@@ -31,6 +31,7 @@ from .errors import (
     MissingExtraError,
     NumbarnnError,
 )
+from .explain import explain
 from .formats import load, save
 from .given.nesting import Shape
 from .given.ragged import Ragged
@@ -89,6 +90,7 @@ __all__ = [
     "elu",
     "erf",
     "exp",
+    "explain",
     "expm1",
     "exponential",
     "fma",

@@ -25,7 +25,7 @@ FLOORS = [
     {"cell"},
     {"cells"},
     {"layers"},
-    {"formats"},
+    {"explain", "formats"},
     {"data"},
     {"plot"},
     {"demo"},

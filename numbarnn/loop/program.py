@@ -8,7 +8,7 @@ import numpy as np
 
 from ..compile.code import native
 from ..compile.loader import function
-from ..given.sequences import Batch, Values
+from ..given.sequences import Batch, Track, Values
 from ..threads import get_num_threads
 from . import task as slot
 from .call import Idle, Slots, call_kind, fill_state, fill_task, run_blocks, set_task
@@ -45,6 +45,7 @@ class UnitProgram:
             default=1,
         )
         self.work = sum(_work(layout) for layout in layouts)
+        self.products = sum(map(_products, layouts))
         self.state_sizes = [size for cell in self.cells for size in cell.state_sizes]
         self._state_shapes = [(size,) for size in self.state_sizes]
         self._output_shapes = [(self.cells[-1].output_width,)]
@@ -172,9 +173,28 @@ class UnitProgram:
         set_task(call.slots, batch, states, results)
         return Stream(self, call, (samples, features), results.outputs[0].shape, states)
 
-    def planned(self, batch, tracks, turned=False):
-        """The plan of a batch."""
-        return UnitCall(self, batch, tracks, turned, False, get_num_threads()).plan
+    def planned(self, samples, steps, threads=None):
+        """The plan of a batch of one plain input, and the bytes of workspace that a thread needs.
+
+        Parameters
+        ----------
+        samples, steps : int
+        threads : int, optional
+
+        Returns
+        -------
+        Plan, int
+        """
+        features = sum(map_.width for map_ in self.cells[0].stages[0].layout.inputs[:1])
+        item = self.dtype.itemsize
+        values = Values(np.empty(0, self.dtype), steps * features * item, features * item,
+                        (features,), (item,))  # fmt: skip
+        nothing = dict.fromkeys(("counts", "firsts", "mask", "reset", "order", "offsets"))
+        batch = Batch((values,), samples, steps, 1, **nothing, by_length=False, time_major=False)
+        track = Track(np.empty(0, self.dtype), 0, 0, False, 0, 0)
+        threads = get_num_threads() if threads is None else threads
+        call = UnitCall(self, batch, [track], False, False, threads)
+        return call.plan, call.size
 
 
 class Stream:
@@ -242,12 +262,16 @@ def _object_at(place):
     return ctypes.cast(place, ctypes.py_object).value
 
 
+def _products(layout):
+    """Multiply-adds of the maps of one sample and step of a stage."""
+    maps = (*layout.inputs, *layout.recurrent)
+    return sum(map_.length * len(map_.targets) for map_ in maps) * layout.groups * layout.width
+
+
 def _work(layout):
-    """Multiply-adds of one sample and step of a stage, its step counted as some."""
+    """The same with the step, counted as some for each gate."""
     gates = layout.x_values + layout.r_values
-    products = sum(map_.length * len(map_.targets) * layout.groups for map_ in layout.inputs)
-    products += sum(map_.length * len(map_.targets) * layout.groups for map_ in layout.recurrent)
-    return (products + 8 * gates * layout.groups * layout.joined) * layout.width
+    return _products(layout) + 8 * gates * layout.groups * layout.joined * layout.width
 
 
 def drop_keys(c, stage):

@@ -1,0 +1,137 @@
+"""What runs when a layer is called: forms of steps, register tiles, the plan of a batch, its bound."""
+
+from .errors import ArgumentError
+from .forms import form_of, unit_program
+from .given.arrays import as_size
+from .given.shapes import is_shape
+from .layers import RNN, Bidirectional, Layer, Sequential
+from .threads import get_num_threads
+
+_FORMS = {
+    "sample": "a step per sample: compiled, one sample after the other, threads by samples",
+    "batch": "a step per batch: compiled, called from Python once per time step",
+    "call": "`call` of a Python object, once per time step",
+}
+
+
+def explain(layer, batch=None, time=None):
+    """Print what runs when a layer is called.
+
+    For every recurrent layer: which form its step has, whether it runs on SIMD lanes and if not why,
+    and the register tiles of its products; with `batch` and `time` also the plan, and how long the
+    products alone would take at the speed that a register tile reached on this machine just now.
+
+    Parameters
+    ----------
+    layer : Layer
+        Built; a model is explained layer by layer.
+    batch, time : int, optional
+        The sizes of a call: both, or neither.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no layer, or not built, or only one of the sizes is given.
+
+    Examples
+    --------
+    >>> import numbarnn as nr
+    >>> layer = nr.LSTM(64)
+    >>> layer.build((None, None, 32))
+    >>> nr.explain(layer)  # doctest: +ELLIPSIS
+    lstm: LSTMCell(units=64; ...), float32
+      stage 0: the step runs on lanes, ... float32 at once
+        inputs[0]: dense, 32 -> 4 x 64, tiles of ... rows x 4 vectors...
+        states[0]: dense, 64 -> 4 x 64, tiles of ... rows x 4 vectors...
+    >>> nr.explain(layer, batch=8, time=100)  # doctest: +ELLIPSIS
+    lstm: ...
+      plan: 8 x 100 steps as 1 block of 8 samples, ... steps at a time, on 1 of ... threads
+      workspace: ... KB a thread
+      bound: ... million multiply-adds, ... ms on 1 thread at ... GFLOP/s
+    """
+    if not isinstance(layer, Layer):
+        raise ArgumentError(f"`layer` must be a Layer; got {type(layer).__name__}.")
+    if (batch is None) != (time is None):
+        raise ArgumentError("`batch` and `time` must be given together.")
+    if not layer.built:
+        raise ArgumentError(
+            f"`{layer.name}` must be built before it is explained: call it, or its `build`."
+        )
+    sizes = None if batch is None else (as_size("batch", batch), as_size("time", time))
+    print("\n".join(_lines(layer, sizes)))
+
+
+def _lines(layer, sizes):
+    if isinstance(layer, Sequential):
+        for part in layer.layers:
+            yield from _lines(part, sizes)
+    elif isinstance(layer, Bidirectional):
+        yield f"{layer.name}: two layers, one after the other"
+        for part in (layer.forward_layer, layer.backward_layer):
+            yield from (f"  {line}" for line in _lines(part, sizes))
+    elif isinstance(layer, RNN):
+        yield from _recurrent(layer, sizes)
+    else:
+        yield f"{layer.name}: {type(layer).__name__}, in NumPy"
+
+
+def _recurrent(layer, sizes):
+    cells = layer._cells()
+    for cell in cells:
+        yield f"{layer.name}: {cell!r}, {layer.dtype.name}"
+        form = form_of(cell)
+        if form != "unit":
+            yield f"  {_FORMS[form]}"
+    if not all(form_of(cell) == "unit" for cell in cells) or not is_shape(layer._input_shape):
+        return
+    program = unit_program(cells, (layer._input_shape[-1],), (), layer.dtype)
+    for cell in program.cells:
+        for number, stage in enumerate(cell.stages):
+            yield from _stage(number, stage, program)
+    if sizes is not None:
+        yield from _plan(program, *sizes)
+
+
+def _stage(number, stage, program):
+    from .loop.plan import this_machine, tile_height
+
+    how = f"lanes, {program.width} {program.dtype.name} at once"
+    if stage.reason is not None:
+        how = f"single numbers, as it does not compile on lanes: {stage.reason}"
+    yield f"  stage {number}: the step runs on {how}"
+    layout = stage.layout
+    kinds = (
+        ["inputs"] * len(layout.inputs)
+        + ["constants"] * len(layout.constants)
+        + ["states" if number == 0 else "values"] * len(layout.recurrent)
+    )
+    for kind, map_, product in zip(kinds, layout.maps, stage.products, strict=True):
+        vectors = len(map_.targets)
+        text = f"    {kind}[{map_.operand}]: {map_.kind}"
+        if map_.kind == "dense":
+            height = tile_height(vectors, this_machine().registers)
+            gates = vectors // layout.joined
+            text += f", {map_.width} -> {gates} x {layout.units}, "
+            text += f"tiles of {height} rows x {vectors} vectors"
+            if product.pair is not None:
+                text += f", two panels at once for {product.pair_rows} row"
+                text += "s or less" if product.pair_rows > 1 else ""
+        yield text
+
+
+def _plan(program, samples, steps):
+    from .loop.peak import peak
+
+    plan, size = program.planned(samples, steps)
+    blocks = "1 block" if plan.blocks == 1 else f"{plan.blocks} blocks"
+    yield (
+        f"  plan: {samples} x {steps} steps as {blocks} of {plan.block} samples, "
+        f"{plan.chunk} steps at a time, on {plan.threads} of {get_num_threads()} threads"
+    )
+    yield f"  workspace: {size / 1024:.0f} KB a thread"
+    work = program.products * samples * steps
+    speed = peak(program.dtype.name, program.width)
+    yield (
+        f"  bound: {work / 1e6:.1f} million multiply-adds, {1e3 * work / speed / plan.threads:.3g} ms on "
+        f"{plan.threads} thread{'s' if plan.threads > 1 else ''} at {2e-9 * speed:.0f} GFLOP/s"
+    )
