@@ -1,4 +1,4 @@
-.PHONY: demo test benchmark lint clean
+.PHONY: demo test bench benchmark lint clean
 
 demo: .venv-demo/ready
 	.venv-demo/bin/numbarnn demo
@@ -6,7 +6,11 @@ demo: .venv-demo/ready
 test: .venv-test/ready
 	.venv-test/bin/python -m pytest
 
-# Peers are measured where they are installed; see benchmarks/.
+# numbarnn and its peers in turn; the tables go to README.md, benchmarks/results.json and a picture.
+bench: .venv-bench/ready
+	.venv-bench/bin/python benchmarks/against_peers.py --write
+
+# Our own times, to be compared with those of another commit.
 benchmark: .venv-test/ready
 	.venv-test/bin/python -m pytest benchmarks --benchmark-enable --benchmark-only
 
@@ -21,4 +25,4 @@ lint:
 	touch $@
 
 clean:
-	rm -rf .venv-demo .venv-test demo-output
+	rm -rf .venv-demo .venv-test .venv-bench demo-output

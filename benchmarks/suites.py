@@ -1,0 +1,196 @@
+"""What is compared with whom; each suite gives rows, and asserts agreement before it measures."""
+
+import numpy as np
+import ours
+import peers
+from cases import CUSTOM_POINTS, GATES, POINTS, STREAMED_UNITS, case, lengths
+from measure import interleaved
+
+import numbarnn as nr
+from numbarnn.loop.peak import peak
+from numbarnn.loop.prepare import host_width
+
+#: Only there to catch a peer in bfloat16 or a wrong layout; correctness has tests of its own.
+_AGREES = 1e-4
+
+
+def _row(suite, what, times, **further):
+    mine = times["numbarnn"]
+    rivals = {name: seconds for name, seconds in times.items() if name != "numbarnn"}
+    row = {"suite": suite, "what": what, "us": {n: 1e6 * s for n, s in times.items()}, **further}
+    if rivals:
+        best = min(rivals, key=rivals.get)
+        row |= {"best": best, "ratio": rivals[best] / mine}
+    print(f"{suite:<12} {what:<32}", _told(row), flush=True)
+    return row
+
+
+def _told(row):
+    times = "  ".join(f"{name} {us:,.1f}" for name, us in row["us"].items())
+    ratio = f"{row['ratio']:.2f} x {row['best']}" if "ratio" in row else ""
+    return f"{ratio:<20} us: {times}"
+
+
+def _checked(name, expected, found):
+    error = np.abs(expected - found).max()
+    if not error < _AGREES:
+        raise SystemExit(f"{name} disagrees with numbarnn by {error}")
+
+
+def _sides(numbers, found):
+    calls = {"numbarnn": ours.sequences(numbers)}
+    expected = calls["numbarnn"]()
+    for peer in found:
+        made = peer.sequences(numbers)
+        if made is not None:
+            call, outputs = made
+            _checked(peer.NAME, expected, outputs(call()))
+            calls[peer.NAME] = call
+    return calls
+
+
+def _bound(numbers, threads):
+    """Seconds that the multiply-adds alone take at the speed of a register tile."""
+    batch, time, features = numbers.x.shape
+    recurrent = numbers.recurrent.shape[0] if numbers.cell != "IndRNN" else 1
+    work = batch * time * GATES[numbers.cell] * numbers.units * (features + recurrent)
+    speed = peak(numbers.x.dtype.name, host_width(numbers.x.dtype))
+    return work / speed / min(threads, batch)
+
+
+def points(found, threads, cells=("LSTM", "GRU"), chosen=POINTS):
+    """The built-in cells at the twelve points, and a custom cell at its three."""
+    rows = []
+    for cell in cells:
+        for point in chosen:
+            numbers = case(cell, point)
+            times = interleaved(_sides(numbers, found))
+            bound = _bound(numbers, threads) / times["numbarnn"]
+            rows.append(_row("cells", f"{cell} {point}", times, bound=bound))
+    return rows
+
+
+def custom(found, threads):
+    """Cells as users write them."""
+    cells = [cell for cell in GATES if cell not in ("LSTM", "GRU")]
+    rows = points(found, threads, cells, CUSTOM_POINTS)
+    for row in rows:
+        row["suite"] = "custom"
+    return rows
+
+
+def own_lstm(found, threads):
+    """The LSTM written by a user against the built-in one: here a ratio of 1 is good."""
+    rows = []
+    for point in CUSTOM_POINTS:
+        numbers = case("LSTM", point)
+        own = ours.layer_of(numbers, "LSTM, user's", return_sequences=True)
+        calls = {
+            "numbarnn": lambda own=own, x=numbers.x: own(x),
+            "built-in": ours.sequences(numbers),
+        }
+        assert np.array_equal(calls["numbarnn"](), calls["built-in"]())
+        rows.append(_row("user's LSTM", str(point), interleaved(calls)))
+    return rows
+
+
+def variable(found, threads):
+    """256 sequences of log-normal length: the last output of each."""
+    counts = lengths(256)
+    rng = np.random.default_rng(1)
+    rows = [rng.normal(size=(n, 64)).astype(np.float32) for n in counts]
+    numbers = case("LSTM", (1, 1, 64, 128))
+    layer = ours.layer_of(numbers)
+    ragged = nr.Ragged(np.concatenate(rows), np.concatenate([[0], np.cumsum(counts)]))
+    calls = {"numbarnn": lambda: layer(ragged)}
+    names = {peer.NAME: peer for peer in found}
+    if "torch" in names:
+        calls["torch, bucketed"] = names["torch"].bucketed(numbers, rows)
+        calls["torch, packed"] = names["torch"].packed(numbers, rows)
+    if "onnxruntime" in names:
+        calls["onnxruntime, padded"] = names["onnxruntime"].padded(numbers, rows)
+    expected = calls["numbarnn"]()
+    for name, call in calls.items():
+        _checked(name, expected, call())
+    times = interleaved(calls, 5)
+    work = counts.sum() * 4 * 128 * (64 + 128)
+    bound = work / peak("float32", host_width(np.float32)) / threads
+    return [_row("ragged", "LSTM(128), 256 rows, mean 42", times, bound=bound / times["numbarnn"])]
+
+
+def streaming(found, threads):
+    """One step per call from Python, batch 1, into a given array."""
+    rows = []
+    for units in STREAMED_UNITS:
+        numbers = case("LSTM", (1, 1, units, units))
+        stepper = ours.layer_of(numbers).stepper(1)
+        x, out = numbers.x[:, 0].copy(), np.empty((1, units), np.float32)
+        calls = {"numbarnn": lambda s=stepper, x=x, out=out: s(x, out)}
+        for peer in found:
+            if hasattr(peer, "stream"):
+                calls[peer.NAME] = peer.stream(numbers)
+        rows.append(_row("streaming", f"LSTM({units})", interleaved(calls)))
+    return rows
+
+
+def doubles(found, threads):
+    """float64, against the peers that have it."""
+    rows = []
+    for point in POINTS[4:9]:
+        numbers = case("LSTM", point, "float64")
+        rows.append(_row("float64", f"LSTM {point}", interleaved(_sides(numbers, found))))
+    return rows
+
+
+def composed(found, threads):
+    """Structures against the sum of their parts: here a ratio of 1 is good."""
+    numbers = case("LSTM", (32, 100, 64, 64))
+    x, mask = numbers.x, np.ones((32, 100), bool)
+    mask[:, 60:] = False
+    deep = nr.RNN([nr.LSTMCell(64) for _ in range(3)], return_sequences=True)
+    parts = [nr.LSTM(64, return_sequences=True) for _ in range(3)]
+    deep(x)
+    y = x
+    for part, cell in zip(parts, deep.cell.cells, strict=True):
+        part.build(y.shape)
+        part.set_weights(cell.get_weights())
+        y = part(y)
+    assert np.array_equal(deep(x), y)
+    both = nr.Bidirectional(nr.LSTM(64, return_sequences=True))
+    both(x)
+    one, other = both.forward_layer, both.backward_layer
+
+    def in_turn():
+        y = x
+        for part in parts:
+            y = part(y)
+        return y
+
+    single = parts[0]
+    pairs = {
+        "stack of 3": (lambda: deep(x), in_turn),
+        "both ways": (lambda: both(x), lambda: (one(x), other(x))),
+        "padded, masked": (lambda: single(x, mask=mask), lambda: single(x)),
+    }
+    return [
+        _row("composed", what, interleaved({"numbarnn": whole, "its parts": sum_}))
+        for what, (whole, sum_) in pairs.items()
+    ]
+
+
+SUITES = {
+    "cells": points, "custom": custom, "own": own_lstm, "ragged": variable, "streaming": streaming,
+    "float64": doubles, "composed": composed,
+}  # fmt: skip
+
+
+def run(names, threads):
+    """The rows of the suites of those names on so many threads."""
+    nr.set_num_threads(threads)
+    found = peers.installed()
+    for peer in found:
+        peer.set_threads(threads)
+    rows = []
+    for name in names:
+        rows += [{"threads": threads, **row} for row in SUITES[name](found, threads)]
+    return rows, {peer.NAME: peer.version() for peer in found}
