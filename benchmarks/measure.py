@@ -1,11 +1,13 @@
 """Times that can be compared: calls of all sides in turn, medians, ratios within one run only."""
 
-from time import perf_counter
+from time import perf_counter, sleep
 
 import numpy as np
 
 #: Seconds that one turn of one side takes at least, and turns.
 _TURN, _TURNS = 0.02, 9
+#: Seconds between sides.
+_PAUSE = 0.05
 
 
 def median(call, repeats):
@@ -38,6 +40,9 @@ def interleaved(calls, turns=_TURNS):
     times = {name: [] for name in calls}
     for _ in range(turns):
         for name, call in calls.items():
+            # Threads of the side before may spin for a while; that is not this side's time.
+            sleep(_PAUSE)
+            call()
             began = perf_counter()
             for _ in range(repeats[name]):
                 call()

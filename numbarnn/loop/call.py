@@ -11,7 +11,7 @@ import numpy as np
 from ..compile.code import native
 from ..threads import POOL
 from . import task as slot
-from .recipes import HOLD_ROWS, RESET_ENDS, RESET_STATES, WRITE_STATES
+from .recipes import HELP_TEAM, HOLD_ROWS, RESET_ENDS, RESET_STATES, SHARE, WRITE_STATES
 from .tables import address, aligned
 
 _space = threading.local()
@@ -54,6 +54,43 @@ class Slots:
         value = 0 if array is None else address(array)
         for place in self._places.get(name, ()):
             self._numbers[place] = value
+
+
+class Team:
+    """Several threads that share the units of every step of one block.
+
+    Parameters
+    ----------
+    tables : Tables
+        Of the call; told of the team.
+    members : int
+    """
+
+    def __init__(self, tables, members):
+        self._members, self._task = members, tables.address
+        pieces = 4 * members
+        self._words = aligned(((slot.TEAM_CLAIMS + slot.LINE * pieces) // slot.EIGHT,), np.int64)
+        self._sizes = pieces, members
+        self._help = native(HELP_TEAM)
+        task = tables.entry("task")
+        task[slot.SHARE], task[slot.TEAM] = tables.address_of(native(SHARE)), address(self._words)
+
+    def run(self, driver, size):
+        """Run the one block."""
+        words = self._words
+        words[:] = 0
+        words[slot.TEAM_PIECES >> 3], words[slot.TEAM_MEMBERS >> 3] = self._sizes
+        space = workspace(size)
+        work, helper = address(space), self._help.call
+
+        def job(number):
+            if number:
+                helper(self._task, work, number)
+                return
+            driver(self._task, work, 0, 1)
+            words[slot.TEAM_OVER >> 3] = 1
+
+        POOL.run(job, self._members, self._members)
 
 
 def run_blocks(driver, tables_address, size, plan):

@@ -3,6 +3,7 @@
 A pure function of sizes and of what is known of the machine.
 """
 
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,6 +13,9 @@ MOST_ROWS = 36
 MOST_STEPS = 512
 #: Work in multiply-adds below which no thread is woken: about a third of a millisecond.
 THREAD_WORK = 12_000_000
+#: Work of one step, some ten microseconds, from which its units are worth to be shared out.
+SHARED_WORK = 400_000
+MOST_MEMBERS = 8
 
 
 @dataclass(frozen=True)
@@ -56,12 +60,16 @@ def this_machine():
 
 @dataclass(frozen=True)
 class Plan:
-    """Samples of a block, time steps of a chunk, blocks in all, threads to run them."""
+    """Samples of a block, time steps of a chunk, blocks in all, threads to run them.
+
+    `members` threads share the units of every step, if they are more than one.
+    """
 
     block: int
     chunk: int
     blocks: int
     threads: int
+    members: int = 1
 
 
 def tile_height(vectors, registers):
@@ -75,7 +83,10 @@ def tile_height(vectors, registers):
 def pair_rows(vectors, registers):
     """Up to how many rows two panels are taken at once: while one has fewer than eight sums."""
     few = 7 // vectors
-    fitting = (registers - 2) // (2 * vectors) - (1 if registers >= 32 else 0)
+    fitting = (registers - 2) // (2 * vectors) - 1
+    if registers < 32 and 2 * vectors <= registers - 2:
+        # With one row every weight is used once, and read from memory by its multiply-add.
+        fitting = max(1, fitting)
     return max(0, min(few, fitting))
 
 
@@ -110,8 +121,15 @@ def plan(samples, steps, step_bytes, work, height, machine, threads=1):
     if samples == 0:
         return Plan(1, 1, 0, 1)
     total = samples * max(1, steps) * max(1, work)
+    allowed = threads
     threads = max(1, min(threads, samples, total // THREAD_WORK))
-    share = -(-samples // threads)
+    share, members = -(-samples // threads), 1
+    if share < height and samples <= MOST_ROWS and total >= 2 * THREAD_WORK and os.name == "posix":
+        # Fewer rows than a tile for each thread: every one would read all weights for little. What
+        # they share instead is the units of each step.
+        members = max(1, min(allowed, samples * work // SHARED_WORK, MOST_MEMBERS))
+        if members > 1:
+            share, threads = samples, 1
     # Blocks of whole tiles, as equal as can be, several for each thread where there are enough.
     count = -(-share // MOST_ROWS)
     block = share if share <= height else _up_to(-(-share // count), height)
@@ -124,4 +142,5 @@ def plan(samples, steps, step_bytes, work, height, machine, threads=1):
         block = max(height, _up_to(block // 2, height))
     chunk = max(least, budget // (block * step_bytes) // height * height)
     chunk = max(1, min(chunk, steps, MOST_STEPS))
-    return Plan(block, chunk, -(-samples // block), threads)
+    blocks = -(-samples // block)
+    return Plan(block, chunk, blocks, threads, members if blocks == 1 else 1)

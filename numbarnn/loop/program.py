@@ -11,7 +11,7 @@ from ..compile.loader import function
 from ..given.sequences import Batch, Track, Values
 from ..threads import get_num_threads
 from . import task as slot
-from .call import Idle, Slots, call_kind, fill_state, fill_task, run_blocks, set_task
+from .call import Idle, Slots, Team, call_kind, fill_state, fill_task, run_blocks, set_task
 from .plan import plan, this_machine, tile_height
 from .recipes import PROJECT_CONSTANTS, RUN_STEP, UNIT_LOOP, Gather, Scale
 from .results import Request, allocate
@@ -99,7 +99,7 @@ class UnitProgram:
             call.slots.set(("constant", index), array)
         for key, mask in dropped.items():
             call.slots.set(("dropped", key), mask)
-        run_blocks(self.loop.call, call.tables.address, call.size, call.plan)
+        call.run(self.loop.call)
         self._idle.give(kind, call)
         return results
 
@@ -144,7 +144,7 @@ class UnitProgram:
             numbers[target[0]] = address(output)
             for place, array in zip(lasts, finals, strict=True):
                 numbers[place] = address(array)
-            run_blocks(loop, call.tables.address, call.size, call.plan)
+            call.run(loop)
             idle.give(kind, call)
 
         return run
@@ -215,6 +215,7 @@ class Stream:
         slots, numbers, base = call.slots, call.tables.numbers, call.tables.address
         sources, (target,) = slots.places(("input", 0)), slots.places(("track", 0))
         several = call.plan.threads > 1 and call.plan.blocks > 1
+        several = several or call.plan.members > 1
         self.brief = not several and call.plan.block * call.plan.blocks * program.work < _BRIEF
         if several or not layout_is_known():
             self.run = self._in_python(program, shape, output_shape, sources, target, numbers)
@@ -252,7 +253,7 @@ class Stream:
             for place in sources:
                 numbers[place] = address(values)
             numbers[target] = address(output)
-            run_blocks(program.loop.call, call.tables.address, call.size, call.plan)
+            call.run(program.loop.call)
             return 0
 
         return run
@@ -329,6 +330,9 @@ class UnitCall:
             batch.samples, batch.steps, x_bytes + sum(inner) + source, program.work, program.height,
             this_machine(), threads,
         )  # fmt: skip
+        if training:
+            # The place for dropped operands is one for all.
+            self.plan = replace(self.plan, members=1)
         work = Workspace()
         task = self.tables.entry("task")
         task[slot.BLOCK], task[slot.CHUNK] = self.plan.block, self.plan.chunk
@@ -348,14 +352,25 @@ class UnitCall:
             task[slot.PROJECT_CONSTANTS] = self.tables.address_of(native(PROJECT_CONSTANTS))
         task[slot.WORK_MASKED] = work.region(self.plan.block * self._masked_row if training else 0)
         self.size = work.size + 64
+        self._team = Team(self.tables, self.plan.members) if self.plan.members > 1 else None
+
+    def run(self, loop):
+        """Run the loop on the tables as they are filled in."""
+        if self._team is not None:
+            self._team.run(loop, self.size)
+        else:
+            run_blocks(loop, self.tables.address, self.size, self.plan)
 
     def _x_bytes(self, stage):
         layout = stage.layout
         return layout.groups * layout.joined * layout.x_values * self._wide
 
     def _r_bytes(self, stage):
-        # Two groups at once have a place each.
-        return 2 * self.plan.block * stage.layout.joined * stage.layout.r_values * self._wide
+        # Two groups at once have a place each, for every member of a team.
+        members = self.plan.members
+        return (
+            2 * members * self.plan.block * stage.layout.joined * stage.layout.r_values * self._wide
+        )
 
     def _gathered_rows(self, batch):
         """Per map of inputs: the bytes of a row that is gathered, or 0 if it is read in place."""

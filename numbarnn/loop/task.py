@@ -21,9 +21,9 @@ def _places(count):
     MASK, MASK_ROW, MASK_TIME, RESET, RESET_ROW, RESET_TIME,
     TRACKS, TRACK_COUNT, OUTPUTS, TURNED, STATES, STATE_COUNT, LAYERS, LAYER_COUNT,
     WORK_ROW, WORK_WHEN, WORK_PLACE, WORK_RESET, WORK_SOURCE, WORK_MASKED, WORK_GATHER,
-    HOLD_ROWS, RESET_STATES, RESET_ENDS, WRITE_STATES, PROJECT_CONSTANTS,
-) = _places(36)  # fmt: skip
-TASK_BYTES = 36 * EIGHT
+    HOLD_ROWS, RESET_STATES, RESET_ENDS, WRITE_STATES, PROJECT_CONSTANTS, SHARE, TEAM,
+) = _places(38)  # fmt: skip
+TASK_BYTES = 38 * EIGHT
 
 # HOLD_ROWS and what follows are addresses of parts of the loop, or 0 where a call has no use for them.
 
@@ -111,3 +111,15 @@ STREAM_VALUES, STREAM_OUTPUT = 0, 3 * EIGHT
     STREAM_BLOCKS,
 ) = range(6 * EIGHT, 13 * EIGHT, EIGHT)  # fmt: skip
 STREAM_BYTES = 13 * EIGHT
+
+#: A team: what its members write lies in cache lines of its own.
+LINE = 64
+TEAM_JOB, TEAM_DONE, TEAM_OVER, TEAM_PIECES, TEAM_MEMBERS = (
+    0,
+    LINE,
+    2 * LINE,
+    3 * LINE,
+    3 * LINE + 8,
+)
+(JOB_STAGE, JOB_MAP, JOB_ROWS, JOB_STEP, JOB_EXTENT) = range(4 * LINE, 4 * LINE + 40, EIGHT)
+TEAM_CLAIMS = 5 * LINE

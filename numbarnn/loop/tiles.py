@@ -44,20 +44,39 @@ def _tile(context, builder, lanes, rows, vectors, targets, operand, panels, leng
     for index, total in enumerate(sums):
         total.add_incoming(first[index % per_row], before)
     behind = builder.mul(k, _INT(vectors * wide))
-    weights = [
-        load_value(builder, lanes, builder.add(panel, behind), v * wide)
-        for panel, _, _, _ in panels
-        for v in range(vectors)
+    places = [
+        (builder.add(panel, behind), v * wide) for panel, _, _, _ in panels for v in range(vectors)
     ]
-    new = []
-    for r in range(rows):
+
+    def weight(v):
+        return load_value(builder, lanes, *places[v])
+
+    def number(r):
         pointer = pointer_at(builder, row_starts[r], lanes.vector.element)
         scalar = builder.load(builder.gep(pointer, [k]))
         scalar.align = size
-        value = splat(context, builder, scalar, lanes.dtype, lanes)
+        return splat(context, builder, scalar, lanes.dtype, lanes)
+
+    new = {}
+
+    def add_product(r, v, value, factor):
+        arguments = [value, factor, sums[r * per_row + v]]
+        new[r, v] = call_llvm(builder, "fma", lanes.vector, arguments)
+
+    # The smaller side is held in registers, the other passes through one.
+    if rows < per_row:
+        values = [number(r) for r in range(rows)]
         for v in range(per_row):
-            arguments = [value, weights[v], sums[r * per_row + v]]
-            new.append(call_llvm(builder, "fma", lanes.vector, arguments))
+            factor = weight(v)
+            for r in range(rows):
+                add_product(r, v, values[r], factor)
+    else:
+        weights = [weight(v) for v in range(per_row)]
+        for r in range(rows):
+            value = number(r)
+            for v in range(per_row):
+                add_product(r, v, value, weights[v])
+    new = [new[r, v] for r in range(rows) for v in range(per_row)]
     following = builder.add(k, _INT(1))
     k.add_incoming(following, body)
     for total, value in zip(sums, new, strict=True):

@@ -17,6 +17,7 @@ from .times import begin_rows, begin_states, end_states, find_times, row_at
 
 call_rows = caller(3)
 call_states = caller(7)
+call_share = caller(7)
 call_gather = caller(1)
 call_scale = caller(4)
 call_pointwise = caller(9)
@@ -176,29 +177,38 @@ def multiply_pair(map_, source, source_row, group, out, out_row, rows, out_step)
     )
 
 
-def project(task, work, before, stage, rows, begin, steps):
-    """The pre-activations of every input map of a stage for a chunk of time, all rows and groups."""
-    x_row, groups = integer_at(stage + slot.X_ROW), integer_at(stage + slot.GROUPS)
+def project_groups(task, work, stage, map_, rows, begin, steps, group, end):
+    """The same of one map, whose sources are found, for the groups `group` up to, not with, `end`."""
+    x_row = integer_at(stage + slot.X_ROW)
     x_step = integer_at(task + slot.CHUNK) * x_row
     x_group = integer_at(task + slot.BLOCK) * x_step
     x = work + integer_at(stage + slot.WORK_X)
+    paired = integer_at(map_ + slot.PAIR_ROWS)
+    while group < end:
+        both = steps <= paired and group + 1 < end
+        for row in range(rows):
+            place = row_at(task, work, row)
+            at, step = integer_at(place + slot.AT), integer_at(place + slot.AT_STEP)
+            n = min(steps, integer_at(place + slot.VALID) - begin)
+            out = x + group * x_group + row * x_step
+            if both:
+                multiply_pair(map_, at, step, group, out, x_row, n, x_group)
+            else:
+                multiply(map_, at, step, group, out, x_row, n)
+        group += 2 if both else 1
+
+
+def project(task, work, before, stage, rows, begin, steps):
+    """The pre-activations of every input map of a stage for a chunk of time, all rows and groups."""
+    share = integer_at(task + slot.SHARE)
     for index in range(integer_at(stage + slot.INPUT_MAPS)):
         map_ = integer_at(stage + slot.MAPS) + index * slot.MAP_ENTRY
         find_sources(task, work, before, map_, rows, begin, steps)
-        paired = integer_at(map_ + slot.PAIR_ROWS)
-        group = 0
-        while group < groups:
-            both = steps <= paired and group + 1 < groups
-            for row in range(rows):
-                place = row_at(task, work, row)
-                at, step = integer_at(place + slot.AT), integer_at(place + slot.AT_STEP)
-                n = min(steps, integer_at(place + slot.VALID) - begin)
-                out = x + group * x_group + row * x_step
-                if both:
-                    multiply_pair(map_, at, step, group, out, x_row, n, x_group)
-                else:
-                    multiply(map_, at, step, group, out, x_row, n)
-            group += 2 if both else 1
+        if share != 0:
+            call_share(share, (task, work, stage, map_, rows, begin, steps))
+        else:
+            groups = integer_at(stage + slot.GROUPS)
+            project_groups(task, work, stage, map_, rows, begin, steps, 0, groups)
 
 
 def operand_of(task, work, map_, rows, parity):
@@ -220,21 +230,20 @@ def operand_of(task, work, map_, rows, parity):
     return masked
 
 
-def run_stage(task, work, stage, rows, i, parity):
-    """One stage at one step, all rows and groups; two groups at once where rows are few."""
+def stage_groups(task, work, stage, rows, i, parity, group, end, member):
+    """One stage at one step, all rows, groups `group` up to `end`; two at once where rows are few."""
     block, chunk = integer_at(task + slot.BLOCK), integer_at(task + slot.CHUNK)
     first = integer_at(stage + slot.INPUT_MAPS) + integer_at(stage + slot.CONSTANT_MAPS)
     maps = integer_at(stage + slot.MAPS) + first * slot.MAP_ENTRY
-    end = maps + integer_at(stage + slot.RECURRENT_MAPS) * slot.MAP_ENTRY
-    groups, step = integer_at(stage + slot.GROUPS), integer_at(stage + slot.POINTWISE)
-    r, r_row = work + integer_at(stage + slot.WORK_R), integer_at(stage + slot.R_ROW)
-    r_group = integer_at(stage + slot.R_GROUP)
+    last = maps + integer_at(stage + slot.RECURRENT_MAPS) * slot.MAP_ENTRY
+    step, r_group = integer_at(stage + slot.POINTWISE), integer_at(stage + slot.R_GROUP)
+    own = 2 * r_group * member
+    r, r_row = work + integer_at(stage + slot.WORK_R) + own, integer_at(stage + slot.R_ROW)
     paired = rows <= integer_at(stage + slot.PAIRED_ROWS)
-    group = 0
-    while group < groups:
-        both = paired and group + 1 < groups
+    while group < end:
+        both = paired and group + 1 < end
         map_ = maps
-        while map_ < end:
+        while map_ < last:
             source = operand_of(task, work, map_, rows, parity)
             source_row = integer_at(map_ + slot.OPERAND_ROW)
             if both:
@@ -242,10 +251,21 @@ def run_stage(task, work, stage, rows, i, parity):
             else:
                 multiply(map_, source, source_row, group, r, r_row, rows)
             map_ += slot.MAP_ENTRY
-        call_pointwise(step, (stage, work, rows, i, group, parity, block, chunk, 0))
+        call_pointwise(step, (stage, work, rows, i, group, parity, block, chunk, own))
         if both:
-            call_pointwise(step, (stage, work, rows, i, group + 1, parity, block, chunk, r_group))
+            call_pointwise(
+                step, (stage, work, rows, i, group + 1, parity, block, chunk, own + r_group)
+            )
         group += 2 if both else 1
+
+
+def run_stage(task, work, stage, rows, i, parity):
+    """One stage at one step, all rows and groups."""
+    share = integer_at(task + slot.SHARE)
+    if share != 0:
+        call_share(share, (task, work, stage, 0, rows, i, parity))
+    else:
+        stage_groups(task, work, stage, rows, i, parity, 0, integer_at(stage + slot.GROUPS), 0)
 
 
 def run_layer(task, work, index, rows, begin, steps):

@@ -1,10 +1,13 @@
 """The plan keeps its buffers in the cache and its tiles full."""
 
+import os
+
 import pytest
 
 from numbarnn.loop.plan import (
     MOST_ROWS,
     MOST_STEPS,
+    SHARED_WORK,
     THREAD_WORK,
     Machine,
     pair_rows,
@@ -38,17 +41,27 @@ def test_blocks_are_whole_tiles(samples):
     assert made.block % 6 == 0 or made.blocks == 1
 
 
-def test_every_thread_has_a_block():
-    for samples in (2, 8, 32, 100):
+def test_every_thread_has_a_block_of_whole_tiles_or_a_share_of_every_step():
+    for samples in (12, 32, 100):
         made = plan(samples, 1000, 1024, 10**6, 6, MACHINE, threads=2)
         assert made.threads == 2
         assert made.blocks >= 2
 
 
+@pytest.mark.skipif(os.name != "posix", reason="waiting threads give way by POSIX's call")
+def test_few_rows_of_large_steps_are_shared_unit_by_unit():
+    for samples, members in ((1, 2), (8, 2)):
+        made = plan(samples, 1000, 1024, SHARED_WORK * 2, 6, MACHINE, threads=2)
+        assert (made.blocks, made.block, made.threads, made.members) == (1, samples, 1, members)
+    # Small steps, few steps, one thread.
+    assert plan(1, 10**6, 64, SHARED_WORK, 6, MACHINE, threads=2).members == 1
+    assert plan(1, 1, 64, SHARED_WORK * 2, 6, MACHINE, threads=2).members == 1
+    assert plan(1, 1000, 64, SHARED_WORK * 2, 6, MACHINE).members == 1
+
+
 def test_no_thread_is_woken_for_little_work():
     assert plan(8, 1, 64, THREAD_WORK // 8 - 1, 6, MACHINE, threads=2).threads == 1
-    assert plan(8, 2, 64, THREAD_WORK // 8, 6, MACHINE, threads=2).threads == 2
-    assert plan(1, 10**6, 64, 10**6, 6, MACHINE, threads=2).threads == 1
+    assert plan(16, 2, 64, THREAD_WORK // 16, 6, MACHINE, threads=2).threads == 2
 
 
 def test_no_sample_is_no_block():
@@ -57,7 +70,15 @@ def test_no_sample_is_no_block():
 
 @pytest.mark.parametrize(
     ("vectors", "registers", "height", "pair"),
-    [(4, 32, 6, 1), (3, 32, 8, 2), (1, 32, 8, 7), (4, 16, 3, 1), (2, 16, 7, 3), (8, 32, 2, 0)],
+    [
+        (4, 32, 6, 1),
+        (3, 32, 8, 2),
+        (1, 32, 8, 7),
+        (4, 16, 3, 1),
+        (2, 16, 7, 2),
+        (3, 16, 4, 1),
+        (8, 32, 2, 0),
+    ],
 )
 def test_a_tile_fits_the_registers(vectors, registers, height, pair):
     assert tile_height(vectors, registers) == height

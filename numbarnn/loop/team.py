@@ -1,0 +1,89 @@
+"""One block on several threads: the groups of units of every stage shared out, step by step.
+
+For a single large sequence, whose steps must follow one another. The thread that runs the loop publishes
+a job (a stage at one step, or a map over a chunk of time) and works on it itself; helpers take pieces
+of it, each piece once. A helper that is late, or has lost its core, takes none: the loop waits only for
+pieces that somebody has begun. So it is never slower than alone but for the publishing, and a helper
+that finds no job for a while gives up. The bits are those of one thread: a group's sums do not depend on
+who computes them.
+
+A piece can be taken only while its job is not finished, and the words of a job are written only when
+the one before is. So whoever has taken a piece has read the words of that job, not of another.
+"""
+
+from ..lanes.atomics import add_shared, claim, give_way, pause, read_shared, write_shared
+from ..lanes.memory import integer_at, set_integer
+from . import task as slot
+from .unit import project_groups, stage_groups
+
+#: Turns of waiting after which whoever waits lets others have its core between turns. Often it is the
+#: very thread that is waited for: a woken helper may begin on the core of the one that woke it.
+_SPINS = 500
+#: Turns of waiting for a job after which a helper gives up: some milliseconds.
+_PATIENCE = 20_000
+
+
+def run_piece(task, work, team, piece, member):
+    """Run one piece of the current job."""
+    pieces = integer_at(team + slot.TEAM_PIECES)
+    stage, rows = integer_at(team + slot.JOB_STAGE), integer_at(team + slot.JOB_ROWS)
+    groups = integer_at(stage + slot.GROUPS)
+    first, end = piece * groups // pieces, (piece + 1) * groups // pieces
+    map_, i = integer_at(team + slot.JOB_MAP), integer_at(team + slot.JOB_STEP)
+    extent = integer_at(team + slot.JOB_EXTENT)
+    if map_ != 0:
+        project_groups(task, work, stage, map_, rows, i, extent, first, end)
+    else:
+        stage_groups(task, work, stage, rows, i, extent, first, end, member)
+
+
+def take_pieces(task, work, team, job, member):
+    """Take pieces of a job until none is left, one's own share first."""
+    pieces = integer_at(team + slot.TEAM_PIECES)
+    home = member * pieces // integer_at(team + slot.TEAM_MEMBERS)
+    for number in range(pieces):
+        piece = (home + number) % pieces
+        if claim(team + slot.TEAM_CLAIMS + slot.LINE * piece, job - 1, job) != 0:
+            run_piece(task, work, team, piece, member)
+            add_shared(team + slot.TEAM_DONE, 1)
+
+
+def share(task, work, stage, map_, rows, i, extent):
+    """Run a job with the helpers: a stage at step `i` (`map_` 0), or a map from step `i` of time on.
+
+    `extent` is the parity of the step, or the number of steps of the chunk.
+    """
+    team = integer_at(task + slot.TEAM)
+    set_integer(team + slot.JOB_STAGE, stage)
+    set_integer(team + slot.JOB_MAP, map_)
+    set_integer(team + slot.JOB_ROWS, rows)
+    set_integer(team + slot.JOB_STEP, i)
+    set_integer(team + slot.JOB_EXTENT, extent)
+    job = integer_at(team + slot.TEAM_JOB) + 1
+    write_shared(team + slot.TEAM_JOB, job)
+    take_pieces(task, work, team, job, 0)
+    all_done = job * integer_at(team + slot.TEAM_PIECES)
+    turns = 0
+    while read_shared(team + slot.TEAM_DONE) != all_done:
+        turns += 1
+        if turns > _SPINS:
+            give_way()
+        else:
+            pause()
+
+
+def help_team(task, work, member):
+    """What a helper does until the loop is over, or no job comes for a while."""
+    team = integer_at(task + slot.TEAM)
+    last, turns = 0, 0
+    while turns < _PATIENCE and read_shared(team + slot.TEAM_OVER) == 0:
+        job = read_shared(team + slot.TEAM_JOB)
+        if job == last:
+            turns += 1
+            if turns > _SPINS:
+                give_way()
+            else:
+                pause()
+            continue
+        take_pieces(task, work, team, job, member)
+        last, turns = job, 0

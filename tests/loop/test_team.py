@@ -1,0 +1,93 @@
+"""Units shared out over threads, step by step: the bits of one thread, whatever is asked of the loop."""
+
+import os
+import threading
+
+import numpy as np
+import pytest
+from catalogue import CATALOGUE
+
+import numbarnn as nr
+from numbarnn.loop import plan
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="threads give way by POSIX's call")
+
+
+@pytest.fixture
+def _eager(monkeypatch):
+    """Every step is large enough to be shared."""
+    monkeypatch.setattr(plan, "SHARED_WORK", 1)
+    monkeypatch.setattr(plan, "THREAD_WORK", 1)
+
+
+def told(layer, x, threads, **given):
+    with nr.set_num_threads(threads):
+        found = layer(x, **given)
+    found = found if isinstance(found, list) else [found]
+    return [np.asarray(each).tobytes() for each in found]
+
+
+@pytest.mark.usefixtures("_eager")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("samples", [1, 4])
+@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
+def test_every_cell(entry, samples, dtype, rng):
+    layer = entry.layer(150, dtype=dtype, return_sequences=True, return_state=True)
+    x = rng.normal(size=(samples, 40, 7)).astype(dtype)
+    alone = told(layer, x, 1)
+    for threads in (2, 3, 5):
+        for _ in range(4):
+            assert told(layer, x, threads) == alone
+
+
+@pytest.mark.usefixtures("_eager")
+def test_stages_stacks_masks_resets_and_all_states(rng):
+    cells = [nr.GRUCell(90, reset_after=False), nr.LSTMCell(130), nr.SimpleRNNCell(40)]
+    layer = nr.RNN(cells, return_sequences=True, return_states="all", go_backwards=True)
+    x = rng.normal(size=(3, 50, 6)).astype(np.float32)
+    mask, reset = rng.random((3, 50)) > 0.3, rng.random((3, 50)) > 0.9
+    alone = nr.set_num_threads(1)
+    with alone:
+        expected = layer(x, mask=mask, reset_mask=reset)
+    with nr.set_num_threads(3):
+        found = layer(x, mask=mask, reset_mask=reset)
+
+    def flat(nest):
+        return sum(map(flat, nest), []) if isinstance(nest, list) else [nest.tobytes()]
+
+    assert flat(found) == flat(expected)
+
+
+@pytest.mark.usefixtures("_eager")
+def test_steppers_and_dropout(rng):
+    x = rng.normal(size=(2, 6, 7)).astype(np.float32)
+    layer = nr.LSTM(120, return_sequences=True, recurrent_dropout=0.3, seed=3)
+    layer.build(x.shape)
+    alone = told(layer, x, 1)
+    with nr.set_num_threads(3):
+        stepper = layer.stepper(2)
+        stepped = np.stack([stepper(x[:, t]) for t in range(6)], 1)
+    assert [stepped.tobytes()] == alone
+    again = nr.LSTM(120, return_sequences=True, recurrent_dropout=0.3, seed=3)
+    again.build(x.shape)
+    again.set_weights(layer.get_weights())
+    assert told(layer, x, 1, training=True) == told(again, x, 3, training=True)
+
+
+@pytest.mark.usefixtures("_eager")
+def test_many_teams_at_once(rng):
+    layer = nr.GRU(100)
+    x = rng.normal(size=(1, 60, 5)).astype(np.float32)
+    alone, wrong = told(layer, x, 1), []
+
+    def many():
+        for _ in range(40):
+            if told(layer, x, 3) != alone:
+                wrong.append(1)
+
+    threads = [threading.Thread(target=many) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
