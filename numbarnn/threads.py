@@ -4,6 +4,8 @@ The calls release the GIL. Any number of Python threads may use the pool at once
 forked makes workers of its own; a call from inside a worker runs where it is.
 """
 
+import contextlib
+import ctypes
 import itertools
 import os
 import queue
@@ -125,6 +127,19 @@ def set_num_threads(threads):
     return _Setting(before)
 
 
+def _find_core_of_caller():
+    """The C library's ``sched_getcpu``; None where there is none."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    try:
+        return ctypes.PyDLL(None).sched_getcpu
+    except (OSError, AttributeError):
+        return None
+
+
+_core_of_caller = _find_core_of_caller()
+
+
 class Pool:
     """Workers that wait for tasks; made when first needed, and again after a fork."""
 
@@ -135,17 +150,41 @@ class Pool:
         """Begin anew: in a forked child the workers of the parent do not exist."""
         self._lock = threading.Lock()
         self._tasks = queue.SimpleQueue()
-        self._workers = 0
+        self._workers, self._cores = [], None
         self._inside = threading.local()
 
     def _ensure(self, count):
         with self._lock:
-            while self._workers < count:
-                name = f"numbarnn-{self._workers}"
-                threading.Thread(
-                    target=self._serve, args=(self._tasks,), name=name, daemon=True
-                ).start()
-                self._workers += 1
+            while len(self._workers) < count:
+                worker = threading.Thread(
+                    target=self._serve,
+                    args=(self._tasks,),
+                    name=f"numbarnn-{len(self._workers)}",
+                    daemon=True,
+                )
+                worker.start()
+                self._workers.append(worker)
+                self._cores = None
+        self._keep_off()
+
+    def _keep_off(self):
+        """Keep the workers off the caller's core.
+
+        A worker is woken by a caller that goes on to compute without ever waiting. If the scheduler
+        puts it on the caller's core, it stays there for milliseconds while another core is idle.
+        """
+        if _core_of_caller is None:
+            return
+        cores = os.sched_getaffinity(0)
+        if len(cores) < 2:
+            return
+        others = frozenset(cores - {_core_of_caller()})
+        if others != self._cores:
+            self._cores = others
+            for worker in self._workers:
+                # A worker of a process that ends may be gone.
+                with contextlib.suppress(OSError):
+                    os.sched_setaffinity(worker.native_id, others)
 
     def _serve(self, tasks):
         self._inside.worker = True

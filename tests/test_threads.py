@@ -175,3 +175,16 @@ def test_the_default_keeps_to_the_cores_of_the_process():
         [sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=True
     )
     assert found.stdout == "1\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="there is no affinity here")
+def test_workers_keep_off_the_core_of_the_caller():
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) < 2:
+        pytest.skip("one core")
+    _run(2)
+    for worker in POOL._workers:
+        cores = os.sched_getaffinity(worker.native_id)
+        assert cores < allowed
+        assert len(cores) == len(allowed) - 1
+    assert os.sched_getaffinity(0) == allowed
