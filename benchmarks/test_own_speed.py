@@ -1,6 +1,6 @@
 """Our own times, for comparing commits on one machine; peers are measured by `against_peers.py`.
 
-    make benchmark                     # or pytest benchmarks --benchmark-enable --benchmark-only
+make benchmark                     # or pytest benchmarks --benchmark-enable --benchmark-only
 """
 
 import numpy as np

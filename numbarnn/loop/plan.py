@@ -13,8 +13,8 @@ MOST_ROWS = 36
 MOST_STEPS = 512
 #: Work in multiply-adds below which no thread is woken: about a third of a millisecond.
 THREAD_WORK = 12_000_000
-#: Work of one step, some ten microseconds, from which its units are worth to be shared out.
-SHARED_WORK = 400_000
+#: Work of one step, a microsecond or two, for which it is worth to have one more thread share its units.
+SHARED_WORK = 60_000
 MOST_MEMBERS = 8
 
 

@@ -3,6 +3,9 @@
 A panel holds, for each k, `vectors` SIMD vectors side by side. A tile reads its weights once for all
 its rows and adds up over k in ascending order with one fused multiply-add each, whatever its height
 and however many panels it takes at once: so a row's sums have the same bits in any tile.
+
+Panels are read from the first number to the last, and the processor fetches ahead by itself; prefetch
+instructions made weights that live in the third cache a fifth slower to read (Zen 4).
 """
 
 from llvmlite import ir
