@@ -65,10 +65,12 @@ class Native:
     address : int
     told : dict
         What its making told of it.
+    kept : object
+        What must live as long as the code.
     """
 
     def __init__(self, recipe, image, outside, told):
-        self.recipe, self.told = recipe, told
+        self.recipe, self.told, self.kept = recipe, told, None
         self.address, self._library = load(image, outside)
         #: The function, for Python: integers in, 0 out or what says why it failed.
         self.call = function(self.address, recipe.arguments)
@@ -82,9 +84,13 @@ def _made(recipe, digest):
     from .objects import object_of
 
     dispatcher, told = recipe.build()
-    image, outside = object_of(dispatcher, recipe.arguments)
+    image, outside, lasting = object_of(dispatcher, recipe.arguments)
     made = Native(recipe, image, outside, told)
-    if digest is not None:
+    if not lasting:
+        # What lies at the addresses in it lives as long as the code does.
+        made.kept = dispatcher
+        cache.log("not stored:", type(recipe).__name__, "holds addresses of this process")
+    elif digest is not None:
         cache.write(digest, {"outside": outside, "told": told}, image)
     return made
 

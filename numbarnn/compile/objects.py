@@ -9,6 +9,8 @@ from .loader import SYMBOL, prepare_llvm, target_machine
 
 #: Numba's statuses of a call that came to its end: with a value, and with None.
 _FINE = (0, -2)
+#: What Numba calls the places where it keeps addresses of this process.
+_ADDRESSES = "numba.dynamic.globals"
 _INT = ir.IntType(64)
 
 
@@ -54,7 +56,8 @@ def module_of(dispatcher, arguments):
         module = llvm.parse_assembly(str(compiled.library._final_module))
         module.link_in(_entry(module, compiled.fndesc.llvm_func_name, arguments))
         for each in [*module.functions, *module.global_variables]:
-            if not each.is_declaration and each.name != SYMBOL:
+            # An address of this process would be written into the code, and not be seen any more.
+            if not each.is_declaration and not each.name.startswith((SYMBOL, _ADDRESSES)):
                 each.linkage = "internal"
         options = llvm.create_pipeline_tuning_options(speed_level=3)
         # What pays is vectorised and unrolled already.
@@ -62,6 +65,11 @@ def module_of(dispatcher, arguments):
         builder = llvm.create_pass_builder(target_machine(), options)
         builder.getModulePassManager().run(module, builder)
         return module
+
+
+def is_of_this_process(module):
+    """Whether a module holds addresses of this process: of a large array, of a ctypes function."""
+    return any(each.name.startswith(_ADDRESSES) for each in module.global_variables)
 
 
 def outside_of(module):
@@ -80,6 +88,9 @@ def object_of(dispatcher, arguments):
     image : bytes
     outside : list of str
         What it takes from elsewhere.
+    lasting : bool
+        Whether another process can use it.
     """
     module = module_of(dispatcher, arguments)
-    return target_machine().emit_object(module), outside_of(module)
+    image = target_machine().emit_object(module)
+    return image, outside_of(module), not is_of_this_process(module)

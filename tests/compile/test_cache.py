@@ -216,6 +216,34 @@ def test_an_array_that_a_step_reads_counts(place):
     assert (told.outputs, told.misses) == ([[28.0]], 1)
 
 
+LARGE = """
+import numpy as np
+import numbarnn as nr
+
+TABLE = np.arange(300_000.0)  # Numba refers to an array of this size by its address
+
+class Looking(nr.Cell):
+    def __init__(self):
+        super().__init__()
+        self.state_size = self.output_size = 1
+
+    @nr.step(per="sample")
+    def step(inputs, states, weights, constants, output):
+        states[0][0] += inputs[0]
+        output[0] = TABLE[int(states[0][0]) * 10_000]
+
+def cells():
+    return [Looking()]
+"""
+
+
+def test_code_with_addresses_of_its_process_is_not_stored(place):
+    for _ in range(2):
+        told = place.run(LARGE)
+        assert told.outputs == [[70_000.0]]
+        assert told.misses > told.stores
+
+
 def test_code_from_a_notebook_cell_is_found_again(place):
     cell = "\n".join(
         [

@@ -53,7 +53,7 @@ def compiled(function, arity, dtype, bits=None):
         WIDE=np.dtype(dtype).itemsize * lanes.width,
     )
 
-    address, library = load(*object_of(made, 5))
+    address, library = load(*object_of(made, 5)[:2])
     loop = callable_at(address, 5)
 
     def call(*arrays):
