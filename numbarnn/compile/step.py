@@ -14,9 +14,10 @@ from ..elementary import ELEMENTARY
 from ..errors import CellError
 from ..lanes import Lanes
 from ..lanes.literals import copied, narrowed_code
-from . import dot  # noqa: F401  (registers with Numba)
+from . import constants, dot  # noqa: F401  (register with Numba)
 from .bind import INLINED, OPTIONS
 from .names import loaded_names, resolved
+from .overloads import StoredOverloads
 
 _KNOWN = frozenset(COMPOSED) | frozenset(ELEMENTARY)
 
@@ -28,7 +29,11 @@ def plain(function):
 
 def _is_compiled_as_it_is(function):
     """Whether Numba can call this plain function already, through an overload."""
-    return function in _KNOWN or cpu_target.typing_context._lookup_global(function) is not None
+    if function in _KNOWN:
+        return True
+    # What was registered since, and in a new process everything, is known only after this.
+    cpu_target.typing_context.refresh()
+    return cpu_target.typing_context._lookup_global(function) is not None
 
 
 def _rebound(value, dtype, done, inlined):
@@ -337,6 +342,7 @@ def whole_step(function, settings, dtype, where):
     )
     # This one is called from Python.
     dispatcher = njit(**{**OPTIONS, "no_cpython_wrapper": False})(dispatcher.py_func)
+    dispatcher._cache = StoredOverloads((plain(function), settings, dtype.str))
     seen = set()
 
     def call(*arguments):

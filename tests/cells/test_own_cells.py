@@ -1,5 +1,10 @@
 """Cells that only this file knows run on the same path as the built-in ones."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import reference
@@ -285,3 +290,66 @@ def test_a_step_is_plain_python_too():
     assert Configured.step((0.0,), (), (2.0,), (), mode="difference") == (-2.0, (-2.0,))
     output, (h,) = Configured.step((1.0,), (), (2.0,), ())
     assert output == h == 2 + np.tanh(1.0) * 0.3 / 2
+
+
+class SampleArrays(nr.Cell):
+    """A leak written with whole arrays and literals, per sample."""
+
+    def __init__(self, units):
+        super().__init__()
+        self.units = self.state_size = units
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight("kernel", (input_shape[-1], self.units))
+
+    @nr.step(per="sample")
+    def step(inputs, states, weights, constants, output):
+        output[:] = np.maximum(0.1 * nr.dot(inputs, weights[0]) + 0.7 * states[0], -0.05)
+        states[0][:] = output
+
+
+class BatchArrays(SampleArrays):
+    """The same, per batch."""
+
+    @nr.step(per="batch")
+    def step(inputs, states, weights, constants, training):
+        h = np.maximum(0.1 * nr.dot(inputs, weights[0]) + 0.7 * states[0], -0.05)
+        return h, (h,)
+
+
+@DTYPE
+@pytest.mark.parametrize("kind", [SampleArrays, BatchArrays])
+def test_literals_in_the_arithmetic_of_whole_arrays(rng, kind, dtype):
+    layer = nr.RNN(kind(5), dtype=dtype)
+    x = rng.normal(size=(B, T, F)).astype(dtype)
+    layer.build(x.shape)
+    layer.set_weights([rng.normal(size=(F, 5))])
+    kernel = layer.get_weights()[0].astype("f8")
+    h = np.zeros((B, 5))
+    for t in range(T):
+        h = np.maximum(0.1 * (x[:, t] @ kernel) + 0.7 * h, -0.05)
+    np.testing.assert_allclose(layer(x), h, atol=TOLERANCE[dtype], rtol=0)
+
+
+@pytest.mark.parametrize("kind", ["SampleArrays", "BatchArrays"])
+def test_the_first_thing_that_a_process_compiles_may_call_dot(kind):
+    source = f"""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import numbarnn as nr
+from test_own_cells import {kind}
+layer = nr.RNN({kind}(2))
+layer.build((None, None, 1))
+layer.set_weights([[[10.0, -10.0]]])
+print(layer(np.ones((1, 2, 1), "f4"))[0].tolist())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", source], cwd=Path(__file__).parent, text=True, capture_output=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_allclose(eval(done.stdout), [1.7, -0.05], rtol=1e-6)

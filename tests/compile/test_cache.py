@@ -1,5 +1,6 @@
 """The disk cache: what it finds must be what would be compiled, and nothing it meets may fail a call."""
 
+import hashlib
 import os
 import shutil
 import stat
@@ -442,3 +443,50 @@ def test_our_own_sources_are_part_of_the_fingerprint(tmp_path):
     source = root / "lanes" / "elementary.py"
     source.write_text(source.read_text() + "\n")
     assert told() != digest.surroundings()
+
+
+PER_BATCH = """
+import numpy as np
+import numbarnn as nr
+
+FACTOR = 10.0
+
+def grown(x):
+    return np.maximum(x, 0.5) * FACTOR
+
+class Adding(nr.Cell):
+    def __init__(self, activation):
+        super().__init__()
+        self.units = self.state_size = 1
+        self.activation = activation
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight("kernel", (1, 1), initializer="ones")
+
+    @nr.step(per="batch")
+    def step(inputs, states, weights, constants, training, activation=None):
+        h = activation(nr.dot(inputs, weights[0]) + states[0])
+        return h, (h,)
+
+def cells():
+    return [Adding(grown)]
+"""
+
+
+def test_a_step_per_batch_is_found_by_a_second_process_unless_something_it_calls_was_edited(place):
+    first, second = place.run(PER_BATCH), place.run()
+    assert first.outputs == second.outputs == [[1240.0]]
+    assert (first.misses, first.stores, second.hits, second.misses) == (1, 1, 1, 0)
+    edited = place.run(PER_BATCH.replace("FACTOR = 10.0", "FACTOR = 1.0"))
+    assert (edited.outputs, edited.misses) == ([[7.0]], 1)
+
+
+def test_a_damaged_step_per_batch_is_compiled_again(place):
+    place.run(PER_BATCH)
+    entry = max(place.entries(), key=lambda path: path.stat().st_mtime)
+    meta, image = (b'{"per": "batch"}', b"no pickle")
+    body = len(meta).to_bytes(8, "little") + meta + image
+
+    checksum = hashlib.blake2b(body, digest_size=32).digest()
+    entry.write_bytes(cache._MAGIC + checksum + body)
+    assert place.run().outputs == [[1240.0]]
