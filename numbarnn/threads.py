@@ -11,6 +11,7 @@ import os
 import queue
 import threading
 from contextvars import ContextVar
+from functools import partial
 
 from .errors import ArgumentError
 
@@ -213,6 +214,17 @@ class Pool:
         shared.close()
         if shared.errors:
             raise shared.errors[0]
+
+    def invite(self, job, count):
+        """Have up to `count` workers call ``job(1)``, ``job(2)``, ... while the caller does something else.
+
+        Nobody waits for them. They come when they can, perhaps when there is nothing left to do.
+        """
+        if getattr(self._inside, "worker", False):
+            return
+        self._ensure(count)
+        for number in range(1, count + 1):
+            self._tasks.put(partial(job, number))
 
 
 class _Shared:

@@ -66,31 +66,39 @@ class Team:
     members : int
     """
 
+    #: How long the loop rests from its helpers now, and after the next long wait: the machine is as busy
+    #: in the next call as in the last.
+    _rests = (0, 0)
+
     def __init__(self, tables, members):
-        self._members, self._task = members, tables.address
-        pieces = 4 * members
-        self._words = aligned(((slot.TEAM_CLAIMS + slot.LINE * pieces) // slot.EIGHT,), np.int64)
-        self._sizes = pieces, members
+        self._members, self._tables = members, tables
+        self._pieces = 4 * members
         self._help = native(HELP_TEAM)
-        task = tables.entry("task")
-        task[slot.SHARE], task[slot.TEAM] = tables.address_of(native(SHARE)), address(self._words)
+        tables.entry("task")[slot.SHARE] = tables.address_of(native(SHARE))
 
     def run(self, driver, size):
-        """Run the one block."""
-        words = self._words
+        """Run the one block; a helper that comes late, or leaves late, is not waited for."""
+        # Of this call alone: a late helper still looks at them.
+        words = aligned(((slot.TEAM_CLAIMS + slot.LINE * self._pieces) // slot.EIGHT,), np.int64)
         words[:] = 0
-        words[slot.TEAM_PIECES >> 3], words[slot.TEAM_MEMBERS >> 3] = self._sizes
-        space = workspace(size)
-        work, helper = address(space), self._help.call
+        words[slot.TEAM_PIECES >> 3], words[slot.TEAM_MEMBERS >> 3] = self._pieces, self._members
+        words[slot.TEAM_REST >> 3], words[slot.TEAM_NEXT_REST >> 3] = Team._rests
+        space, tables, helper = workspace(size), self._tables, self._help
+        work, team = address(space), address(words)
+        tables.entry("task")[slot.TEAM] = team
 
-        def job(number):
-            if number:
-                helper(self._task, work, number)
-                return
-            driver(self._task, work, 0, 1)
+        def help_out(number):
+            helper.call(tables.address, work, team, number)
+            return words, space  # kept until here
+
+        # Helpers that would find no job are not woken: a busy machine is slow to.
+        if not Team._rests[0]:
+            POOL.invite(help_out, self._members - 1)
+        try:
+            driver(tables.address, work, 0, 1)
+        finally:
             words[slot.TEAM_OVER >> 3] = 1
-
-        POOL.run(job, self._members, self._members)
+            Team._rests = int(words[slot.TEAM_REST >> 3]), int(words[slot.TEAM_NEXT_REST >> 3])
 
 
 def run_blocks(driver, tables_address, size, plan):

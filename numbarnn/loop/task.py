@@ -114,12 +114,7 @@ STREAM_BYTES = 13 * EIGHT
 
 #: A team: what its members write lies in cache lines of its own.
 LINE = 64
-TEAM_JOB, TEAM_DONE, TEAM_OVER, TEAM_PIECES, TEAM_MEMBERS = (
-    0,
-    LINE,
-    2 * LINE,
-    3 * LINE,
-    3 * LINE + 8,
-)
+TEAM_JOB, TEAM_DONE, TEAM_OVER = range(0, 3 * LINE, LINE)
+(TEAM_PIECES, TEAM_MEMBERS, TEAM_REST, TEAM_NEXT_REST) = range(3 * LINE, 3 * LINE + 32, EIGHT)
 (JOB_STAGE, JOB_MAP, JOB_ROWS, JOB_STEP, JOB_EXTENT) = range(4 * LINE, 4 * LINE + 40, EIGHT)
 TEAM_CLAIMS = 5 * LINE

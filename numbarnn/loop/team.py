@@ -3,9 +3,10 @@
 For a single large sequence, whose steps must follow one another. The thread that runs the loop publishes
 a job (a stage at one step, or a map over a chunk of time) and works on it itself; helpers take pieces
 of it, each piece once. A helper that is late, or has lost its core, takes none: the loop waits only for
-pieces that somebody has begun. So it is never slower than alone but for the publishing, and a helper
-that finds no job for a while gives up. The bits are those of one thread: a group's sums do not depend on
-who computes them.
+pieces that somebody has begun. Where it had to wait long for one, a helper has lost its core: it does
+the next jobs alone, twice as many after every such wait, and fewer again as all goes well. So it is
+hardly slower than alone; and a helper that finds no job for a while gives up. The bits are those of one
+thread: a group's sums do not depend on who computes them.
 
 A piece can be taken only while its job is not finished, and the words of a job are written only when
 the one before is. So whoever has taken a piece has read the words of that job, not of another.
@@ -21,6 +22,16 @@ from .unit import project_groups, stage_groups
 _SPINS = 500
 #: Turns of waiting for a job after which a helper gives up: some milliseconds.
 _PATIENCE = 20_000
+#: Jobs that the loop does alone after it waited long for a helper: at least, and at most.
+_SHORT_REST, _LONG_REST = 32, 16_384
+
+
+def run_groups(task, work, stage, map_, rows, i, extent, first, end, member):
+    """Some groups of a job."""
+    if map_ != 0:
+        project_groups(task, work, stage, map_, rows, i, extent, first, end)
+    else:
+        stage_groups(task, work, stage, rows, i, extent, first, end, member)
 
 
 def run_piece(task, work, team, piece, member):
@@ -31,10 +42,7 @@ def run_piece(task, work, team, piece, member):
     first, end = piece * groups // pieces, (piece + 1) * groups // pieces
     map_, i = integer_at(team + slot.JOB_MAP), integer_at(team + slot.JOB_STEP)
     extent = integer_at(team + slot.JOB_EXTENT)
-    if map_ != 0:
-        project_groups(task, work, stage, map_, rows, i, extent, first, end)
-    else:
-        stage_groups(task, work, stage, rows, i, extent, first, end, member)
+    run_groups(task, work, stage, map_, rows, i, extent, first, end, member)
 
 
 def take_pieces(task, work, team, job, member):
@@ -54,6 +62,12 @@ def share(task, work, stage, map_, rows, i, extent):
     `extent` is the parity of the step, or the number of steps of the chunk.
     """
     team = integer_at(task + slot.TEAM)
+    rest = integer_at(team + slot.TEAM_REST)
+    if rest > 0:
+        set_integer(team + slot.TEAM_REST, rest - 1)
+        groups = integer_at(stage + slot.GROUPS)
+        run_groups(task, work, stage, map_, rows, i, extent, 0, groups, 0)
+        return
     set_integer(team + slot.JOB_STAGE, stage)
     set_integer(team + slot.JOB_MAP, map_)
     set_integer(team + slot.JOB_ROWS, rows)
@@ -70,11 +84,21 @@ def share(task, work, stage, map_, rows, i, extent):
             give_way()
         else:
             pause()
+    next_rest = integer_at(team + slot.TEAM_NEXT_REST)
+    if turns > _SPINS:
+        set_integer(team + slot.TEAM_REST, max(next_rest, _SHORT_REST))
+        set_integer(
+            team + slot.TEAM_NEXT_REST, min(max(2 * next_rest, 2 * _SHORT_REST), _LONG_REST)
+        )
+    else:
+        set_integer(team + slot.TEAM_NEXT_REST, next_rest - (next_rest >> 5))
 
 
-def help_team(task, work, member):
-    """What a helper does until the loop is over, or no job comes for a while."""
-    team = integer_at(task + slot.TEAM)
+def help_team(task, work, team, member):
+    """What a helper does until the loop is over, or no job comes for a while.
+
+    Of the task and the workspace it reads nothing before it has taken a piece: they may be gone.
+    """
     last, turns = 0, 0
     while turns < _PATIENCE and read_shared(team + slot.TEAM_OVER) == 0:
         job = read_shared(team + slot.TEAM_JOB)

@@ -8,7 +8,8 @@ import pytest
 from catalogue import CATALOGUE
 
 import numbarnn as nr
-from numbarnn.loop import plan
+from numbarnn.loop import call, plan
+from numbarnn.threads import POOL
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="threads give way by POSIX's call")
 
@@ -91,3 +92,30 @@ def test_many_teams_at_once(rng):
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+@pytest.mark.usefixtures("_eager")
+@pytest.mark.parametrize("rests", [(5, 40), (100_000, 16_384), (0, 64)])
+def test_steps_done_alone_after_a_long_wait_have_the_same_bits(rng, monkeypatch, rests):
+    layer = nr.GRU(110, return_sequences=True)
+    x = rng.normal(size=(2, 50, 5)).astype(np.float32)
+    alone = told(layer, x, 1)
+    monkeypatch.setattr(call.Team, "_rests", rests)
+    assert told(layer, x, 3) == alone
+    left, next_rest = call.Team._rests
+    assert next_rest >= 0
+    assert left == 0 if rests[0] < 50 else left < rests[0]
+
+
+@pytest.mark.usefixtures("_eager")
+def test_a_helper_that_never_comes_is_not_waited_for(rng, monkeypatch):
+    layer = nr.LSTM(100)
+    x = rng.normal(size=(1, 20, 5)).astype(np.float32)
+    alone, kept = told(layer, x, 1), []
+    monkeypatch.setattr(POOL, "invite", lambda job, count: kept.append((job, count)))
+    monkeypatch.setattr(call.Team, "_rests", (0, 0))
+    assert told(layer, x, 3) == alone
+    ((job, count),) = kept
+    assert count == 2
+    del layer
+    job(1)  # now it comes: there is nothing left to do, and nothing of the call is touched
