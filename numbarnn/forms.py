@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .errors import ArgumentError, CellError, warn
+from .errors import ArgumentError, CellError, DeviceError, warn
 from .given.arrays import read_only
 from .given.nesting import Shape, flattened, is_nested, packed_like, shape_of
 from .given.sequences import Shared, Values, checked_state
@@ -554,6 +554,8 @@ def _run_segment(cells, batch, input_nest, request, initial, constants, dtype, m
     dtype = np.dtype(dtype)
     cell = cells[0]
     form = form_of(cell)
+    if batch.place is not None:
+        return _run_on_device(cells, batch, input_nest, request, initial, constants, dtype)
     if form == "unit":
         used = constants if any(map(takes_constants, cells)) else []
         arrays = [_batched_constant(c, batch, dtype) for c in used]
@@ -589,6 +591,91 @@ def _run_segment(cells, batch, input_nest, request, initial, constants, dtype, m
         axes = 1 if batch.offsets is not None or not request.sequences else 2
         compare_with_declared(cell, [array.shape[axes:] for array in results.outputs])
     return [results]
+
+
+def _run_on_device(cells, batch, input_nest, request, initial, constants, dtype):
+    """The same for a batch that lies on a device."""
+    from .cuda.call import check_constants_on_device
+
+    cell = cells[0]
+    form = form_of(cell)
+    if form in ("batch", "call"):
+        what = "step per batch" if form == "batch" else "`call`"
+        raise DeviceError(f"`{name_of(cell)}` must have a step per unit or per sample to run on a device; "
+                          f"it has a {what}.")  # fmt: skip
+    used = constants if any(map(takes_constants, cells)) else []
+    given = check_constants_on_device(
+        [(c.array, False) if isinstance(c, Shared) else (c, True) for c in used]
+    )
+    if form == "unit":
+        if request.training and any(_drops(each) for each in cells):
+            raise DeviceError(
+                "`training` must be False on a device, as dropout acts there not; got True."
+            )
+        program = _device_program(
+            tuple(cells),
+            tuple([values.features for values in batch.inputs]),
+            tuple([array.shape[-1] for array, _ in given]),
+            dtype,
+        )
+        flat = [state for states in initial for state in states]
+        whole = program.run(batch, request, flat, given, batch.stream)
+        return _by_cell(whole, [len(states) for states in initial])
+    program = _sample_program_on_device(cell, batch, not is_nested(input_nest), given, dtype)
+    return [program.run(batch, request, initial[0], given, batch.stream)]
+
+
+def _sample_program_on_device(cell, batch, one_input, constants, dtype):
+    from .cuda.sample_program import DeviceSampleProgram
+
+    step, nest = step_of(cell), output_nest(cell)
+    scratch = getattr(cell, "scratch_size", None)
+    input_shapes = tuple(values.item_shape for values in batch.inputs)
+    constant_shapes = tuple(a.shape[1:] if batched else a.shape for a, batched in constants)
+    key = ("sample on a device", input_shapes, constant_shapes, one_input, dtype)
+    return cell.remembered(
+        key,
+        lambda: DeviceSampleProgram(
+            step=step,
+            settings=cell.settings_of(step),
+            weights=list(cell.weights.values()),
+            input_shapes=input_shapes,
+            state_shapes=state_shapes(cell),
+            constant_shapes=constant_shapes,
+            output_nest=nest,
+            one_input=one_input,
+            scratch_shape=None if scratch is None else shape_of(scratch),
+            dtype=dtype,
+            where=f"`{name_of(cell)}.step`",
+        ),
+    )
+
+
+def _drops(cell):
+    return any(
+        map_.dropout is not None
+        for stage in _stages_of(cell)
+        for maps in (stage.inputs, stage.constants, stage.recurrent)
+        for entry in maps
+        for map_ in entry
+    )
+
+
+def _device_program(cells, input_widths, constant_widths, dtype):
+    from .cuda.declared import declared
+    from .cuda.unit_program import DeviceProgram
+
+    def made():
+        found, widths = [], input_widths
+        for cell in cells:
+            of_constants = constant_widths if takes_constants(cell) else ()
+            found.append(declared(declaration_of(cell), widths, of_constants, dtype))
+            widths = (found[-1].units,)
+        return DeviceProgram(found)
+
+    versions = tuple([cell._version for cell in cells])
+    key = ("device", _Same(cells), versions, input_widths, constant_widths, dtype)
+    return cells[-1].remembered(key, made)
 
 
 def _plain_constant(constant, dtype, form):

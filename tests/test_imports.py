@@ -21,6 +21,7 @@ FLOORS = [
     {"compile"},
     {"stages"},
     {"loop"},
+    {"cuda"},
     {"forms"},
     {"cell"},
     {"cells"},

@@ -1,6 +1,7 @@
 """A user's step, made ready for one number type, compiled alone, its errors made readable."""
 
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 
@@ -36,12 +37,42 @@ def _is_compiled_as_it_is(function):
     return cpu_target.typing_context._lookup_global(function) is not None
 
 
-def _rebound(value, dtype, done, inlined):
+@dataclass(frozen=True, eq=False)
+class Target:
+    """What functions are made over for.
+
+    Attributes
+    ----------
+    options : dict
+        Of the compiler.
+    stand_in : callable
+        What takes a value's place in a copy: itself, something else, or, where it gives None, a
+        function made over as well.
+    integers : bool
+        Whether integer literals in the arithmetic of numbers are narrowed like floats.
+    """
+
+    options: dict
+    stand_in: object
+    integers: bool = False
+
+
+def _on_cpu(value):
+    return value if isinstance(value, FunctionType) and _is_compiled_as_it_is(value) else None
+
+
+#: A function whose callers must take it in; one that works on arrays, for which that is not worth it.
+TAKEN_IN, CALLED = Target(INLINED, _on_cpu), Target(OPTIONS, _on_cpu)
+
+
+def _rebound(value, dtype, done, target):
     """What a name of a function must stand for in its copy."""
-    if isinstance(value, Dispatcher) or (
-        isinstance(value, FunctionType) and not _is_compiled_as_it_is(value)
-    ):
-        return made_over(value, dtype, done=done, inlined=inlined)
+    other = target.stand_in(value)
+    if other is value:
+        return value
+    value = value if other is None else other
+    if isinstance(value, (Dispatcher, FunctionType)):
+        return made_over(value, dtype, done=done, target=target)
     if type(value) is float and dtype:
         return dtype(value)
     return value
@@ -58,8 +89,8 @@ def _with_attribute(module, chain, value):
     return new
 
 
-def made_over(function, dtype, defaults=None, done=None, inlined=True):
-    """A dispatcher like `function` under the loop's compiler options.
+def made_over(function, dtype, defaults=None, done=None, target=TAKEN_IN):
+    """A dispatcher like `function` under the options of a target.
 
     Its float literals are narrowed to `dtype`, if that is given; so are those of every function that
     it names: a global, a variable that it closes over, a module's attribute. Plain Python functions
@@ -73,8 +104,7 @@ def made_over(function, dtype, defaults=None, done=None, inlined=True):
         New default values.
     done : dict, optional
         What was made over already.
-    inlined : bool
-        Whether callers must take the functions in; not worth it for those that work on arrays.
+    target : Target
 
     Returns
     -------
@@ -88,28 +118,29 @@ def made_over(function, dtype, defaults=None, done=None, inlined=True):
     cells = {name: CellType() for name in function.__code__.co_freevars}
     new = copied(
         function,
-        narrowed_code(function.__code__, dtype) if dtype else function.__code__,
+        narrowed_code(function.__code__, dtype, target.integers) if dtype else function.__code__,
         namespace,
         defaults=defaults,
         closure=tuple(cells.values()),
     )
-    done[function] = dispatcher = njit(**(INLINED if inlined else OPTIONS))(new)
+    done[function] = dispatcher = njit(**target.options)(new)
     for name, cell in zip(cells, function.__closure__ or (), strict=True):
-        cells[name].cell_contents = _rebound(cell.cell_contents, dtype, done, inlined)
+        cells[name].cell_contents = _rebound(cell.cell_contents, dtype, done, target)
     for loaded in loaded_names(function.__code__):
-        name, *attributes = loaded.chain
-        if loaded.closure or name not in function.__globals__:
+        if loaded.closure:
             continue
         chain, value = resolved(function, loaded)
-        bound = _rebound(value, dtype, done, inlined)
+        bound = _rebound(value, dtype, done, target)
         if bound is not value:
-            inner = chain[1:]
+            name, *inner = chain
             namespace[name] = _with_attribute(namespace[name], inner, bound) if inner else bound
     return dispatcher
 
 
-def _as_setting(name, value, dtype, narrow, where):
+def _as_setting(name, value, dtype, narrow, where, target):
     """The value of a setting, as something that Numba takes for a default."""
+    if target.stand_in is not _on_cpu and callable(value):
+        return _rebound(value, dtype if narrow else None, {}, target)
     if isinstance(value, (np.ufunc, BuiltinFunctionType)) or (
         isinstance(value, FunctionType) and _is_compiled_as_it_is(value)
     ):
@@ -128,7 +159,7 @@ def _as_setting(name, value, dtype, narrow, where):
     )
 
 
-def with_settings(function, settings, dtype, narrow, where, inlined=True):
+def with_settings(function, settings, dtype, narrow, where, target=TAKEN_IN):
     """The step of one cell: its settings bound as defaults, its literals narrowed if `narrow`.
 
     Parameters
@@ -142,15 +173,16 @@ def with_settings(function, settings, dtype, narrow, where, inlined=True):
         Whether the step will see scalars, for which float literals must have the compute type.
     where : str
         The step's name for errors.
+    target : Target
 
     Returns
     -------
     Dispatcher
     """
     values = tuple(
-        _as_setting(name, value, dtype, narrow, where) for name, value in settings.items()
+        _as_setting(name, value, dtype, narrow, where, target) for name, value in settings.items()
     )
-    return made_over(function, dtype if narrow else None, defaults=values or None, inlined=inlined)
+    return made_over(function, dtype if narrow else None, defaults=values or None, target=target)
 
 
 def check_names(function, where, seen=None):
@@ -320,7 +352,7 @@ def compiled_whole_step(function, settings, dtype, arguments, where):
     """
     check_names(function, where)
     narrow = dtype.kind == "f"
-    dispatcher = with_settings(function, settings, dtype.type, narrow, where, inlined=False)
+    dispatcher = with_settings(function, settings, dtype.type, narrow, where, CALLED)
     try:
         return dispatcher, _compile(dispatcher, arguments)
     except Exception as error:
@@ -338,7 +370,7 @@ def whole_step(function, settings, dtype, where):
     """
     check_names(function, where)
     dispatcher = with_settings(
-        function, dict(settings), dtype.type, dtype.kind == "f", where, inlined=False
+        function, dict(settings), dtype.type, dtype.kind == "f", where, CALLED
     )
     # This one is called from Python.
     dispatcher = njit(**{**OPTIONS, "no_cpython_wrapper": False})(dispatcher.py_func)

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, DeviceError
+from .device_arrays import DeviceArray, lies_on_device
 
 _KINDS = "fiub"
 
@@ -14,7 +15,15 @@ def as_numbers(argument, values):
     ------
     ArgumentError
         If entries differ in length, or are no real numbers of at most 64 bits.
+    DeviceError
+        If they lie on a device, where this cannot be done.
     """
+    if isinstance(values, DeviceArray):
+        return values
+    if lies_on_device(values):
+        raise DeviceError(
+            f"`{argument}` must lie on the host here; got a {type(values).__name__} on a device."
+        )
     try:
         array = np.asarray(values)
     except ValueError as error:

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from .arrays import as_numbers, as_size
+from .device_arrays import DeviceArray, device_array, lies_on_device
 from .nesting import flattened, mapped
 from .ragged import Ragged
 from .sequences import Shared
@@ -39,11 +40,29 @@ class Given:
     read: list = field(default_factory=list)
 
 
+def seen_on_device(**arguments):
+    """Arguments of a call with every array on a device as a `DeviceArray`; all else as it is.
+
+    Returns
+    -------
+    list
+        The arguments, in their order.
+    """
+    found = []
+    for name, nest in arguments.items():
+        if any(map(lies_on_device, flattened(nest))):
+            nest = mapped(
+                lambda leaf, name=name: device_array(name, leaf) if lies_on_device(leaf) else leaf, nest
+            )  # fmt: skip
+        found.append(nest)
+    return found
+
+
 def _rank(values):
     """How many axes an entry has; of a list of lists, as many as its first entries are nested."""
     if isinstance(values, list):
         return 1 + (_rank(values[0]) if values else 0)
-    return values.ndim if isinstance(values, np.ndarray) else 0
+    return values.ndim if isinstance(values, (np.ndarray, DeviceArray)) else 0
 
 
 def array_nest(argument, nest, axes=2):
@@ -76,7 +95,7 @@ def array_nest(argument, nest, axes=2):
 def _is_leaf(entry, axes):
     if isinstance(entry, (Ragged, dict, tuple)):
         return True
-    return isinstance(entry, np.ndarray) and entry.ndim >= axes
+    return isinstance(entry, (np.ndarray, DeviceArray)) and entry.ndim >= axes
 
 
 def _not_empty(argument, nest):
@@ -119,8 +138,8 @@ def widened(argument, array, axis):
     """An array with a batch axis of 1; None stays None."""
     if array is None:
         return None
-    array = as_numbers(argument, array)
-    return np.expand_dims(array, min(axis, array.ndim))
+    array, axis = as_numbers(argument, array), min(axis, np.ndim(array))
+    return array.with_axis(axis) if isinstance(array, DeviceArray) else np.expand_dims(array, axis)
 
 
 def with_batch_axis(inputs, mask, lengths, reset_mask, axis):
@@ -159,7 +178,7 @@ def _is_mask(entry):
         return not isinstance(entry, tuple) or any(map(_is_mask, entry))
     if isinstance(entry, list):
         return any(map(_is_mask, entry))
-    return isinstance(entry, np.ndarray) and entry.ndim > 1
+    return isinstance(entry, (np.ndarray, DeviceArray)) and entry.ndim > 1
 
 
 def constants_of(constants, batched=True):

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from .arrays import as_numbers
+from .device_arrays import device_array, given_back, lies_on_device
 
 
 class Ragged:
@@ -29,7 +30,11 @@ class Ragged:
     """
 
     def __init__(self, values, offsets):
-        self.values = as_numbers("values", values)
+        if lies_on_device(values):
+            seen = device_array("values", values)
+            self.values = given_back(seen)
+        else:
+            seen = self.values = as_numbers("values", values)
         offsets = as_numbers("offsets", offsets)
         if offsets.ndim != 1 or offsets.dtype.kind not in "iu" or len(offsets) < 1:
             raise ArgumentError(
@@ -40,11 +45,11 @@ class Ragged:
             offsets = np.array(offsets, np.int64)
             offsets.flags.writeable = False
         self.offsets = offsets
-        if self.values.ndim < 1:
-            raise ArgumentError(f"`values` must have shape (total, ...); got {self.values.shape}.")
-        if self.offsets[0] < 0 or self.offsets[-1] > len(self.values):
+        if seen.ndim < 1:
+            raise ArgumentError(f"`values` must have shape (total, ...); got {seen.shape}.")
+        if self.offsets[0] < 0 or self.offsets[-1] > len(seen):
             raise ArgumentError(
-                f"`offsets` must lie in 0 ... {len(self.values)} (the length of `values`); "
+                f"`offsets` must lie in 0 ... {len(seen)} (the length of `values`); "
                 f"got {self.offsets[0]} ... {self.offsets[-1]}."
             )
         if np.any(np.diff(self.offsets) < 0):

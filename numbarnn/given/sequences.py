@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, DeviceError
 from .arrays import as_numbers
+from .device_arrays import DeviceArray, device_array, lies_on_device, one_place
 from .ragged import Ragged
 
 #: Values of `Track.hold`: what is written at the positions of skipped steps.
@@ -85,6 +86,10 @@ class Batch:
     by_length : bool
         Whether rows have an end of their own, ragged or by lengths, at which reversal begins.
     time_major : bool
+    place : DeviceArray or None
+        An input, if they lie on a device: then so do mask and resets; counts may.
+    stream : object or None
+        The stream for the work on a device that the caller gave.
     """
 
     inputs: tuple
@@ -99,6 +104,8 @@ class Batch:
     offsets: np.ndarray | None
     by_length: bool
     time_major: bool
+    place: DeviceArray | None = None
+    stream: object = None
 
     @property
     def longest(self):
@@ -163,7 +170,8 @@ def _axes(shape, lead):
 
 
 def _ragged_values(ragged, item_shape, argument):
-    array = as_numbers(argument, ragged.values)
+    array = ragged.values
+    array = (device_array if lies_on_device(array) else as_numbers)(argument, array)
     if array.ndim < 2 or (item_shape is not None and array.shape[1:] != item_shape):
         raise ArgumentError(
             f"`{argument}` must have values of shape {_axes(item_shape, 'total')}; got {array.shape}."
@@ -194,6 +202,8 @@ def checked_flags(argument, flags, samples, steps, time_major):
         If its shape is not that of the inputs' batch and time.
     """
     array = as_numbers(argument, flags)
+    if isinstance(array, DeviceArray) and array.dtype.itemsize != 1:
+        raise DeviceError(f"`{argument}` must be of bool on a device; got {array.dtype}.")
     wanted = (steps, samples) if time_major else (samples, steps)
     if array.shape == (*wanted, 1):
         array = array[..., 0]
@@ -202,7 +212,8 @@ def checked_flags(argument, flags, samples, steps, time_major):
             f"`{argument}` must have shape {wanted} (one flag per sample and time step); "
             f"got {array.shape}."
         )
-    array = array.view(np.uint8) if array.dtype == bool else (array != 0).view(np.uint8)
+    if not isinstance(array, DeviceArray):
+        array = array.view(np.uint8) if array.dtype == bool else (array != 0).view(np.uint8)
     return array.T if time_major else array
 
 
@@ -214,6 +225,11 @@ def checked_lengths(lengths, samples, steps):
             f"`lengths` must be integers of shape ({samples},); "
             f"got {array.dtype} of shape {array.shape}."
         )
+    if isinstance(array, DeviceArray):
+        # Looking at them would mean to wait for the device: the kernels cut them to what there is.
+        if array.dtype != np.int64 or not array.is_plain:
+            raise DeviceError(f"`lengths` must be contiguous int64 on a device; got {array.dtype}.")
+        return array
     if array.size and (array.min() < 0 or array.max() > steps):
         wrong = int(array[(array < 0) | (array > steps)][0])
         raise ArgumentError(f"`lengths` must lie in 0 ... {steps} (the time steps); got {wrong}.")
@@ -316,6 +332,7 @@ def canonical(
         counts = checked_lengths(lengths, samples, steps)
     if mask is not None:
         mask = checked_flags("mask", mask, samples, steps, time_major)
+    if mask is not None and not isinstance(mask, DeviceArray):
         counts, firsts, windows = _windows(mask)
         if windows and reset_mask is None:
             mask = None
@@ -325,6 +342,14 @@ def canonical(
                 firsts = None
         else:
             firsts = None
+    place = one_place(
+        [
+            *zip(names, [each.array for each in values], strict=True),
+            *[pair for pair in (("mask", mask), ("reset_mask", reset_mask)) if pair[1] is not None],
+        ]
+    )
+    if place is None and isinstance(counts, DeviceArray):
+        raise DeviceError("`lengths` must lie on the host, as the inputs do; got one on a device.")
     return Batch(
         inputs=tuple(values),
         samples=samples,
@@ -334,10 +359,11 @@ def canonical(
         firsts=firsts,
         mask=mask,
         reset=reset_mask,
-        order=None if counts is None else _falling_order(counts),
+        order=None if counts is None or place is not None else _falling_order(counts),
         offsets=offsets,
         by_length=ragged or lengths is not None,
         time_major=time_major,
+        place=place,
     )
 
 
@@ -350,7 +376,7 @@ def checked_state(argument, state, shape, dtype):
         raise ArgumentError(
             f"`{argument}` must have shape {shape} (batch, size of the state); got {array.shape}."
         )
-    return np.ascontiguousarray(array, dtype)
+    return array if isinstance(array, DeviceArray) else np.ascontiguousarray(array, dtype)
 
 
 class Shared:
@@ -368,7 +394,8 @@ class Shared:
     """
 
     def __init__(self, array):
-        self.array = as_numbers("array", array)
+        on_device = lies_on_device(array)
+        self.array = (device_array if on_device else as_numbers)("array", array)
 
     def __repr__(self):
         return f"Shared({self.array.shape} {self.array.dtype})"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, DeviceError
 from ..forms import (
     check_constants,
     form_of,
@@ -10,12 +10,14 @@ from ..forms import (
     output_nest,
     state_nest,
 )
+from ..given.device_arrays import DeviceArray, one_place
 from ..given.inputs import (
     Given,
     array_nest,
     constants_of,
     first_mask,
     names_of,
+    seen_on_device,
     split_inputs,
     with_batch_axis,
 )
@@ -35,9 +37,14 @@ class Arguments:
     """
 
     def given(
-        self, inputs, initial_state, constants, mask, lengths, training, reset_mask, batched=True
-    ):
+        self, inputs, initial_state, constants, mask, lengths, training, reset_mask, batched=True,
+        stream=None,
+    ):  # fmt: skip
         """Check all arguments, and build if that is still to do; nothing has run before it returns."""
+        inputs, initial_state, constants, mask, lengths, reset_mask = seen_on_device(
+            inputs=inputs, initial_state=initial_state, constants=constants, mask=mask, lengths=lengths,
+            reset_mask=reset_mask,
+        )  # fmt: skip
         inputs, initial_state, constants = split_inputs(
             inputs, initial_state, constants, self._num_constants
         )
@@ -64,6 +71,21 @@ class Arguments:
             array = constant.array if isinstance(constant, Shared) else constant
             read.append((f"constants[{number}]", array))
         self._check_samples(batch.samples, initial)
+        first = ("inputs", batch.inputs[0].array)
+        one_place([first, *read] if read else [first])
+        batch.stream = stream
+        if stream is not None and batch.place is None:
+            raise DeviceError("`stream` must be None, as the inputs lie on the host; it is not.")
+        recorded = [s for states in self._states or () for s in states]
+        if (
+            batch.place is None
+            and initial is None
+            and any(isinstance(s, DeviceArray) for s in recorded)
+        ):
+            raise DeviceError(
+                "`inputs` must lie on the device, as the recorded states do; they lie on the host "
+                "(reset_states() starts anew)."
+            )
         return Given(batch, inputs, initial, constants, training, bool(batched), read)
 
     def _canonical(self, inputs, mask, lengths, reset_mask):
@@ -169,7 +191,9 @@ class Arguments:
         return leaves
 
     def _with_batch_axis(self, leaf, sequences):
+        axis = 1 if self.time_major and sequences else 0
+        if isinstance(leaf, DeviceArray):
+            return leaf.with_axis(min(axis, leaf.ndim))
         if not isinstance(leaf, np.ndarray):
             raise ArgumentError(f"`out` must hold arrays; got {type(leaf).__name__}.")
-        axis = 1 if self.time_major and sequences else 0
         return np.expand_dims(leaf, min(axis, leaf.ndim))

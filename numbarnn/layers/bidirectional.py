@@ -7,11 +7,12 @@ import numpy as np
 from ..configs import class_name, serialized, serialized_cell
 from ..errors import ArgumentError
 from ..forms import form_of, output_nest
-from ..given.inputs import checked_training, first_mask, split_inputs
-from ..given.nesting import is_nested, shape_of
+from ..given.device_arrays import DeviceArray, given_back
+from ..given.inputs import checked_training, first_mask, seen_on_device, split_inputs
+from ..given.nesting import is_nested, mapped, shape_of
 from ..given.ragged import Ragged
 from ..given.shapes import checked_shapes
-from ..loop.out import check_outs, new_output
+from ..loop.out import check_outs, new_output, output_shape
 from .attempt import Attempt
 from .layer import Layer
 from .rnn import RNN
@@ -226,6 +227,7 @@ class Bidirectional(Layer):
         reset_mask=None,
         batched=True,
         out=None,
+        stream=None,
     ):
         """Run both directions; arguments as in `RNN.__call__`.
 
@@ -243,12 +245,13 @@ class Bidirectional(Layer):
             If a shape does not fit, or `initial_state` has an odd number of entries.
         """
         training = checked_training(training)
+        (out,) = seen_on_device(out=out)
         attempt = Attempt([self], training)
         try:
             with attempt:
                 given = self.given(
-                    inputs, initial_state, constants, mask, lengths, training, reset_mask, batched
-                )
+                    inputs, initial_state, constants, mask, lengths, training, reset_mask, batched, stream
+                )  # fmt: skip
                 outputs, states, over_time = self.run(given, out=out)
                 returned = self._returned(given[0], outputs, states, over_time, out)
                 attempt.record(list(zip(self._layers(), states, strict=True)))
@@ -258,8 +261,9 @@ class Bidirectional(Layer):
             raise
 
     def given(
-        self, inputs, initial_state, constants, mask, lengths, training, reset_mask, batched=True
-    ):
+        self, inputs, initial_state, constants, mask, lengths, training, reset_mask, batched=True,
+        stream=None,
+    ):  # fmt: skip
         """The checked arguments of both layers."""
         count = self.forward_layer._num_constants
         inputs, initial_state, constants = split_inputs(inputs, initial_state, constants, count)
@@ -275,7 +279,9 @@ class Bidirectional(Layer):
             middle = len(initial_state) // 2
             halves = (list(initial_state[:middle]), list(initial_state[middle:]))
         given = [
-            layer.given(inputs, half, constants, mask, lengths, training, reset_mask, batched)
+            layer.given(
+                inputs, half, constants, mask, lengths, training, reset_mask, batched, stream
+            )
             for layer, half in zip(self._layers(), halves, strict=True)
         ]
         self._check_widths()
@@ -352,13 +358,21 @@ class Bidirectional(Layer):
             check_outs([out], batch, [shape], sequences, self.dtype, read)
         if not joined or len(shape) != 1:
             return None, (None, None)
-        whole = new_output(batch, shape, sequences, self.dtype) if out is None else out
+        whole = self._new_output(batch, shape, sequences) if out is None else out
         return whole, (whole[..., : shapes[0][-1]], whole[..., shapes[0][-1] :])
 
     @property
     def dtype(self):
         """The compute type of both layers."""
         return self.forward_layer.dtype
+
+    def _new_output(self, batch, shape, sequences):
+        if batch.place is None:
+            return new_output(batch, shape, sequences, self.dtype)
+        from ..cuda.memory import Memory
+
+        memory = Memory(batch.place, batch.stream)
+        return memory.filled(None, output_shape(batch, shape, sequences), self.dtype)
 
     def _not_mergeable(self):
         return ArgumentError(
@@ -377,12 +391,14 @@ class Bidirectional(Layer):
                 return out
             return [one, other]
         if callable(self.merge_mode):
-            return self.merge_mode(one, other)
+            return self.merge_mode(given_back(one), given_back(other))
         joined = self.merge_mode == "concat"
         cut = -1 if joined else None
-        single = isinstance(one, np.ndarray) and isinstance(other, np.ndarray)
+        single = all(isinstance(each, (np.ndarray, DeviceArray)) for each in (one, other))
         if not single or one.ndim != other.ndim or one.shape[:cut] != other.shape[:cut]:
             raise self._not_mergeable()
+        if batch.place is not None:
+            return self._merged_on_device(one, other, batch, out)
         if joined:
             merged = np.concatenate([one, other], axis=-1)
         elif self.merge_mode == "mul":
@@ -396,6 +412,19 @@ class Bidirectional(Layer):
         axes = 2 if sequences and batch.offsets is None else 1
         check_outs([out], batch, [merged.shape[axes:]], sequences, self.dtype, read)
         out[...] = merged
+        return out
+
+    def _merged_on_device(self, one, other, batch, out):
+        """Outputs of one axis; those side by side were written so."""
+        from ..cuda.memory import Memory
+
+        if self.merge_mode == "concat":
+            raise self._not_mergeable()
+        memory = Memory(batch.place, batch.stream)
+        merged = memory.merge(one, other, self.merge_mode)
+        if out is None:
+            return merged
+        memory.fill(out, merged)
         return out
 
     def _returned(self, given, outputs, states, over_time, out=None):
@@ -412,6 +441,8 @@ class Bidirectional(Layer):
             for layer, final in zip(self._layers(), states, strict=True):
                 found += layer.final_states(given, final)
         several = first.return_state or first.return_states or self.merge_mode is None
+        if given.batch.place is not None:
+            found = [mapped(given_back, each) for each in found]
         return found if several else found[0]
 
     def reset_states(self, states=None):

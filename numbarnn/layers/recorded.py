@@ -5,8 +5,18 @@ import numpy as np
 from ..errors import ArgumentError
 from ..forms import initial_states, state_shapes
 from ..given.arrays import as_numbers
+from ..given.device_arrays import DeviceArray, given_back
 from ..given.nesting import flattened, mapped
 from ..given.states import checked_values, nest_of_states
+
+
+def own_copy(array):
+    """A copy of a state, which lies where the state does."""
+    if not isinstance(array, DeviceArray):
+        return np.copy(array)
+    from ..cuda.memory import copied
+
+    return copied(array)
 
 
 class Recorded:
@@ -94,7 +104,7 @@ class Recorded:
         with self._lock:
             if self._states is None:
                 return None
-            return mapped(np.copy, self.structured(self._states))
+            return mapped(lambda state: given_back(own_copy(state)), self.structured(self._states))
 
     @states.setter
     def states(self, states):

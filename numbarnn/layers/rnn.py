@@ -13,9 +13,11 @@ from ..forms import (
     state_nest,
 )
 from ..given.arrays import as_size
+from ..given.device_arrays import given_back
 from ..given.inputs import (
     checked_training,
     first_mask,
+    seen_on_device,
 )
 from ..given.nesting import flattened, mapped, packed_like, shape_of, top_level
 from ..given.ragged import Ragged
@@ -25,7 +27,7 @@ from ..loop.results import Request
 from .arguments import Arguments
 from .attempt import Attempt
 from .layer import Layer
-from .recorded import Recorded
+from .recorded import Recorded, own_copy
 from .repeated import Memory, Repeated, is_repeatable
 from .stacked import StackedRNNCells
 from .stepper import Stepper
@@ -306,6 +308,7 @@ class RNN(Arguments, Recorded, Layer):
         reset_mask=None,
         batched=True,
         out=None,
+        stream=None,
     ):
         """Run the layer.
 
@@ -331,10 +334,14 @@ class RNN(Arguments, Recorded, Layer):
             False: `inputs` is one sample without batch axis, and so is what is returned.
         out : ndarray or nest of them, optional
             Where to write the output.
+        stream : object, optional
+            For arrays on a device: the stream to work on, of CuPy or torch, or a handle. None: the
+            current one of the library that the inputs are from.
 
         Returns
         -------
         ndarray or Ragged, or a list of it and the states
+            Arrays of the same library as the inputs, if those lie on a device.
             Shape (batch, units), or with `return_sequences` (batch, time, units), ragged like the
             inputs.
 
@@ -344,25 +351,28 @@ class RNN(Arguments, Recorded, Layer):
             If a shape does not fit; the message names the argument.
         CellError
             If the cell's declaration or step cannot be used.
+        DeviceError
+            If some arrays lie on a device and some on the host, or the cell cannot run on a device.
         """
         plain = (
             type(inputs) is np.ndarray
             and batched is True
             and (training is None or training is False)
         )
-        for further in (initial_state, constants, mask, lengths, reset_mask, out):
+        for further in (initial_state, constants, mask, lengths, reset_mask, out, stream):
             plain = plain and further is None
         repeated = self._repeated.find(self, inputs) if plain else None
         if repeated is not None:
             output, states = repeated(inputs)
             return [output, *self.structured(states)] if self.return_state else output
         training = checked_training(training)
+        (out,) = seen_on_device(out=out)
         attempt = Attempt([self], training)
         try:
             with attempt:
                 given = self.given(
-                    inputs, initial_state, constants, mask, lengths, training, reset_mask, batched
-                )
+                    inputs, initial_state, constants, mask, lengths, training, reset_mask, batched, stream
+                )  # fmt: skip
                 outputs, states, over_time = self.run(given, out=out)
                 if plain and is_repeatable(self, given):
                     repeated = Repeated(self, given.batch, self._request())
@@ -439,6 +449,8 @@ class RNN(Arguments, Recorded, Layer):
             found += self.states_over_time(given, over_time)
         if self.return_state:
             found += self.final_states(given, states)
+        if given.batch.place is not None:
+            found = [mapped(given_back, each) for each in found]
         return found if self.return_state or self.return_states else found[0]
 
     def as_given(self, given, outputs, out=None):
@@ -465,7 +477,7 @@ class RNN(Arguments, Recorded, Layer):
         """The final states as they are returned: one entry per top-level state."""
         found = self.structured(states)
         if self.stateful:
-            found = mapped(np.copy, found)  # what is recorded is nobody else's
+            found = mapped(own_copy, found)  # what is recorded is nobody else's
         return found if given.batched else mapped(lambda array: array[0], found)
 
     def structured(self, states):

@@ -102,7 +102,8 @@ def _gates(map_, width, units, where):
     return columns // units
 
 
-def _kind(map_, width, units, where):
+def kind_of(map_, width, units, where):
+    """What kind of product a map is; a CellError if it does not fit its operand."""
     if map_.gamma is not None:
         raise CellError(f"{where}: `gamma` in a map is not supported yet.")
     if map_.kernel is None:
@@ -137,8 +138,8 @@ def _split_by_gate(map_, gates, units):
     ]
 
 
-def _listed(entries, widths, what, units, where, training):
-    """Every map with its operand, gates and kind, in order."""
+def listed_maps(entries, widths, what, units, where, training):
+    """(operand, map, gates, width of the operand) of every map, in order."""
     if len(entries) > len(widths):
         raise CellError(
             f"{where}: a stage declares maps of {len(entries)} {what}; there are {len(widths)}."
@@ -184,7 +185,7 @@ def lay_out(stage, units, widths, width, dtype, where, training=False):
         If a map does not fit its operand or the units.
     """
     lists = [
-        _listed(entries, sizes, what, units, where, training)
+        listed_maps(entries, sizes, what, units, where, training)
         for entries, sizes, what in (
             (stage.inputs, widths[0], "inputs"),
             (stage.constants, widths[1], "constants"),
@@ -215,7 +216,7 @@ def lay_out(stage, units, widths, width, dtype, where, training=False):
     for maps, total in zip(lists, totals, strict=True):
         first, row = 0, []
         for operand, map_, gates, size in maps:
-            kind = _kind(map_, size, units, where)
+            kind = kind_of(map_, size, units, where)
             places = [(p, g) for p in range(joined) for g in range(gates)]
             bias = np.zeros((1, gates * units)) if map_.bias is None else map_.bias.reshape(1, -1)
             if kind == "dense":

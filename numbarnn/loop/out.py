@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..errors import ArgumentError
+from ..given.device_arrays import DeviceArray
 from .results import sequence_shape
 
 #: How long to look for a common element of two arrays before they count as overlapping.
@@ -23,6 +24,11 @@ def new_output(batch, shape, sequences, dtype):
 
 def overlaps(one, other):
     """Whether two arrays have an element in common; if that is hard to say, they have."""
+    if isinstance(one, DeviceArray) or isinstance(other, DeviceArray):
+        if not (isinstance(one, DeviceArray) and isinstance(other, DeviceArray)):
+            return False
+        (first, end), (start, stop) = one.extent, other.extent
+        return first < stop and start < end
     try:
         return np.shares_memory(one, other, max_work=_WORK)
     except np.exceptions.TooHardError:
@@ -64,15 +70,24 @@ def check_outs(arrays, batch, shapes, sequences, dtype, read=()):
 
 
 def _check_one(array, wanted, axes, dtype):
+    if isinstance(array, DeviceArray) and array.shape == wanted and array.dtype == dtype:
+        if not array.writeable:
+            raise ArgumentError("`out` must be writeable; it is not.")
+        _check_strides(array, axes, dtype)
+        return
     if not isinstance(array, np.ndarray) or array.shape != wanted or array.dtype != dtype:
         got = type(array).__name__
-        if isinstance(array, np.ndarray):
+        if isinstance(array, (np.ndarray, DeviceArray)):
             got = f"{array.dtype} of shape {array.shape}"
         raise ArgumentError(f"`out` must be a {dtype.name} array of shape {wanted}; got {got}.")
     if not array.flags.writeable or not array.dtype.isnative or not array.flags.aligned:
         raise ArgumentError(
             "`out` must be writeable, aligned and of this machine's byte order; it is not."
         )
+    _check_strides(array, axes, dtype)
+
+
+def _check_strides(array, axes, dtype):
     step = dtype.itemsize
     for axis in range(1, axes + 1):
         if array.size and array.shape[-axis] > 1 and array.strides[-axis] != step:

@@ -1,0 +1,163 @@
+"""Kernels onto a device: loading machine code, launching it on a stream, what the device is.
+
+In Numba's simulator the "device" is the host's memory, and its kernels are run one thread at a time.
+"""
+
+import ctypes
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from ..errors import DeviceError, MissingExtraError
+from ..given.device_arrays import DeviceArray
+from .kernel import simulate
+from .primitives import SIMULATED
+
+
+@dataclass(frozen=True)
+class Device:
+    """One device.
+
+    Attributes
+    ----------
+    number : int
+    capability : tuple of int
+        Such as ``(9, 0)``.
+    multiprocessors : int
+    """
+
+    number: int
+    capability: tuple = (9, 0)
+    multiprocessors: int = 132
+
+
+@lru_cache(maxsize=16)
+def device(number):
+    """What is known of a device.
+
+    Raises
+    ------
+    DeviceError
+        If it cannot be used.
+    MissingExtraError
+        If `cuda.core` is not installed.
+    """
+    if SIMULATED:
+        return Device(number, multiprocessors=2)
+    found = _core().Device(number)
+    try:
+        found.set_current()
+        properties = found.properties
+        return Device(number, tuple(found.compute_capability), properties.multiprocessor_count)
+    except Exception as error:
+        raise DeviceError(f"Device {number} cannot be used: {error}.") from error
+
+
+@lru_cache(maxsize=1)
+def _core():
+    try:
+        import cuda.core
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            "`cuda.core` is not installed; get it with: pip install 'numbarnn[cuda]'."
+        ) from error
+    return cuda.core
+
+
+class Stream:
+    """The stream that a call's work goes to.
+
+    Parameters
+    ----------
+    handle : int
+        Of the driver; 0 is the default stream.
+    place : Device
+    """
+
+    def __init__(self, handle, place):
+        self.handle, self.place = int(handle), place
+        if not SIMULATED:
+            core = _core()
+            core.Device(place.number).set_current()
+            self._stream = core.Stream.from_handle(self.handle)
+
+    def launch(self, kernel, grid, given):
+        """Queue a kernel.
+
+        Parameters
+        ----------
+        kernel : Kernel
+        grid : tuple of int
+            Blocks.
+        given : dict of str -> DeviceArray, int or None
+            By the names of the kernel's arguments; None is an address that is not used.
+        """
+        values = [given[name] for name, _ in kernel.arguments]
+        if SIMULATED:
+            kinds = [kind for _, kind in kernel.arguments]
+            simulate(kernel, grid, list(map(_simulated, values, kinds)))
+            return
+        core = _core()
+        config = core.LaunchConfig(grid=grid, block=(kernel.threads,))
+        core.launch(self._stream, config, loaded(kernel, self.place), *map(_word, values))
+
+
+def _word(value):
+    """An argument of a kernel: 8 bytes."""
+    if isinstance(value, DeviceArray):
+        return value.pointer
+    return np.int64(0 if value is None else value)
+
+
+def _simulated(value, kind):
+    """An argument of a kernel in the simulator: an array from the address on."""
+    if not kind.endswith("*"):
+        return int(value)
+    dtype = np.dtype(kind[:-1])
+    if value is None or value.size == 0:
+        return np.zeros(1, dtype)
+    first, end = value.extent
+    if first != value.pointer:
+        raise DeviceError("The simulator must be given arrays without negative strides.")
+    bytes_ = (ctypes.c_char * (end - first)).from_address(first)
+    return np.frombuffer(bytes_, np.uint8).view(dtype)
+
+
+_loaded = {}
+
+
+def loaded(kernel, place):
+    """A kernel on a device, ready to be launched."""
+    key = kernel, place.number
+    if key not in _loaded:
+        entry, image = kernel.machine_code(place.capability)
+        _loaded[key] = _core().ObjectCode.from_cubin(image).get_kernel(entry)
+    return _loaded[key]
+
+
+def stream_of(array, given=None):
+    """The stream for the work on an array: a given one, or its library's current one.
+
+    Parameters
+    ----------
+    array : DeviceArray
+    given : int, or an object of a library, optional
+        A handle, or what has ``__cuda_stream__``, `cuda_stream` (torch) or `ptr` (CuPy).
+
+    Raises
+    ------
+    DeviceError
+        If it is no stream.
+    """
+    place = device(array.device)
+    if given is None:
+        return Stream(array.library.stream(array.owner, array.device), place)
+    if hasattr(given, "__cuda_stream__"):
+        return Stream(given.__cuda_stream__()[1], place)
+    for name in ("cuda_stream", "ptr", "handle"):
+        if hasattr(given, name):
+            return Stream(int(getattr(given, name)), place)
+    if isinstance(given, int) and not isinstance(given, bool):
+        return Stream(given, place)
+    raise DeviceError(f"`stream` must be a stream of CUDA or its handle; got {given!r:.80}.")

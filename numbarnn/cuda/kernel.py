@@ -1,0 +1,181 @@
+"""A kernel: its source, what its names stand for, and its way to machine code.
+
+Kernels take addresses and whole numbers, nothing else. They are compiled without a device, to code for
+one kind of device, and left on the disk like the code of the CPU: under a fingerprint of the source and
+of all that the steps in it are made of.
+"""
+
+import linecache
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import FunctionType
+
+import numpy as np
+from numba import cuda, types
+
+from ..compile import cache
+from ..compile.digest import Uncacheable, digest_of
+from ..compile.step import brief
+from ..errors import CellError, DeviceError, MissingExtraError
+from .primitives import SIMULATED, slice_of
+
+_NUMBERS = {
+    "f4": types.float32, "f8": types.float64, "i8": types.int64, "i4": types.int32, "i2": types.int16,
+    "i1": types.int8, "u1": types.uint8, "u2": types.uint16, "u4": types.uint32, "u8": types.uint64,
+}  # fmt: skip
+#: The kind of device that PTX is made for: it can be linked for that and for every later one.
+_COMMON = (8, 0)
+#: What the source of every kernel may name.
+_NAMES = {"cuda": cuda, "f4": np.float32, "f8": np.float64}
+
+
+@dataclass(eq=False)
+class Kernel:
+    """A kernel that can be compiled.
+
+    Attributes
+    ----------
+    name : str
+        Of its function.
+    source : str
+    arguments : tuple of (str, str)
+        Names and types: "i8", or "f4*" for an address.
+    bound : dict
+        What its other names stand for.
+    threads : int
+        Of a block.
+    parts : tuple
+        All that the bound names depend on, for the fingerprint.
+    blame : tuple
+        (function, dtype name, where) of the step to name in an error.
+    """
+
+    name: str
+    source: str
+    arguments: tuple
+    bound: dict
+    threads: int
+    parts: tuple = ()
+    blame: tuple = field(default=None)
+
+    def function(self):
+        """The Python function."""
+        file = f"<{self.name} {abs(hash(self.source)):x}>"
+        linecache.cache[file] = (len(self.source), None, self.source.splitlines(True), file)
+        names = {**_NAMES, **self.bound}
+        if SIMULATED:
+            # The simulator puts itself in the place of `cuda` in the globals of the kernel alone.
+            for name, value in self.bound.items():
+                if getattr(value, "__module__", None) == slice_of.__module__:
+                    names[name] = FunctionType(
+                        value.__code__, names, name, value.__defaults__, value.__closure__
+                    )
+        exec(compile(self.source, file, "exec"), names)
+        return names[self.name]
+
+    def signature(self):
+        """The Numba signature."""
+        kinds = [
+            types.CPointer(_NUMBERS[kind[:-1]]) if kind.endswith("*") else _NUMBERS[kind]
+            for _, kind in self.arguments
+        ]
+        return types.void(*kinds)
+
+    def assembly(self, capability):
+        """PTX, the portable form, that can be linked for a kind of device such as ``(9, 0)``.
+
+        Raises
+        ------
+        CellError
+            If a step in it does not compile for a device.
+        """
+        try:
+            text, _ = cuda.compile(
+                self.function(), self.signature(), device=False, abi="numba", cc=min(capability, _COMMON),
+                launch_bounds=(self.threads, 1),
+            )  # fmt: skip
+        except Exception as error:  # Numba gives up in many ways; not all are its own errors
+            if self.blame is None:
+                raise
+            function, dtype, where = self.blame
+            raise CellError(
+                f"{where} did not compile in {dtype} for a device: {brief(error, function)}."
+            ) from error
+        return text
+
+    def _digest(self, capability):
+        try:
+            return digest_of(
+                "kernel", self.source, self.arguments, self.threads, capability, _versions(),
+                *self.parts,
+            )  # fmt: skip
+        except Uncacheable as why:
+            cache.log("not cached:", self.name, "has", why)
+            cache.STATISTICS.uncacheable += 1
+            return None
+
+    def machine_code(self, capability):
+        """(name of the entry, cubin), from the disk or compiled.
+
+        Raises
+        ------
+        CellError
+            If a step in it does not compile for a device.
+        MissingExtraError
+            If it is not on the disk and the compiler is not installed.
+        """
+        digest = self._digest(capability)
+        stored = None if digest is None else cache.read(digest)
+        if stored is not None:
+            cache.STATISTICS.hits += 1
+            return stored[0]["entry"], stored[1]
+        cache.STATISTICS.misses += 1
+        text = self.assembly(capability)
+        entry = re.search(r"\.entry\s+(\S+?)\s*\(", text)[1]
+        image = linked(text, capability)
+        if digest is not None:
+            cache.write(digest, {"entry": entry}, image)
+        return entry, image
+
+
+def linked(assembly, capability):
+    """Machine code for one kind of device from PTX, without a device."""
+    try:
+        from cuda.core import Linker, LinkerOptions, ObjectCode
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            "`cuda.core` is not installed; get it with: pip install 'numbarnn[cuda]'."
+        ) from error
+    options = LinkerOptions(arch=f"sm_{capability[0]}{capability[1]}")
+    return bytes(Linker(ObjectCode.from_ptx(assembly.encode()), options=options).link("cubin").code)
+
+
+@lru_cache(maxsize=1)
+def _versions():
+    """The versions of everything that makes machine code for devices."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = []
+    for package in ("numba-cuda", "cuda-core", "nvidia-nvvm", "nvidia-nvjitlink"):
+        try:
+            found.append((package, version(package)))
+        except PackageNotFoundError:
+            found.append((package, ""))
+    return tuple(found)
+
+
+def simulate(kernel, grid, given):
+    """Run a kernel in the simulator.
+
+    Parameters
+    ----------
+    kernel : Kernel
+    grid : tuple of int
+        Blocks.
+    given : list
+        One-dimensional arrays for addresses, and integers.
+    """
+    if not SIMULATED:
+        raise DeviceError("Kernels must run on a device; the simulator is off.")
+    cuda.jit(kernel.function())[grid, kernel.threads](*given)

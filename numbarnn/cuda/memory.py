@@ -1,0 +1,89 @@
+"""Arrays that a call makes on a device, from the allocator of the library that the inputs come from."""
+
+import numpy as np
+
+from ..given.device_arrays import DeviceArray, device_array
+from .driver import stream_of
+from .small_kernels import blocks, copy_kernel, merge_kernel
+
+
+class Memory:
+    """Where a call's arrays come from, and the stream that its work goes to.
+
+    Parameters
+    ----------
+    place : DeviceArray
+        An input.
+    stream : object, optional
+        Given by the caller.
+    """
+
+    def __init__(self, place, stream=None):
+        self._library, self._device = place.library, place.device
+        self.stream = stream_of(place, stream)
+
+    def empty(self, shape, dtype):
+        """A new array."""
+        return device_array("out", self._library.empty(shape, np.dtype(dtype), self._device))
+
+    def upload(self, array):
+        """An array of the host, on the device."""
+        return device_array("out", self._library.upload(np.ascontiguousarray(array), self._device))
+
+    def filled(self, array, shape, dtype):
+        """A new array of `shape` with the numbers of another one, on device or host, or zeros."""
+        target = self.empty(shape, dtype)
+        self.fill(target, array)
+        return target
+
+    def fill(self, target, array=None):
+        """Write the numbers of another array, or zeros, into one whose rows are plain."""
+        if array is not None and not isinstance(array, DeviceArray):
+            array = self.upload(array)
+        if target.size == 0:
+            return
+        if target.ndim > 2:
+            both = [target] if array is None else [target, array]
+            if not all(each.is_plain for each in both):
+                for place in range(len(target)):
+                    self.fill(target[place], None if array is None else array[place])
+                return
+            target, array = _as_matrix(target), None if array is None else _as_matrix(array)
+        rows, width = (target.shape[0], int(np.prod(target.shape[1:])))
+        source = target.dtype if array is None else array.dtype
+        given = {
+            "rows": rows, "width": width, "has_source": array is not None, "source": array,
+            "source_row": 0, "source_item": 0, "target": target,
+            "target_row": target.strides[0] // target.dtype.itemsize,
+        }  # fmt: skip
+        if array is not None:
+            given["source_row"] = array.strides[0] // source.itemsize
+            given["source_item"] = array.strides[1] // source.itemsize if array.ndim > 1 else 0
+        kernel = copy_kernel(target.dtype.str[1:], numbers_of(source))
+        self.stream.launch(kernel, blocks(rows * width), given)
+
+    def merge(self, one, other, mode):
+        """The second array into the first, by one of Keras's merge modes; both are plain."""
+        if one.size:
+            kernel = merge_kernel(one.dtype.str[1:], mode)
+            given = {"count": one.size, "one": one, "other": other}
+            self.stream.launch(kernel, blocks(one.size), given)
+        return one
+
+
+def _as_matrix(array):
+    """A plain array as (first axis, all others)."""
+    shape = (array.shape[0], array.size // max(1, array.shape[0]))
+    return DeviceArray(
+        array.pointer, shape, None, array.dtype, array, array.library, array.device, array.writeable
+    )
+
+
+def numbers_of(dtype):
+    """How kernels name a dtype of inputs."""
+    return "u1" if dtype.kind == "b" else dtype.str[1:]
+
+
+def copied(array, stream=None):
+    """A copy of an array on a device."""
+    return Memory(array, stream).filled(array, array.shape, array.dtype)

@@ -1,0 +1,158 @@
+"""The plan on a device: which kernel, how many threads for a unit, how many rows for a block.
+
+A pure function of the cell, its sizes and the device. The threads that share a unit's sums depend on the
+cell alone, never on the batch: so do the bits.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import DeviceError
+
+#: The limits, in one place; estimates until they are measured on a device.
+REGISTERS_OF_BLOCK = 65_536
+REGISTERS_OF_THREAD = 255
+#: Registers of a thread beside the weights and what a row needs: addresses, flags, the loop.
+REGISTERS_BESIDE = 48
+#: Weights in the registers of one thread, at the most, in 4-byte words.
+MOST_WEIGHTS = 128
+FEW_WEIGHTS = 64
+MOST_THREADS = 1024
+MOST_LANES = 32
+MOST_ROWS = 2
+#: Bytes of shared memory of a block.
+SHARED_BYTES = 48 << 10
+WARP = 32
+#: Bytes of the buffer of input products: a chunk of time.
+CHUNK_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class UnitPlan:
+    """How a kernel for steps per unit is laid out.
+
+    Attributes
+    ----------
+    lanes : int
+        Threads that share the sums of a unit.
+    units : int
+        Units that a block has threads for; the widest of stages and states, rounded up.
+    """
+
+    lanes: int
+    units: int
+
+    @property
+    def threads(self):
+        """Threads of a block."""
+        return self.lanes * self.units
+
+    def slice(self, width, item):
+        """Numbers of an operand that one thread reads: whole vectors of 16 bytes."""
+        vector = 16 // item
+        return -(-width // (self.lanes * vector)) * vector
+
+    def row(self, width, item):
+        """Numbers of an operand in shared memory: slices, each a vector further than the last."""
+        return self.lanes * (self.slice(width, item) + 16 // item)
+
+
+def _weights(cell, plan):
+    """4-byte words of recurrent weights in the registers of one thread."""
+    item = cell.dtype.itemsize
+    return sum(
+        map_.gates * plan.slice(map_.width, item) * (item // 4)
+        for stage in cell.stages
+        for map_ in stage.recurrent
+        if map_.kind == "dense"
+    )
+
+
+def row_registers(cell):
+    """4-byte words that one row of a block needs in every thread."""
+    values = max(
+        sum(map_.gates for map_ in (*stage.inputs, *stage.constants, *stage.recurrent))
+        for stage in cell.stages
+    )
+    return (cell.dtype.itemsize // 4) * (values + 2 * len(cell.state_sizes) + 8)
+
+
+def _candidate(cell, lanes):
+    width = max([stage.units for stage in cell.stages] + list(cell.state_sizes))
+    whole = max(1, WARP // lanes)
+    return UnitPlan(lanes, -(-width // whole) * whole)
+
+
+def _fits(cell, plan, rows=1):
+    if plan.threads > MOST_THREADS or shared_bytes(cell, plan, rows) > SHARED_BYTES:
+        return False
+    needed = _weights(cell, plan) + REGISTERS_BESIDE + rows * row_registers(cell)
+    return needed <= min(REGISTERS_OF_THREAD, REGISTERS_OF_BLOCK // plan.threads)
+
+
+def shared_bytes(cell, plan, rows):
+    """Bytes of shared memory: operands that are exchanged, states twice."""
+    item, total = cell.dtype.itemsize, 0
+    for number, stage in enumerate(cell.stages):
+        copies = 2 if number == 0 else 1
+        widths = {map_.operand: map_.width for map_ in stage.recurrent}
+        total += sum(copies * plan.row(widths[operand], item) for operand in cell.exchanged(number))
+    return total * rows * item
+
+
+def plan_unit(cell):
+    """The layout of the kernel that keeps recurrent weights in registers (K1).
+
+    Parameters
+    ----------
+    cell : DeviceCell
+
+    Returns
+    -------
+    UnitPlan
+
+    Raises
+    ------
+    DeviceError
+        If the cell is too large for it.
+    """
+    found = None
+    for lanes in (1, 2, 4, 8, 16, 32):
+        plan = _candidate(cell, lanes)
+        if not _fits(cell, plan):
+            continue
+        if _weights(cell, plan) <= FEW_WEIGHTS:
+            return plan
+        if _weights(cell, plan) <= MOST_WEIGHTS:
+            found = plan
+    if found is None:
+        kernels = sum(
+            map_.kernel.nbytes
+            for stage in cell.stages
+            for map_ in stage.recurrent
+            if map_.kind == "dense"
+        )
+        raise DeviceError(
+            f"{cell.where} must have recurrent weights that fit the registers of one block of a device; "
+            f"got {kernels >> 10} KB of them and {max(stage.units for stage in cell.stages)} units."
+        )
+    return found
+
+
+def plan_rows(cell, plan, samples, multiprocessors):
+    """Rows of a block: one until every multiprocessor has a block, then up to four that fit.
+
+    The bits do not depend on it.
+    """
+    wanted = min(MOST_ROWS, max(1, -(-samples // max(1, multiprocessors))))
+    while wanted > 1 and not _fits(cell, plan, wanted):
+        wanted -= 1
+    return 1 << (wanted.bit_length() - 1)
+
+
+def plan_chunk(columns, samples, steps, item):
+    """Steps whose input products are made at a time."""
+    if columns == 0:
+        return max(1, steps)
+    return int(np.clip(CHUNK_BYTES // max(1, columns * samples * item), 1, max(1, steps)))

@@ -1,0 +1,145 @@
+"""A cell whose step sees one sample, on a device."""
+
+import numpy as np
+
+from ..compile.step import Target, with_settings
+from ..errors import CellError, DeviceError
+from ..given.nesting import flattened, is_nested, shape_of
+from ..stages import plain_function
+from .call import DeviceCall
+from .memory import Memory, numbers_of
+from .primitives import SIMULATED
+from .sample_kernel import THREADS, SampleKernel
+from .stand_ins import DEVICE
+
+#: A step that works on arrays: integers in it are indices.
+_OF_ARRAYS = Target(DEVICE.options, DEVICE.stand_in)
+
+
+class DeviceSampleProgram:
+    """The loop over a cell whose step sees one sample, as on the CPU.
+
+    Parameters
+    ----------
+    step : Step
+    settings : dict
+    weights : sequence of ndarray
+    input_shapes, state_shapes, constant_shapes : sequence of tuple of int
+        Of one step of one sample.
+    output_nest : nest
+        The structure and sizes of the output.
+    one_input : bool
+        Whether the inputs are one array, not nested.
+    scratch_shape : tuple of int or None
+    dtype : NumPy dtype
+    where : str
+        The cell's name for errors.
+    """
+
+    def __init__(
+        self, step, settings, weights, input_shapes, state_shapes, constant_shapes, output_nest,
+        one_input, scratch_shape, dtype, where,
+    ):  # fmt: skip
+        if step.scratch and scratch_shape is None:
+            raise CellError(f"{where} takes `scratch`, so its cell must have a `scratch_size`.")
+        self.dtype, self._nest = np.dtype(dtype), output_nest
+        self._weights = [np.ascontiguousarray(array, self.dtype) for array in weights]
+        self._output_shapes = [shape_of(size) for size in flattened(output_nest)]
+        self._state_shapes = [tuple(shape) for shape in state_shapes]
+        for shape in (*input_shapes, *self._state_shapes, *self._output_shapes):
+            if len(shape) == 0 or 0 in shape:
+                raise DeviceError(
+                    f"{where} must see arrays with elements on a device; got shape {shape}."
+                )
+        self._layout = {
+            "inputs": tuple(input_shapes),
+            "states": self._state_shapes,
+            "weights": [array.shape for array in self._weights],
+            "constants": constant_shapes,
+            "outputs": self._output_shapes,
+            "scratch": tuple(scratch_shape) if step.scratch else None,
+            "one_input": one_input,
+            "one_output": not is_nested(output_nest),
+            "blame": (step.function, self.dtype.name, where),
+            "parts": ((step.function, tuple(settings.items()), self.dtype.str),),
+        }
+        self._step = self._device_step(step, settings, where)
+        self._kernels, self._uploaded = {}, {}
+
+    def _device_step(self, step, settings, where):
+        if SIMULATED:
+            function = plain_function(step.function)
+
+            def quiet(*given):
+                with np.errstate(all="ignore"):
+                    function(*given, **settings)
+
+            return quiet
+        return with_settings(
+            step.function, settings, self.dtype.type, self.dtype.kind == "f", where, _OF_ARRAYS
+        )
+
+    def kernel(self, inputs, constants):
+        """The kernel for inputs and constants of these dtypes."""
+        key = inputs, constants
+        if key not in self._kernels:
+            writer = SampleKernel(self._step, self.dtype, dtypes=key, **self._layout)
+            self._kernels[key] = writer.kernel()
+        return self._kernels[key]
+
+    def run(self, batch, request, initial, constants, stream=None):
+        """Run a batch that lies on a device; as `DeviceProgram.run`."""
+        memory = Memory(batch.place, stream)
+        call = DeviceCall(
+            memory, batch, request, initial, self._state_shapes, self._output_shapes, self.dtype
+        )
+        call.results.nest = self._nest
+        if batch.samples and batch.steps:
+            given = self._given(call, constants, memory)
+            kernel = self.kernel(
+                tuple(numbers_of(values.array.dtype) for values in batch.inputs),
+                tuple(numbers_of(array.dtype) for array, _ in constants),
+            )
+            memory.stream.launch(kernel, (-(-batch.samples // THREADS),), given)
+        return call.results
+
+    def _given(self, call, constants, memory):
+        batch, request, results = call.batch, call.request, call.results
+        given = call.steps() | {
+            "zeros": request.zeros, "sequences": request.sequences,
+            "whole": call.is_whole(request.sequences),
+        }  # fmt: skip
+        for i, values in enumerate(batch.inputs):
+            item, name = values.array.dtype.itemsize, f"input_{i}"
+            given |= {
+                name: values.array, f"{name}_sample": values.sample_stride // item,
+                f"{name}_time": values.time_stride // item,
+            }  # fmt: skip
+            for axis, stride in enumerate(values.item_strides):
+                given[f"{name}_{axis}"] = stride // item
+        if batch.place.device not in self._uploaded:
+            self._uploaded[batch.place.device] = [memory.upload(array) for array in self._weights]
+        for i, array in enumerate(self._uploaded[batch.place.device]):
+            given[f"weight_{i}"] = array
+        for i, (array, batched) in enumerate(constants):
+            given[f"constant_{i}"] = self._constant(i, array, batched)
+            given[f"constant_{i}_sample"] = (
+                array.strides[0] // array.dtype.itemsize if batched else 0
+            )
+        for k, first in enumerate(call.beginnings()):
+            given |= {f"initial_{k}": first, f"final_{k}": results.finals[k]} | call.track(k, k)
+        for i, out in enumerate(results.outputs):
+            given[f"out_{i}"] = out
+            places = call.places(out, request.sequences)
+            given[f"out_{i}_sample"], given[f"out_{i}_time"] = places
+        return given
+
+    def _constant(self, number, array, batched):
+        """A constant, read where it lies: of the compute type, and plain within a sample."""
+        one = array[0] if batched else array
+        if array.dtype != self.dtype or not one.is_plain:
+            raise DeviceError(
+                f"`constants[{number}]` must be contiguous {self.dtype.name} on a device, as a step per "
+                f"sample reads it in place; got {array.dtype} with strides {array.strides}."
+            )
+        return array

@@ -1,0 +1,55 @@
+"""Small kernels: states to begin with, copies, and two outputs made one."""
+
+from functools import lru_cache
+
+from .kernel import Kernel
+
+THREADS = 128
+
+_COPY = """\
+def copy_rows(rows, width, has_source, source_row, source_item, target_row, source, target):
+    place = cuda.grid(1)
+    if place < rows * width:
+        row = place // width
+        item = place - row * width
+        value = {number}(0)
+        if has_source != 0:
+            value = {number}(source[row * source_row + item * source_item])
+        target[row * target_row + item] = value
+"""
+
+_MERGE = """\
+def merge(count, one, other):
+    place = cuda.grid(1)
+    if place < count:
+        one[place] = {merged}
+"""
+
+#: How two outputs become one, by Keras's names.
+MERGED = {
+    "sum": "one[place] + other[place]",
+    "mul": "one[place] * other[place]",
+    "ave": "(one[place] + other[place]) / {number}(2)",
+}
+
+
+@lru_cache(maxsize=64)
+def copy_kernel(dtype, source):
+    """Rows of a matrix, cast to `dtype`; or zeros."""
+    arguments = [(name, "i8") for name in ("rows", "width", "has_source", "source_row", "source_item",
+                                           "target_row")]  # fmt: skip
+    arguments += [("source", f"{source}*"), ("target", f"{dtype}*")]
+    return Kernel("copy_rows", _COPY.format(number=dtype), tuple(arguments), {}, THREADS)
+
+
+@lru_cache(maxsize=16)
+def merge_kernel(dtype, mode):
+    """The second array into the first, element by element."""
+    text = _MERGE.format(merged=MERGED[mode].format(number=dtype))
+    arguments = (("count", "i8"), ("one", f"{dtype}*"), ("other", f"{dtype}*"))
+    return Kernel("merge", text, arguments, {}, THREADS)
+
+
+def blocks(count):
+    """How many blocks such a kernel needs for so many elements."""
+    return (max(1, -(-count // THREADS)),)
