@@ -7,19 +7,15 @@ def sigmoid(x):
     return 0.5 * (1 + np.tanh(0.5 * x))
 
 
-def simple_rnn(weights, activation=np.tanh):
-    kernel, recurrent, bias = (np.asarray(w, np.float64) for w in weights)
-
+def simple_rnn(kernel, recurrent, bias, activation=np.tanh):
     def step(x, states):
         h = activation(x @ kernel + bias + states[0] @ recurrent)
         return h, [h]
 
-    return step, 1
+    return step
 
 
-def lstm(weights, activation=np.tanh, recurrent_activation=sigmoid):
-    kernel, recurrent, bias = (np.asarray(w, np.float64) for w in weights)
-
+def lstm(kernel, recurrent, bias, activation=np.tanh, recurrent_activation=sigmoid):
     def step(x, states):
         h, c = states
         i, f, g, o = np.split(x @ kernel + h @ recurrent + bias, 4, axis=-1)
@@ -27,12 +23,10 @@ def lstm(weights, activation=np.tanh, recurrent_activation=sigmoid):
         h = recurrent_activation(o) * activation(c)
         return h, [h, c]
 
-    return step, 2
+    return step
 
 
-def gru(weights, activation=np.tanh, recurrent_activation=sigmoid):
-    kernel, recurrent, bias = (np.asarray(w, np.float64) for w in weights)
-
+def gru(kernel, recurrent, bias, activation=np.tanh, recurrent_activation=sigmoid):
     def step(x, states):
         (h,) = states
         xz, xr, xn = np.split(x @ kernel + bias[0], 3, axis=-1)
@@ -41,7 +35,19 @@ def gru(weights, activation=np.tanh, recurrent_activation=sigmoid):
         h = z * h + (1 - z) * activation(xn + r * hn)
         return h, [h]
 
-    return step, 1
+    return step
+
+
+def gru_reset_before(kernel, recurrent, bias, activation=np.tanh, recurrent_activation=sigmoid):
+    def step(x, states):
+        (h,) = states
+        xz, xr, xn = np.split(x @ kernel + bias, 3, axis=-1)
+        rz, rr, rn = np.split(recurrent, 3, axis=-1)
+        z, r = recurrent_activation(xz + h @ rz), recurrent_activation(xr + h @ rr)
+        h = z * h + (1 - z) * activation(xn + (r * h) @ rn)
+        return h, [h]
+
+    return step
 
 
 def rnn(step, x, states, mask=None, go_backwards=False, zero=False):
@@ -60,7 +66,10 @@ def rnn(step, x, states, mask=None, go_backwards=False, zero=False):
             keep = mask[:, t, None]
             held = np.zeros_like(y) if zero or previous is None else previous
             y = np.where(keep, y, held)
-            new = [np.where(keep, a, b) for a, b in zip(new, states, strict=True)]
+            new = [
+                np.where(keep.reshape(-1, *[1] * (a.ndim - 1)), a, b)
+                for a, b in zip(new, states, strict=True)
+            ]
         states, previous = new, y
         outputs.append(y)
     return np.stack(outputs, 1), states

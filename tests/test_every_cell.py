@@ -1,9 +1,11 @@
 """The generic promises, once per cell of the catalogue."""
 
+import pickle
+
 import numpy as np
 import pytest
 import reference
-from catalogue import CATALOGUE
+from catalogue import CATALOGUE, PLAIN
 
 import numbarnn as nr
 
@@ -11,32 +13,31 @@ pytestmark = pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry
 TOLERANCE = {"float32": 4e-6, "float64": 2e-14}
 
 
-def built(entry, rng, features, units, dtype="float32", **options):
-    layer = entry.layer(units, dtype=dtype, **options)
-    layer.build((None, None, features))
-    layer.set_weights(entry.weights(rng, features, units))
-    return layer
-
-
 def expected(entry, layer, x, initial=None, mask=None, go_backwards=False, zero=False):
-    step, states = entry.reference(layer.get_weights())
     if initial is None:
-        initial = [np.zeros((len(x), layer.units))] * states
-    return reference.rnn(step, np.asarray(x, layer.dtype), initial, mask, go_backwards, zero)
+        initial = [np.zeros((len(x), *shape)) for shape in entry.states(layer.cell.units)]
+    x = np.asarray(x, layer.dtype)
+    return reference.rnn(entry.step(layer), x, initial, mask, go_backwards, zero)
+
+
+def close(found, wanted, dtype="float32"):
+    """Equal but for rounding, which goes with the largest number."""
+    scale = max(1, np.abs(wanted).max(initial=0))
+    np.testing.assert_allclose(found, wanted, atol=TOLERANCE[str(dtype)] * scale, rtol=0)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("units", [1, 5, 17, 33, 64])
 def test_outputs_and_states_are_those_of_the_reference(entry, rng, dtype, units):
-    layer = built(entry, rng, 7, units, dtype, return_sequences=True, return_state=True)
-    x = rng.normal(size=(13, 11, 7))
-    initial = [rng.normal(size=(13, units)) for _ in range(entry.states)]
-    output, *states = layer(x, initial_state=initial)
+    layer = entry.made(units, 7, rng, dtype=dtype, return_sequences=True, return_state=True)
+    x = entry.numbers(rng, 13, 11, entry.features(7, units))
+    initial = entry.initial(rng, 13, units)
+    output, *states = entry.run(layer, x, initial_state=initial)
     wanted, final = expected(entry, layer, x, initial)
     assert output.dtype == layer.dtype
-    np.testing.assert_allclose(output, wanted, atol=TOLERANCE[dtype], rtol=0)
+    close(output, wanted, dtype)
     for got, want in zip(states, final, strict=True):
-        np.testing.assert_allclose(got, want, atol=TOLERANCE[dtype], rtol=0)
+        close(got, want, dtype)
 
 
 MASKS = {
@@ -52,100 +53,123 @@ MASKS = {
 @pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("sequences", [False, True])
 def test_masked_steps_are_skipped_and_nan_does_not_leak(entry, rng, zero, backwards, sequences):
-    layer = built(
-        entry, rng, 3, 5, return_sequences=sequences, return_state=True,
+    layer = entry.made(
+        5, 3, rng, return_sequences=sequences, return_state=True,
         go_backwards=backwards, zero_output_for_mask=zero,
     )  # fmt: skip
     mask = np.array(list(MASKS.values()), bool)
-    x = rng.normal(size=(*mask.shape, 3))
-    initial = [rng.normal(size=(len(mask), 5)) for _ in range(entry.states)]
+    x = entry.numbers(rng, *mask.shape, entry.features(3, 5))
+    initial = entry.initial(rng, len(mask), 5)
     poisoned = np.where(mask[..., None], x, np.nan)
-    output, *states = layer(poisoned, mask=mask, initial_state=initial)
+    output, *states = entry.run(layer, poisoned, mask=mask, initial_state=initial)
     outputs, final = expected(entry, layer, x, initial, mask, backwards, zero and sequences)
-    np.testing.assert_allclose(output, outputs if sequences else outputs[:, -1], atol=4e-6, rtol=0)
+    close(output, outputs if sequences else outputs[:, -1])
     for got, want in zip(states, final, strict=True):
-        np.testing.assert_allclose(got, want, atol=4e-6, rtol=0)
+        close(got, want)
 
 
 def test_time_major_is_the_transposed_call(entry, rng):
-    x, mask = rng.normal(size=(4, 6, 3)), rng.random((4, 6)) < 0.6
-    one = built(entry, rng, 3, 5, return_sequences=True)
-    other = entry.layer(5, return_sequences=True, time_major=True)
-    other.build((None, None, 3))
+    features = entry.features(3, 5)
+    x, mask = entry.numbers(rng, 4, 6, features), rng.random((4, 6)) < 0.6
+    one = entry.made(5, 3, rng, return_sequences=True)
+    other = entry.build(entry.layer(5, return_sequences=True, time_major=True), features)
     other.set_weights(one.get_weights())
-    swapped = other(x.transpose(1, 0, 2), mask=mask.T)
-    assert np.array_equal(one(x, mask=mask), swapped.transpose(1, 0, 2))
+    swapped = entry.run(other, x.transpose(1, 0, 2), mask=mask.T)
+    assert np.array_equal(entry.run(one, x, mask=mask), swapped.transpose(1, 0, 2))
 
 
 def test_inputs_of_any_dtype_stride_and_order_are_read(entry, rng):
-    layer = built(entry, rng, 6, 5, return_sequences=True)
-    x = rng.integers(-3, 4, size=(4, 9, 6))
-    wanted = layer(x.astype(np.float32))
+    layer = entry.made(5, 6, rng, return_sequences=True)
+    x = np.rint(entry.numbers(rng, 4, 9, entry.features(6, 5))).clip(-3, 3).astype(int)
+
+    def run(x):
+        return entry.run(layer, x)
+
+    wanted = run(x.astype(np.float32))
     for dtype in ("f2", "f4", "f8", "i1", "i4", "i8", ">f4", ">f8", ">i2"):
-        assert np.array_equal(layer(x.astype(dtype)), wanted), dtype
+        assert np.array_equal(run(x.astype(dtype)), wanted), dtype
     read_only = x.astype(np.float32)
     read_only.flags.writeable = False
-    assert np.array_equal(layer(read_only), wanted)
-    assert np.array_equal(layer(np.asfortranarray(read_only)), wanted)
+    assert np.array_equal(run(read_only), wanted)
+    assert np.array_equal(run(np.asfortranarray(read_only)), wanted)
     wide = np.repeat(read_only, 2, axis=2)[:, :, ::2]
-    assert np.array_equal(layer(wide), wanted)
-    assert np.array_equal(layer(read_only[:, ::-1][::-1])[::-1], layer(read_only[:, ::-1].copy()))
+    assert np.array_equal(run(wide), wanted)
+    assert np.array_equal(run(read_only[:, ::-1][::-1])[::-1], run(read_only[:, ::-1].copy()))
     unsigned = (x + 3).astype("u1")
-    assert np.array_equal(layer(unsigned), layer(unsigned.astype(np.float32)))
+    assert np.array_equal(run(unsigned), run(unsigned.astype(np.float32)))
     flags = x > 0
-    assert np.array_equal(layer(flags), layer(flags.astype(np.float32)))
+    assert np.array_equal(run(flags), run(flags.astype(np.float32)))
 
 
 def test_empty_batches_and_short_sequences(entry, rng):
-    layer = built(entry, rng, 3, 5, return_state=True)
-    output, *states = layer(np.zeros((0, 4, 3)))
-    assert output.shape == (0, 5)
-    assert [s.shape for s in states] == [(0, 5)] * entry.states
-    initial = [rng.normal(size=(2, 5)).astype(np.float32) for _ in range(entry.states)]
-    output, *states = layer(np.zeros((2, 0, 3)), initial_state=initial)
+    layer = entry.made(5, 3, rng, return_state=True)
+    columns, width = entry.features(3, 5), entry.output(5)
+    output, *states = entry.run(layer, entry.numbers(rng, 0, 4, columns))
+    assert output.shape == (0, width)
+    assert [s.shape for s in states] == [(0, *shape) for shape in entry.states(5)]
+    initial = [state.astype(np.float32) for state in entry.initial(rng, 2, 5)]
+    output, *states = entry.run(layer, entry.numbers(rng, 2, 0, columns), initial_state=initial)
     assert not output.any()
     assert all(np.array_equal(a, b) for a, b in zip(states, initial, strict=True))
-    x = rng.normal(size=(2, 1, 3))
-    np.testing.assert_allclose(layer(x)[0], expected(entry, layer, x)[0][:, 0], atol=4e-6)
+    x = entry.numbers(rng, 2, 1, columns)
+    close(entry.run(layer, x)[0], expected(entry, layer, x)[0][:, 0])
 
 
 def test_without_features_only_the_bias_acts(entry, rng):
-    layer = built(entry, rng, 0, 5)
-    x = np.zeros((2, 3, 0))
-    np.testing.assert_allclose(layer(x), expected(entry, layer, x)[0][:, -1], atol=4e-6)
+    if entry.features(0, 5):
+        pytest.skip("as many features as units")
+    layer = entry.made(5, 0, rng)
+    x = entry.numbers(rng, 2, 3, 0)
+    close(entry.run(layer, x), expected(entry, layer, x)[0][:, -1])
 
 
 def test_calling_the_cell_is_one_step_of_the_layer(entry, rng):
-    layer = built(entry, rng, 3, 5, return_state=True)
-    x = rng.normal(size=(4, 1, 3))
-    initial = [rng.normal(size=(4, 5)) for _ in range(entry.states)]
-    output, *states = layer(x, initial_state=initial)
-    again, new = layer.cell(x[:, 0], initial)
+    layer = entry.made(5, 3, rng, return_state=True)
+    x = entry.numbers(rng, 4, 1, entry.features(3, 5))
+    initial = entry.initial(rng, 4, 5)
+    output, *states = entry.run(layer, x, initial_state=initial)
+    again, new = entry.run(layer.cell, x[:, 0], states=initial)
     assert np.array_equal(output, again)
     assert all(np.array_equal(a, b) for a, b in zip(states, new, strict=True))
 
 
 def test_a_stack_is_layer_after_layer(entry, rng):
-    one = built(entry, rng, 3, 5, return_sequences=True)
-    two = built(entry, rng, 5, 17, return_sequences=True)
-    x, mask = rng.normal(size=(4, 6, 3)), rng.random((4, 6)) < 0.7
+    one = entry.made(5, 3, rng, return_sequences=True)
+    two = PLAIN.made(17, entry.output(5), rng, return_sequences=True)
+    if not entry.further and not entry.constants:
+        units = entry.output(5) if entry.square else 17
+        two = entry.made(units, entry.output(5), rng, return_sequences=True)
+    x, mask = entry.numbers(rng, 4, 6, entry.features(3, 5)), rng.random((4, 6)) < 0.7
     stack = nr.RNN([one.cell, two.cell], return_sequences=True, return_state=True)
-    output, first, second = stack(x, mask=mask)
-    assert np.array_equal(output, two(one(x, mask=mask), mask=mask))
-    states = first if entry.states > 1 else [first]
-    assert len(states) == entry.states
-    assert (second if entry.states == 1 else second[0]).shape == (4, 17)
+    output, first, second = entry.run(stack, x, mask=mask)
+    assert np.array_equal(output, two(entry.run(one, x, mask=mask), mask=mask))
+    first = first if isinstance(first, list) else [first]
+    assert [state.shape for state in first] == [(4, *shape) for shape in entry.states(5)]
+    assert (second if isinstance(second, np.ndarray) else second[0]).shape[0] == 4
 
 
 def test_inputs_and_weights_are_not_written_to(entry, rng):
-    layer = built(entry, rng, 3, 5, return_state=True)
-    x = rng.normal(size=(4, 6, 3)).astype(np.float32)
-    initial = [rng.normal(size=(4, 5)).astype(np.float32) for _ in range(entry.states)]
+    layer = entry.made(5, 3, rng, return_state=True)
+    x = entry.numbers(rng, 4, 6, entry.features(3, 5)).astype(np.float32)
+    initial = [state.astype(np.float32) for state in entry.initial(rng, 4, 5)]
     before = x.copy(), [s.copy() for s in initial], layer.get_weights()
-    _, *states = layer(x, initial_state=initial)
+    _, *states = entry.run(layer, x, initial_state=initial)
     assert np.array_equal(x, before[0])
     assert all(np.array_equal(a, b) for a, b in zip(initial, before[1], strict=True))
     assert all(np.array_equal(a, b) for a, b in zip(layer.get_weights(), before[2], strict=True))
     assert not any(np.shares_memory(a, b) for a in states for b in initial)
-    with pytest.raises(ValueError, match="read-only"):
-        layer.cell.kernel[0, 0] = 1
+    for name, weight in layer.weights.items():
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(layer.cell, name)[...] = 1
+        assert not weight.flags.writeable
+
+
+def test_a_config_makes_the_same_cell_again(entry, rng):
+    layer = entry.made(5, 3, rng, return_sequences=True)
+    cell = type(layer.cell).from_config(layer.cell.get_config())
+    again = entry.build(nr.RNN(cell, return_sequences=True), entry.features(3, 5))
+    again.set_weights(layer.get_weights())
+    x = entry.numbers(rng, 2, 4, entry.features(3, 5))
+    assert np.array_equal(entry.run(layer, x), entry.run(again, x))
+    copied = pickle.loads(pickle.dumps(layer))
+    assert np.array_equal(entry.run(layer, x), entry.run(copied, x))

@@ -8,7 +8,7 @@ import threading
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from catalogue import CATALOGUE
+from catalogue import CATALOGUE, PLAIN
 from hypothesis import given, settings
 from toys import ACC, FORMS
 
@@ -30,10 +30,7 @@ def layer_of(entry, **options):
     """A layer per kind, made once, all of a kind with the same weights."""
     key = entry.name, *sorted(options.items())
     if key not in LAYERS:
-        LAYERS[key] = entry.layer(UNITS, **options)
-        LAYERS[key].build((None, None, FEATURES))
-        weights = entry.weights(np.random.default_rng(5), FEATURES, UNITS)
-        LAYERS[key].set_weights(weights)
+        LAYERS[key] = entry.made(UNITS, FEATURES, np.random.default_rng(5), **options)
     return LAYERS[key]
 
 
@@ -41,22 +38,30 @@ def layer_of(entry, **options):
 def problems(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     batch, steps = draw(st.integers(1, 9)), draw(st.integers(1, 30))
-    x = rng.normal(size=(batch, steps, FEATURES)).astype("float32")
     mask = rng.random((batch, steps)) < draw(st.sampled_from([0.3, 0.8, 1.0]))
     cuts = sorted(draw(st.lists(st.integers(0, steps), max_size=4)))
-    return x, mask, [0, *cuts, steps]
+
+    def inputs(entry):
+        numbers = entry.numbers(rng, batch, steps, entry.features(FEATURES, UNITS))
+        return numbers.astype("float32")
+
+    return inputs, mask, [0, *cuts, steps]
 
 
 @ENTRY
 @SETTINGS
 @given(problems())
 def test_stateful_in_pieces_is_one_long_call(entry, problem):
-    x, mask, cuts = problem
+    inputs, mask, cuts = problem
+    x = inputs(entry)
     whole = layer_of(entry, return_sequences=True, return_state=True)
     pieces = layer_of(entry, return_sequences=True, return_state=True, stateful=True)
-    output, *states = whole(x, mask=mask)
+    output, *states = entry.run(whole, x, mask=mask)
     pieces.states = [np.zeros_like(s) for s in states]
-    found = [pieces(x[:, a:b], mask=mask[:, a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+    found = [
+        entry.run(pieces, x[:, a:b], mask=mask[:, a:b])
+        for a, b in zip(cuts, cuts[1:], strict=False)
+    ]
     for state, last in zip(states, found[-1][1:], strict=True):
         assert equal(state, last)
     joined = np.concatenate([f[0] for f in found], axis=1)
@@ -67,15 +72,16 @@ def test_stateful_in_pieces_is_one_long_call(entry, problem):
 @SETTINGS
 @given(problems(), st.booleans())
 def test_a_stack_is_layer_after_layer_and_unroll_is_nothing(entry, problem, backwards):
-    x, mask, _ = problem
+    inputs, mask, _ = problem
+    x = inputs(entry)
     one = layer_of(entry, return_sequences=True, go_backwards=backwards, return_state=True)
-    two = entry.layer(UNITS, return_sequences=True, return_state=True)
-    two.build((None, None, UNITS))
+    two = PLAIN.layer(UNITS, return_sequences=True, return_state=True)
+    two.build((None, None, entry.output(UNITS)))
     stack = nr.RNN(
         [one.cell, two.cell], return_sequences=True, return_state=True, go_backwards=backwards
     )
-    output, first, second = stack(x, mask=mask)
-    inner, *inner_states = one(x, mask=mask)
+    output, first, second = entry.run(stack, x, mask=mask)
+    inner, *inner_states = entry.run(one, x, mask=mask)
     # The first layer's outputs stand in the order of processing, and so does their mask.
     wanted, *states = two(inner, mask=mask[:, ::-1] if backwards else mask)
     assert equal(output, wanted)
@@ -84,26 +90,28 @@ def test_a_stack_is_layer_after_layer_and_unroll_is_nothing(entry, problem, back
         assert all(equal(a, b) for a, b in zip(got, want, strict=True))
     unrolled = layer_of(entry, return_sequences=True, unroll=True)
     plain = layer_of(entry, return_sequences=True)
-    assert equal(unrolled(x, mask=mask), plain(x, mask=mask))
+    assert equal(entry.run(unrolled, x, mask=mask), entry.run(plain, x, mask=mask))
 
 
 @ENTRY
 @SETTINGS
 @given(problems())
 def test_bidirectional_is_two_layers(entry, problem):
-    x, mask, _ = problem
+    inputs, mask, _ = problem
+    x = inputs(entry)
     key = "both", entry.name
     if key not in LAYERS:
-        LAYERS[key] = nr.Bidirectional(entry.layer(UNITS, return_sequences=True, return_state=True))
-        LAYERS[key].build((None, None, FEATURES))
+        both = nr.Bidirectional(entry.layer(UNITS, return_sequences=True, return_state=True))
+        entry.build(both, entry.features(FEATURES, UNITS))
+        LAYERS[key] = entry.fill(both, np.random.default_rng(5))
     both = LAYERS[key]
-    output, *states = both(x, mask=mask)
+    output, *states = entry.run(both, x, mask=mask)
     one, two = both.forward_layer, both.backward_layer
     found = []
     for layer, backwards in ((one, False), (two, True)):
         alone = nr.RNN(layer.cell, return_sequences=True, return_state=True, go_backwards=backwards,
                        zero_output_for_mask=True, keep_order=True)  # fmt: skip
-        found.append(alone(x, mask=mask))
+        found.append(entry.run(alone, x, mask=mask))
     assert equal(output, np.concatenate([found[0][0], found[1][0]], axis=-1))
     assert all(equal(a, b) for a, b in zip(states, found[0][1:] + found[1][1:], strict=True))
 

@@ -19,10 +19,11 @@ def in_steps(layer, x, batch_size, **options):
 @pytest.mark.parametrize("samples", [1, 3, 40])
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
 def test_steps_have_the_bits_of_the_sequence(entry, samples, dtype, rng):
-    layer = entry.layer(19, dtype=dtype, return_sequences=True, return_state=True)
-    x = rng.normal(size=(samples, 12, 5)).astype(dtype)
-    output, *states = layer(x)
-    stepper, stepped = in_steps(layer, x, samples)
+    layer = entry.made(19, 5, rng, dtype=dtype, return_sequences=True, return_state=True)
+    x = entry.numbers(rng, samples, 12, entry.features(5, 19)).astype(dtype)
+    output, *states = entry.run(layer, x)
+    stepper = entry.stepper(layer, samples)
+    stepped = np.stack([stepper(entry.inputs(x[:, t])) for t in range(12)], axis=1)
     assert stepped.tobytes() == output.tobytes()
     assert [s.tobytes() for s in stepper.states] == [s.tobytes() for s in states]
 

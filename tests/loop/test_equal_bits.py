@@ -14,10 +14,11 @@ FEATURES, UNITS = 3, 19
 
 def made(entry, dtype="float32", **options):
     rng = np.random.default_rng(5)
-    layer = entry.layer(UNITS, dtype=dtype, return_state=True, **options)
-    layer.build((None, None, FEATURES))
-    layer.set_weights(entry.weights(rng, FEATURES, UNITS))
-    return layer
+    return entry.made(UNITS, FEATURES, rng, dtype=dtype, return_state=True, **options)
+
+
+def features_of(entry):
+    return entry.features(FEATURES, UNITS)
 
 
 LAYERS = {}
@@ -39,7 +40,7 @@ def batches(draw):
 
 
 def padded(rows, steps, filler):
-    x = np.full((len(rows), steps, FEATURES), filler, rows[0].dtype)
+    x = np.full((len(rows), steps, rows[0].shape[1]), filler, rows[0].dtype)
     for b, row in enumerate(rows):
         x[b, : len(row)] = row
     return x
@@ -56,23 +57,26 @@ def equal(a, b):
 def test_ragged_is_padded_is_masked_is_alone(entry, dtype, batch, backwards):
     lengths, rng = batch
     layer = layer_of(entry, dtype, return_sequences=True, go_backwards=backwards)
-    rows = [rng.normal(size=(n, FEATURES)).astype(dtype) for n in lengths]
+    rows = [entry.numbers(rng, n, features_of(entry)).astype(dtype) for n in lengths]
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     steps = max(lengths) + int(rng.integers(0, 3))
     x = padded(rows, steps, np.nan)
-    ragged, *states = layer(nr.Ragged(np.concatenate(rows), offsets))
-    by_length, *length_states = layer(x, lengths=lengths)
-    by_mask, *mask_states = layer(x, mask=np.arange(steps)[None] < np.array(lengths)[:, None])
+    ragged, *states = entry.run(layer, nr.Ragged(np.concatenate(rows), offsets))
+    by_length, *length_states = entry.run(layer, x, lengths=lengths)
+    by_mask, *mask_states = entry.run(
+        layer, x, mask=np.arange(steps)[None] < np.array(lengths)[:, None]
+    )
     order = rng.permutation(len(rows))
-    shuffled = layer(
+    shuffled = entry.run(
+        layer,
         nr.Ragged(
             np.concatenate([rows[b] for b in order]),
             np.concatenate([[0], np.cumsum([lengths[b] for b in order])]),
-        )
+        ),
     )
     for b, row in enumerate(rows):
         n, place = len(row), int(np.flatnonzero(order == b)[0])
-        alone, *lonely = layer(row[None])
+        alone, *lonely = entry.run(layer, row[None])
         assert equal(ragged[b], alone[0])
         assert equal(by_length[b, :n], alone[0])
         # A right-padded mask with go_backwards keeps the padding first, in processing order.
@@ -84,7 +88,7 @@ def test_ragged_is_padded_is_masked_is_alone(entry, dtype, batch, backwards):
                 assert equal(each[index][b], state[0])
             assert equal(shuffled[1 + index][place], state[0])
         # Padding repeats the last output; before the first there are zeros.
-        held = alone[0, -1] if n else np.zeros(UNITS, dtype)
+        held = alone[0, -1] if n else np.zeros(entry.output(UNITS), dtype)
         assert np.array_equal(by_length[b, n:], np.tile(held, (steps - n, 1)))
         if backwards:
             assert not by_mask[b, : steps - n].any()
@@ -99,12 +103,12 @@ def test_masks_with_holes_are_the_sequence_without_the_masked_steps(entry, batch
     lengths, rng = batch
     layer = layer_of(entry, "float32", return_sequences=True)
     steps = max(lengths)
-    x = rng.normal(size=(len(lengths), steps, FEATURES)).astype("float32")
+    x = entry.numbers(rng, len(lengths), steps, features_of(entry)).astype("float32")
     mask = rng.random((len(lengths), steps)) < 0.6
     x[~mask] = np.nan
-    output, *states = layer(x, mask=mask)
+    output, *states = entry.run(layer, x, mask=mask)
     for b in range(len(lengths)):
-        alone, *lonely = layer(x[b : b + 1, mask[b]])
+        alone, *lonely = entry.run(layer, x[b : b + 1, mask[b]])
         assert equal(output[b, mask[b]], alone[0])
         for state, one in zip(states, lonely, strict=True):
             assert equal(state[b], one[0])
@@ -118,18 +122,18 @@ def test_bidirectional_is_ragged_is_padded_is_masked(entry, sequences, batch):
     lengths, rng = batch
     key = "bidirectional", entry.name, sequences
     if key not in LAYERS:
-        LAYERS[key] = nr.Bidirectional(
-            entry.layer(UNITS, return_sequences=sequences, return_state=True)
-        )
-        LAYERS[key].build((None, None, FEATURES))
+        both = nr.Bidirectional(entry.layer(UNITS, return_sequences=sequences, return_state=True))
+        LAYERS[key] = entry.fill(entry.build(both, features_of(entry)), np.random.default_rng(5))
     layer = LAYERS[key]
-    rows = [rng.normal(size=(n, FEATURES)).astype("float32") for n in lengths]
+    rows = [entry.numbers(rng, n, features_of(entry)).astype("float32") for n in lengths]
     steps = max(lengths) + 1
     x = padded(rows, steps, np.nan)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
-    ragged, *states = layer(nr.Ragged(np.concatenate(rows), offsets))
-    by_length, *length_states = layer(x, lengths=lengths)
-    by_mask, *mask_states = layer(x, mask=np.arange(steps)[None] < np.array(lengths)[:, None])
+    ragged, *states = entry.run(layer, nr.Ragged(np.concatenate(rows), offsets))
+    by_length, *length_states = entry.run(layer, x, lengths=lengths)
+    by_mask, *mask_states = entry.run(
+        layer, x, mask=np.arange(steps)[None] < np.array(lengths)[:, None]
+    )
     assert equal(by_length, by_mask)
     for one, two, three in zip(states, length_states, mask_states, strict=True):
         assert equal(one, two)
@@ -146,8 +150,8 @@ def test_bidirectional_is_ragged_is_padded_is_masked(entry, sequences, batch):
 @pytest.mark.parametrize("features", [1, 2, 7, 32, 65])
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
 def test_a_sample_in_a_batch_of_any_size(entry, dtype, features, rng):
-    layer = entry.layer(33, dtype=dtype, return_sequences=True)
-    x = rng.normal(size=(67, 30, features)).astype(dtype)
-    whole = layer(x)
+    layer = entry.made(33, features, rng, dtype=dtype, return_sequences=True)
+    x = entry.numbers(rng, 67, 30, entry.features(features, 33)).astype(dtype)
+    whole = entry.run(layer, x)
     for size in (1, 2, 3, 5, 6, 7, 8, 11, 48, 49):
-        assert equal(layer(x[7 : 7 + size]), whole[7 : 7 + size])
+        assert equal(entry.run(layer, x[7 : 7 + size]), whole[7 : 7 + size])

@@ -5,7 +5,7 @@ import threading
 
 import numpy as np
 import pytest
-from catalogue import CATALOGUE
+from catalogue import PER_UNIT
 
 import numbarnn as nr
 from numbarnn.loop import call, plan
@@ -31,14 +31,18 @@ def told(layer, x, threads, **given):
 @pytest.mark.usefixtures("_eager")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("samples", [1, 4])
-@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", PER_UNIT, ids=lambda entry: entry.name)
 def test_every_cell(entry, samples, dtype, rng):
-    layer = entry.layer(150, dtype=dtype, return_sequences=True, return_state=True)
-    x = rng.normal(size=(samples, 40, 7)).astype(dtype)
-    alone = told(layer, x, 1)
+    layer = entry.made(150, 7, rng, dtype=dtype, return_sequences=True, return_state=True)
+    x = entry.numbers(rng, samples, 40, entry.features(7, 150)).astype(dtype)
+
+    def run(x):
+        return entry.run(layer, x)
+
+    alone = told(run, x, 1)
     for threads in (2, 3, 5):
         for _ in range(4):
-            assert told(layer, x, threads) == alone
+            assert told(run, x, threads) == alone
 
 
 @pytest.mark.usefixtures("_eager")
