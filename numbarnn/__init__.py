@@ -22,7 +22,7 @@ from .activations import (
 from .cell import Cell
 from .cells import GRUCell, LSTMCell, SimpleRNNCell
 from .dot import dot
-from .elementary import erf, exp, expm1, fma, log, log1p, sigmoid, softplus, sqrt, tanh, where
+from .elementary import erf, exp, expm1, floor, fma, log, log1p, sigmoid, softplus, sqrt, tanh, where
 from .errors import (
     ArgumentError,
     CellError,
@@ -93,6 +93,7 @@ __all__ = [
     "explain",
     "expm1",
     "exponential",
+    "floor",
     "fma",
     "gelu",
     "get_num_threads",

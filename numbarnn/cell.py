@@ -90,9 +90,11 @@ class Cell(Weighted, Configured):
     def __new__(cls, *arguments, **keywords):
         """Make the bookkeeping before `__init__`."""
         self = super().__new__(cls, *arguments, **keywords)
+        named = inspect.signature(cls.__init__).parameters
         self.__dict__.update(
-            _remembered={}, _draws=Draws(), own_dtype=None, name=None, trainable=True
-        )
+            _remembered={}, _draws=Draws(), own_dtype=None, name=None, trainable=True,
+            _handed_on={name: value for name, value in keywords.items() if name not in named},
+        )  # fmt: skip
         return self
 
     def __init__(self, dtype=None, name=None, trainable=True):
@@ -286,7 +288,10 @@ class Cell(Weighted, Configured):
         return packed_like(results.nest, results.outputs), packed_like(states, results.finals)
 
     def get_config(self):
-        """The arguments that make a cell like this one: the attributes that `__init__` names."""
+        """The arguments that make a cell like this one: the attributes that `__init__` names.
+
+        So are those that it was given and hands on to the `__init__` of a base.
+        """
         config, (_, *parameters) = {}, inspect.signature(type(self).__init__).parameters.values()
         for parameter in parameters:
             name = parameter.name
@@ -298,6 +303,8 @@ class Cell(Weighted, Configured):
                     "as an attribute, to be copied or saved."
                 )
             config[name] = serialized(getattr(self, name))
+        for name, value in self._handed_on.items():
+            config[name] = serialized(getattr(self, name, value))
         if "dtype" in config:
             config["dtype"] = self.own_dtype
         return config

@@ -60,6 +60,11 @@ def sqrt(x):
         return np.sqrt(x)
 
 
+def floor(x):
+    """The largest whole number that is not above x."""
+    return np.floor(x)
+
+
 def erf(x):
     """The error function."""
     if np.ndim(x) == 0:
@@ -73,4 +78,4 @@ def softplus(x):
 
 
 #: The functions that `numbarnn.lanes` gives a compiled form.
-ELEMENTARY = (where, fma, exp, expm1, log, log1p, tanh, sigmoid, sqrt, erf, softplus)
+ELEMENTARY = (where, fma, exp, expm1, log, log1p, tanh, sigmoid, sqrt, floor, erf, softplus)

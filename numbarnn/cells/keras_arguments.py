@@ -68,18 +68,29 @@ class KerasCell(Cell):
         apart = self.recurrent_dropout > 0 or kept.get("implementation") == 1
         if self.dropout:
             self.input_dropout = Dropout(self.dropout, per_gate=apart)
+        if self.recurrent_dropout and self.recurrent_shape() is None:
+            raise ArgumentError(
+                f"`recurrent_dropout` must be 0 ({type(self).__name__} has no recurrent kernel); "
+                f"got {self.recurrent_dropout}."
+            )
         if self.recurrent_dropout:
             self.state_dropout = Dropout(self.recurrent_dropout, per_gate=apart)
 
     def build(self, input_shape):
         """Make the weights for inputs of shape (batch, features)."""
-        columns = self.gates * self.units
-        self.kernel = self.add_weight("kernel", (input_shape[-1], columns), self.kernel_initializer)
-        self.recurrent_kernel = self.add_weight(
-            "recurrent_kernel", (self.units, columns), self.recurrent_initializer
-        )
+        shape = (input_shape[-1], self.gates * self.units)
+        self.kernel = self.add_weight("kernel", shape, self.kernel_initializer)
+        shape = self.recurrent_shape()
+        if shape is not None:
+            self.recurrent_kernel = self.add_weight(
+                "recurrent_kernel", shape, self.recurrent_initializer
+            )
         if self.use_bias:
             self.bias = self.add_weight("bias", self.bias_shape(), self.initial_bias)
+
+    def recurrent_shape(self):
+        """The shape of `recurrent_kernel`; None if there is none."""
+        return self.units, self.gates * self.units
 
     def bias_shape(self):
         """The shape of `bias`."""

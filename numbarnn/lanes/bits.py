@@ -74,6 +74,16 @@ def square_root(context, x):
 
 
 @intrinsic
+def rounded_down(context, x):
+    """The largest whole number that is not above x."""
+    if not isinstance(x, Lanes):
+        return None
+    return x(x), lambda context, builder, sig, values: call_llvm(
+        builder, "floor", sig.args[0].vector, values
+    )
+
+
+@intrinsic
 def with_sign_of(context, x, sign):
     """The magnitude of `x` with the sign of `sign`."""
     if not isinstance(x, Lanes) or x != sign:

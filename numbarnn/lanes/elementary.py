@@ -16,6 +16,7 @@ from .bits import (
     fused,
     lane_by_lane,
     magic_number,
+    rounded_down,
     select,
     split_significand,
     square_root,
@@ -244,6 +245,10 @@ def _sqrt(x):
     return lambda x: square_root(x)
 
 
+def _floor(x):
+    return lambda x: rounded_down(x)
+
+
 _erf_by_lane = lane_by_lane(math.erf)
 
 
@@ -273,6 +278,7 @@ _UNARY = {
     (elementary.log1p, math.log1p, np.log1p): _log1p,
     (elementary.tanh, math.tanh, np.tanh): _tanh,
     (elementary.sqrt, math.sqrt, np.sqrt): _sqrt,
+    (elementary.floor, np.floor): _floor,
     (elementary.erf, math.erf): _erf,
     (elementary.sigmoid,): _sigmoid,
     (elementary.softplus,): _softplus,
@@ -285,6 +291,7 @@ _SCALAR = {
     elementary.log1p: np.log1p,
     elementary.tanh: math.tanh,
     elementary.sqrt: np.sqrt,
+    elementary.floor: np.floor,
     elementary.erf: math.erf,
 }
 

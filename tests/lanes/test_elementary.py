@@ -54,6 +54,7 @@ EXACT = {
     "log1p": np.log1p,
     "tanh": np.tanh,
     "sqrt": np.sqrt,
+    "floor": np.floor,
     "sigmoid": _sigmoid,
     "softplus": _softplus,
 }
@@ -64,6 +65,7 @@ LANES = {
     "log1p": lambda x: nr.log1p(x),
     "tanh": lambda x: nr.tanh(x),
     "sqrt": lambda x: nr.sqrt(x),
+    "floor": lambda x: nr.floor(x),
     "sigmoid": lambda x: nr.sigmoid(x),
     "softplus": lambda x: nr.softplus(x),
     "erf": lambda x: nr.erf(x),
@@ -110,6 +112,7 @@ SPECIAL = {
     "log1p": {np.inf: np.inf, -1: -np.inf, 0: 0, -2: np.nan, -np.inf: np.nan},
     "tanh": {np.inf: 1, -np.inf: -1, 0: 0},
     "sqrt": {np.inf: np.inf, 0: 0, -1: np.nan, -np.inf: np.nan},
+    "floor": {np.inf: np.inf, -np.inf: -np.inf, 1.5: 1, -1.5: -2},
     "sigmoid": {np.inf: 1, -np.inf: 0, 0: 0.5},
     "softplus": {np.inf: np.inf, -np.inf: 0},
     "erf": {np.inf: 1, -np.inf: -1, 0: 0},
@@ -150,6 +153,7 @@ def test_every_spelling_reaches_the_same_code(rng):
         (lambda v: nr.log(v), (lambda v: math.log(v), lambda v: np.log(v))),
         (lambda v: nr.log1p(v), (lambda v: math.log1p(v), lambda v: np.log1p(v))),
         (lambda v: nr.sqrt(v), (lambda v: math.sqrt(v), lambda v: np.sqrt(v))),
+        (lambda v: nr.floor(v), (lambda v: np.floor(v),)),
         (lambda v: nr.erf(v), (lambda v: math.erf(v),)),
         (lambda v: abs(v), (lambda v: math.fabs(v), lambda v: np.abs(v), lambda v: np.fabs(v))),
     ):
