@@ -2,10 +2,11 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import reference
+from references import gated, lstms, plain
 
 import numbarnn as nr
 
@@ -53,9 +54,9 @@ class Entry:
         step = self.made_cell(2).step
         return getattr(step, "per", "unit")
 
-    def states(self, units):
-        """The shapes of the states, without the batch."""
-        size = self.made_cell(units).state_size
+    def states(self, layer):
+        """The shapes of the states of a built layer, without the batch."""
+        size = layer.cell.state_size
         sizes = size if isinstance(size, (tuple, list)) else (size,)
         return [(size,) if isinstance(size, int) else tuple(size) for size in sizes]
 
@@ -99,9 +100,9 @@ class Entry:
         rest = [rng.uniform(0.2, 2.0, (*shape[:-1], width)) for width in self.further]
         return np.concatenate([first, *rest], axis=-1)
 
-    def initial(self, rng, samples, units):
+    def initial(self, rng, samples, layer):
         """A value for every state, no two alike."""
-        shapes = [(samples, *shape) for shape in self.states(units)]
+        shapes = [(samples, *shape) for shape in self.states(layer)]
         if self.begin is not None:
             return self.begin(rng, *shapes)
         return [rng.normal(size=shape) for shape in shapes]
@@ -143,17 +144,91 @@ class Entry:
         return joined
 
 
+def _near(low, high):
+    """Weights between two numbers."""
+    return lambda rng, shape: rng.uniform(low, high, shape)
+
+
+def _one(name, reference, settings=None, told=None, **options):
+    """An entry of a cell ``{name}Cell`` with a ready-made layer ``{name}``.
+
+    `told` are the settings as the reference calls them.
+    """
+    settings = settings or {}
+    words = ", ".join(f"{key}={value}" for key, value in settings.items())
+    return Entry(
+        f"{name}, {words}" if words else name,
+        getattr(nr, f"{name}Cell"),
+        partial(reference, **(settings if told is None else told)),
+        getattr(nr, name, None),
+        settings=settings,
+        **options,
+    )
+
+
+def _normalised(rng, *shapes):
+    """States of an sLSTM: its normaliser is above 0."""
+    h, c, n, m = (rng.normal(size=shape) for shape in shapes)
+    return [h, c, np.abs(n) + 0.3, m]
+
+
+_TIMED = {"further": (1,)}
+_PHASES = {"period": _near(1, 4), "shift": _near(0, 4), "ratio_on": _near(0.2, 0.9)}
+_RING = {"nu_log": _near(-2, 1), "theta_log": _near(-2, 1)}
+
 CATALOGUE = [
-    Entry("SimpleRNN", nr.SimpleRNNCell, reference.simple_rnn, nr.SimpleRNN),
-    Entry("LSTM", nr.LSTMCell, reference.lstm, nr.LSTM),
-    Entry("GRU", nr.GRUCell, reference.gru, nr.GRU),
-    Entry(
-        "GRU, reset before",
-        nr.GRUCell,
-        reference.gru_reset_before,
-        nr.GRU,
-        settings={"reset_after": False},
+    _one("SimpleRNN", reference.simple_rnn),
+    _one("LSTM", reference.lstm),
+    _one("GRU", reference.gru),
+    _one("GRU", reference.gru_reset_before, {"reset_after": False}, {}),
+    _one("PeepholeLSTM", lstms.peephole_lstm),
+    _one(
+        "PeepholeLSTM",
+        lstms.peephole_lstm,
+        {"input_forget": True, "clip": 0.8, "cell_clip": 0.6, "use_peepholes": False},
+        {"input_forget": True, "clip": 0.8, "cell_clip": 0.6},
     ),
+    _one("ProjectionLSTM", lstms.projection_lstm, {"projection": 3}, {}),
+    _one(
+        "ProjectionLSTM",
+        lstms.projection_lstm,
+        {"projection": 19, "projection_clip": 0.5, "use_peepholes": True, "cell_clip": 1.0},
+        {"projection_clip": 0.5, "cell_clip": 1.0},
+    ),
+    _one("TimeAwareLSTM", lstms.time_aware_lstm, **_TIMED),
+    _one("PhasedLSTM", lstms.phased_lstm, weights=_PHASES, **_TIMED),
+    _one("SLSTM", lstms.slstm, begin=_normalised),
+    _one(
+        "SLSTM",
+        lstms.slstm,
+        {"forget_gate": "exponential"},
+        {"exponential": True},
+        begin=_normalised,
+    ),
+    _one("NAS", lstms.nas),
+    _one("NAS", lstms.nas, {"projection": 7, "use_bias": True}, {"projection": True, "bias": True}),
+    _one("MGU", gated.mgu),
+    _one("MGU", gated.mgu, {"reset_gate": False}),
+    _one("MinGRU", gated.min_gru),
+    _one("MinLSTM", gated.min_lstm),
+    _one("SRU", gated.sru),
+    _one("SRU", gated.sru, {"highway_scale": 1.5}, {"scale": 1.5}, square=True),
+    _one("QRNN", gated.qrnn),
+    _one("QRNN", gated.qrnn, {"window": 1}, {}),
+    _one("QRNN", gated.qrnn, {"window": 4}, {}),
+    _one("IndRNN", plain.indrnn, weights={"recurrent_kernel": _near(-0.9, 0.9)}),
+    _one("ESN", plain.esn, {"leaky": 0.3}),
+    _one("LRU", plain.lru, {"state_units": 21}, {}, square=True, weights=_RING),
+    _one("LIF", plain.lif, {"recurrent": True}),
+    _one("LIF", plain.lif, {"reset": "zero", "leak": 0.7}, {"to_zero": True, "leak": 0.7}),
+    _one("CfC", plain.cfc, {"backbone_units": 9}, {}, **_TIMED),
+    _one(
+        "CfC",
+        plain.cfc,
+        {"backbone_units": 18, "backbone_layers": 3, "mode": "no_gate"},
+        {"gate": False, "timed": False},
+    ),
+    _one("CfC", plain.cfc, {"backbone_layers": 0}, {}, **_TIMED),
 ]
 #: The plainest, to stand beside others.
 PLAIN = CATALOGUE[0]

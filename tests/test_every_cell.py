@@ -15,7 +15,7 @@ TOLERANCE = {"float32": 4e-6, "float64": 2e-14}
 
 def expected(entry, layer, x, initial=None, mask=None, go_backwards=False, zero=False):
     if initial is None:
-        initial = [np.zeros((len(x), *shape)) for shape in entry.states(layer.cell.units)]
+        initial = [np.zeros((len(x), *shape)) for shape in entry.states(layer)]
     x = np.asarray(x, layer.dtype)
     return reference.rnn(entry.step(layer), x, initial, mask, go_backwards, zero)
 
@@ -31,7 +31,7 @@ def close(found, wanted, dtype="float32"):
 def test_outputs_and_states_are_those_of_the_reference(entry, rng, dtype, units):
     layer = entry.made(units, 7, rng, dtype=dtype, return_sequences=True, return_state=True)
     x = entry.numbers(rng, 13, 11, entry.features(7, units))
-    initial = entry.initial(rng, 13, units)
+    initial = entry.initial(rng, 13, layer)
     output, *states = entry.run(layer, x, initial_state=initial)
     wanted, final = expected(entry, layer, x, initial)
     assert output.dtype == layer.dtype
@@ -59,7 +59,7 @@ def test_masked_steps_are_skipped_and_nan_does_not_leak(entry, rng, zero, backwa
     )  # fmt: skip
     mask = np.array(list(MASKS.values()), bool)
     x = entry.numbers(rng, *mask.shape, entry.features(3, 5))
-    initial = entry.initial(rng, len(mask), 5)
+    initial = entry.initial(rng, len(mask), layer)
     poisoned = np.where(mask[..., None], x, np.nan)
     output, *states = entry.run(layer, poisoned, mask=mask, initial_state=initial)
     outputs, final = expected(entry, layer, x, initial, mask, backwards, zero and sequences)
@@ -106,8 +106,8 @@ def test_empty_batches_and_short_sequences(entry, rng):
     columns, width = entry.features(3, 5), entry.output(5)
     output, *states = entry.run(layer, entry.numbers(rng, 0, 4, columns))
     assert output.shape == (0, width)
-    assert [s.shape for s in states] == [(0, *shape) for shape in entry.states(5)]
-    initial = [state.astype(np.float32) for state in entry.initial(rng, 2, 5)]
+    assert [s.shape for s in states] == [(0, *shape) for shape in entry.states(layer)]
+    initial = [state.astype(np.float32) for state in entry.initial(rng, 2, layer)]
     output, *states = entry.run(layer, entry.numbers(rng, 2, 0, columns), initial_state=initial)
     assert not output.any()
     assert all(np.array_equal(a, b) for a, b in zip(states, initial, strict=True))
@@ -126,7 +126,7 @@ def test_without_features_only_the_bias_acts(entry, rng):
 def test_calling_the_cell_is_one_step_of_the_layer(entry, rng):
     layer = entry.made(5, 3, rng, return_state=True)
     x = entry.numbers(rng, 4, 1, entry.features(3, 5))
-    initial = entry.initial(rng, 4, 5)
+    initial = entry.initial(rng, 4, layer)
     output, *states = entry.run(layer, x, initial_state=initial)
     again, new = entry.run(layer.cell, x[:, 0], states=initial)
     assert np.array_equal(output, again)
@@ -144,14 +144,14 @@ def test_a_stack_is_layer_after_layer(entry, rng):
     output, first, second = entry.run(stack, x, mask=mask)
     assert np.array_equal(output, two(entry.run(one, x, mask=mask), mask=mask))
     first = first if isinstance(first, list) else [first]
-    assert [state.shape for state in first] == [(4, *shape) for shape in entry.states(5)]
+    assert [state.shape for state in first] == [(4, *shape) for shape in entry.states(one)]
     assert (second if isinstance(second, np.ndarray) else second[0]).shape[0] == 4
 
 
 def test_inputs_and_weights_are_not_written_to(entry, rng):
     layer = entry.made(5, 3, rng, return_state=True)
     x = entry.numbers(rng, 4, 6, entry.features(3, 5)).astype(np.float32)
-    initial = [state.astype(np.float32) for state in entry.initial(rng, 4, 5)]
+    initial = [state.astype(np.float32) for state in entry.initial(rng, 4, layer)]
     before = x.copy(), [s.copy() for s in initial], layer.get_weights()
     _, *states = entry.run(layer, x, initial_state=initial)
     assert np.array_equal(x, before[0])

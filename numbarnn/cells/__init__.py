@@ -1,8 +1,45 @@
 """The cells: one family a file, the mathematics and nothing else."""
 
+from .cfc import CfCCell
 from .dense import ActivationCell, DenseCell
+from .esn import ESNCell
 from .gru import GRUCell
+from .indrnn import IndRNNCell
+from .lif import LIFCell
+from .lru import LRUCell
 from .lstm import LSTMCell
+from .mgu import MGUCell
+from .minimal import MinGRUCell, MinLSTMCell
+from .nas import NASCell
+from .peephole_lstm import PeepholeLSTMCell
+from .phased_lstm import PhasedLSTMCell
+from .projection_lstm import ProjectionLSTMCell
+from .qrnn import QRNNCell
 from .simple_rnn import SimpleRNNCell
+from .slstm import SLSTMCell
+from .sru import SRUCell
+from .time_aware_lstm import TimeAwareLSTMCell
 
-__all__ = ["ActivationCell", "DenseCell", "GRUCell", "LSTMCell", "SimpleRNNCell"]
+__all__ = [
+    "ActivationCell",
+    "CfCCell",
+    "DenseCell",
+    "ESNCell",
+    "GRUCell",
+    "IndRNNCell",
+    "LIFCell",
+    "LRUCell",
+    "LSTMCell",
+    "MGUCell",
+    "MinGRUCell",
+    "MinLSTMCell",
+    "NASCell",
+    "PeepholeLSTMCell",
+    "PhasedLSTMCell",
+    "ProjectionLSTMCell",
+    "QRNNCell",
+    "SLSTMCell",
+    "SRUCell",
+    "SimpleRNNCell",
+    "TimeAwareLSTMCell",
+]

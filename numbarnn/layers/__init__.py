@@ -6,6 +6,23 @@ from .dropout import Dropout
 from .embedding import Embedding
 from .layer import Layer
 from .masking import Masking
+from .ready_made import (
+    ESN,
+    LIF,
+    LRU,
+    MGU,
+    QRNN,
+    SLSTM,
+    SRU,
+    CfC,
+    IndRNN,
+    MinGRU,
+    MinLSTM,
+    PeepholeLSTM,
+    PhasedLSTM,
+    ProjectionLSTM,
+    TimeAwareLSTM,
+)
 from .recurrent import GRU, LSTM, SimpleRNN
 from .rnn import RNN
 from .sequential import Sequential
@@ -13,17 +30,32 @@ from .stacked import StackedRNNCells
 from .time_distributed import TimeDistributed
 
 __all__ = [
-    "GRU",
-    "LSTM",
-    "RNN",
     "Bidirectional",
+    "CfC",
     "Dense",
     "Dropout",
+    "ESN",
     "Embedding",
+    "GRU",
+    "IndRNN",
+    "LIF",
+    "LRU",
+    "LSTM",
     "Layer",
+    "MGU",
     "Masking",
+    "MinGRU",
+    "MinLSTM",
+    "PeepholeLSTM",
+    "PhasedLSTM",
+    "ProjectionLSTM",
+    "QRNN",
+    "RNN",
+    "SLSTM",
+    "SRU",
     "Sequential",
     "SimpleRNN",
     "StackedRNNCells",
+    "TimeAwareLSTM",
     "TimeDistributed",
 ]

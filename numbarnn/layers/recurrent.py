@@ -11,7 +11,7 @@ def _taken(layer_arguments):
     return {name: layer_arguments.pop(name) for name in names}
 
 
-class _ReadyMade(RNN):
+class ReadyMade(RNN):
     """An RNN whose config is that of its cell beside its own."""
 
     @property
@@ -26,7 +26,7 @@ class _ReadyMade(RNN):
         return {**self.cell.get_config(), **config}
 
 
-class SimpleRNN(_ReadyMade):
+class SimpleRNN(ReadyMade):
     """`RNN` over a `SimpleRNNCell`; takes the arguments of both.
 
     Examples
@@ -58,7 +58,7 @@ class SimpleRNN(_ReadyMade):
         super().__init__(cell, **layer)
 
 
-class LSTM(_ReadyMade):
+class LSTM(ReadyMade):
     """`RNN` over an `LSTMCell`; takes the arguments of both.
 
     Examples
@@ -92,7 +92,7 @@ class LSTM(_ReadyMade):
         super().__init__(cell, **layer)
 
 
-class GRU(_ReadyMade):
+class GRU(ReadyMade):
     """`RNN` over a `GRUCell`; takes the arguments of both.
 
     Examples

@@ -1,0 +1,190 @@
+"""The closed-form continuous-time network."""
+
+from ..activations import get_activation, sigmoid, tanh
+from ..cell import Cell
+from ..errors import ArgumentError
+from ..given.arrays import as_size
+from ..initializers import get_initializer
+from ..stages import Map, Stage, step
+from .keras_arguments import name_of
+from .timed import split_shape
+
+
+def lecun_tanh(x):
+    """``1.7159 * tanh(2 / 3 * x)``, with CfC's 0.666 for 2 / 3."""
+    return 1.7159 * tanh(0.666 * x)
+
+
+def added(x, r):
+    """What the maps of the events, if there are any, and of h or a hidden layer give together."""
+    if len(x) < len(r):
+        return r
+    return x[0] + r[0], x[1] + r[1], x[2] + r[2], x[3] + r[3]
+
+
+def blended(heads, elapsed, gate):
+    """Between the candidates f and g, as far as time has gone."""
+    f, g, a, b = heads
+    f, g, t = tanh(f), tanh(g), sigmoid(a * elapsed + b)
+    if gate:
+        return f * (1 - t) + g * t
+    return f + g * t
+
+
+@step(per="unit")
+def first_layer(x, r, states, params, backbone_activation=lecun_tanh):
+    """One hidden unit that sees the events and h."""
+    return backbone_activation(x[0] + r[0]), states
+
+
+@step(per="unit")
+def further_layer(x, r, states, params, backbone_activation=lecun_tanh):
+    """One hidden unit that sees other hidden ones."""
+    return backbone_activation(r[0]), states
+
+
+@step(per="unit")
+def without_time(x, r, states, params, gate=True):
+    """One unit, one unit of time after the step before."""
+    h = blended(added(x, r), 1, gate)
+    return h, (h,)
+
+
+class CfCCell(Cell):
+    """One step of a closed-form continuous-time layer.
+
+    The inputs are a pair: events of shape (batch, features), and the time since the step before, of
+    shape (batch, 1); or the events alone, one unit of time apart. Hidden layers of
+    `backbone_units`, the first of which sees the events and h, lead to the heads f, g, a and b::
+
+        t  = sigmoid(a * elapsed + b)
+        h' = tanh(f) * (1 - t) + tanh(g) * t
+
+    With ``mode="no_gate"``, ``h' = tanh(f) + tanh(g) * t``.
+
+    Parameters
+    ----------
+    units : int
+        Length of the output and of the state; at least 1.
+    mode : {"default", "no_gate"}
+    backbone_units : int
+    backbone_layers : int
+        0: the heads see the events and h themselves.
+    backbone_activation : str, function or None
+        None is linear; "lecun_tanh" is ``1.7159 * tanh(0.666 * x)``.
+    kernel_initializer, recurrent_initializer, bias_initializer : str or function
+
+    Attributes
+    ----------
+    kernel : ndarray, shape (features, backbone_units)
+    recurrent_kernel : ndarray, shape (units, backbone_units)
+    bias : ndarray, shape (backbone_units,)
+    backbone_kernel_1, backbone_bias_1, ... : ndarray
+        Of the further hidden layers.
+    heads_kernel : ndarray, shape (backbone_units, 4 * units)
+    heads_bias : ndarray, shape (4 * units,)
+        The weights, once `build` has run; the heads in the order f, g, a, b. Without hidden layers
+        there are only `kernel`, `recurrent_kernel` and `bias`, with 4 * units columns.
+    state_size, output_size : int
+        ``units``.
+
+    Raises
+    ------
+    ArgumentError
+        If a size is too small, the mode, an activation or initializer is unknown, or the inputs are
+        neither events nor such a pair.
+
+    References
+    ----------
+    R. Hasani, M. Lechner, A. Amini et al., "Closed-form Continuous-time Neural Networks", Nature
+    Machine Intelligence 4 (2022), eq. 2, as the package ncps has it.
+
+    Examples
+    --------
+    With f at -99, g at 99 and a at 1, h follows the sigmoid of the time from -1 to 1:
+
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> layer = nr.CfC(1, backbone_layers=0)
+    >>> layer.build(((None, None, 1), (None, None, 1)))
+    >>> layer.set_weights([np.zeros((1, 4)), np.zeros((1, 4)), [-99, 99, 1, 0]])
+    >>> float(layer((np.ones((1, 1, 1)), np.zeros((1, 1, 1))))[0, 0])
+    0.0
+    """
+
+    def __init__(
+        self,
+        units,
+        mode="default",
+        backbone_units=128,
+        backbone_layers=1,
+        backbone_activation="lecun_tanh",
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        dtype=None,
+    ):
+        super().__init__(dtype=dtype)
+        self.units = self.output_size = self.state_size = as_size("units", units)
+        if mode not in ("default", "no_gate"):
+            raise ArgumentError(f"`mode` must be 'default' or 'no_gate'; got {mode!r}.")
+        self.mode, self.gate = mode, mode == "default"
+        self.backbone_units = as_size("backbone_units", backbone_units)
+        self.backbone_layers = as_size("backbone_layers", backbone_layers, 0)
+        named = lecun_tanh if backbone_activation == "lecun_tanh" else backbone_activation
+        self.backbone_activation = get_activation(named, "backbone_activation")
+        for argument, value in (
+            ("kernel_initializer", kernel_initializer),
+            ("recurrent_initializer", recurrent_initializer),
+            ("bias_initializer", bias_initializer),
+        ):
+            get_initializer(value, argument)
+            setattr(self, argument, value)
+
+    def build(self, input_shape):
+        """Make the weights for inputs of shape (batch, features), or a pair of them and times."""
+        self.timed = not isinstance(input_shape[-1], (int, type(None)))
+        if self.timed:
+            input_shape = split_shape(self, input_shape, "elapsed")
+        hidden, heads = self.backbone_units, 4 * self.units
+        first = hidden if self.backbone_layers else heads
+        self.kernel = self.add_weight("kernel", (input_shape[-1], first), self.kernel_initializer)
+        self.recurrent_kernel = self.add_weight(
+            "recurrent_kernel", (self.units, first), self.recurrent_initializer
+        )
+        self.bias = self.add_weight("bias", (first,), self.bias_initializer)
+        layers = [(f"backbone_{{}}_{k}", hidden) for k in range(1, self.backbone_layers)]
+        layers += [("heads_{}", heads)] * (self.backbone_layers > 0)
+        for name, columns in layers:
+            for part, shape in (("kernel", (hidden, columns)), ("bias", (columns,))):
+                initializer = getattr(self, f"{part}_initializer")
+                weight = self.add_weight(name.format(part), shape, initializer)
+                setattr(self, name.format(part), weight)
+
+    def stages(self):
+        """One stage for each hidden layer, and one for the heads."""
+        events, h = Map(self.kernel, self.bias), Map(self.recurrent_kernel)
+        layers = [
+            Map(getattr(self, f"backbone_kernel_{k}"), getattr(self, f"backbone_bias_{k}"))
+            for k in range(1, self.backbone_layers)
+        ]
+        step, elapsed = (self.step, (Map(),)) if self.timed else (without_time, ())
+        if not self.backbone_layers:
+            return (Stage(step, inputs=(events, *elapsed), recurrent=(h,)),)
+        hidden = {"states": (), "units": self.backbone_units}
+        stages = [Stage(first_layer, inputs=(events,), recurrent=(h,), **hidden)]
+        stages += [Stage(further_layer, recurrent=(layer,), **hidden) for layer in layers]
+        last = Map(self.heads_kernel, self.heads_bias)
+        return (*stages, Stage(step, inputs=(None, *elapsed), recurrent=(last,)))
+
+    def get_config(self):
+        """The arguments that make a cell like this one."""
+        activation = self.backbone_activation
+        name = "lecun_tanh" if activation is lecun_tanh else name_of(activation)
+        return {**super().get_config(), "backbone_activation": name}
+
+    @step(per="unit")
+    def step(x, r, states, params, gate=True):
+        """One unit, one time step."""
+        h = blended(added(x, r), x[-1], gate)
+        return h, (h,)

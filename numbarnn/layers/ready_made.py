@@ -1,0 +1,246 @@
+"""Ready-made layers over the other cells: a layer's keywords are its own, the rest are its cell's."""
+
+import inspect
+
+from ..cells import (
+    CfCCell,
+    ESNCell,
+    IndRNNCell,
+    LIFCell,
+    LRUCell,
+    MGUCell,
+    MinGRUCell,
+    MinLSTMCell,
+    PeepholeLSTMCell,
+    PhasedLSTMCell,
+    ProjectionLSTMCell,
+    QRNNCell,
+    SLSTMCell,
+    SRUCell,
+    TimeAwareLSTMCell,
+)
+from .layer import WITHOUT_EFFECT
+from .recurrent import ReadyMade
+from .rnn import RNN
+
+_OWN = {*inspect.signature(RNN.__init__).parameters, *WITHOUT_EFFECT, "num_constants"}
+
+
+class _Made(ReadyMade):
+    """A layer over a cell of `cell_type`."""
+
+    cell_type = None
+
+    def __init__(self, *arguments, **keywords):
+        own = {name: keywords.pop(name) for name in _OWN & set(keywords)}
+        super().__init__(self.cell_type(*arguments, **keywords), **own)
+
+
+class CfC(_Made):
+    """`RNN` over a `CfCCell`; takes the arguments of both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> nr.CfC(4)(np.zeros((2, 3, 5))).shape
+    (2, 4)
+    """
+
+    cell_type = CfCCell
+
+
+class ESN(_Made):
+    """`RNN` over an `ESNCell`; takes the arguments of both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> nr.ESN(4)(np.zeros((2, 3, 5))).shape
+    (2, 4)
+    """
+
+    cell_type = ESNCell
+
+
+class IndRNN(_Made):
+    """`RNN` over an `IndRNNCell`; takes the arguments of both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> nr.IndRNN(4)(np.zeros((2, 3, 5))).shape
+    (2, 4)
+    """
+
+    cell_type = IndRNNCell
+
+
+class LIF(_Made):
+    """`RNN` over an `LIFCell`; takes the arguments of both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> nr.LIF(4)(np.zeros((2, 3, 5))).shape
+    (2, 4)
+    """
+
+    cell_type = LIFCell
+
+
+class LRU(_Made):
+    """`RNN` over an `LRUCell`; takes the arguments of both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> nr.LRU(4)(np.zeros((2, 3, 4))).shape
+    (2, 4)
+    """
+
+    cell_type = LRUCell
+
+
+class MGU(_Made):
+    """`RNN` over an `MGUCell`; takes the arguments of both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> nr.MGU(4)(np.zeros((2, 3, 5))).shape
+    (2, 4)
+    """
+
+    cell_type = MGUCell
+
+
+class MinGRU(_Made):
+    """`RNN` over a `MinGRUCell`; takes the arguments of both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> nr.MinGRU(4)(np.zeros((2, 3, 5))).shape
+    (2, 4)
+    """
+
+    cell_type = MinGRUCell
+
+
+class MinLSTM(_Made):
+    """`RNN` over a `MinLSTMCell`; takes the arguments of both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> nr.MinLSTM(4)(np.zeros((2, 3, 5))).shape
+    (2, 4)
+    """
+
+    cell_type = MinLSTMCell
+
+
+class PeepholeLSTM(_Made):
+    """`RNN` over a `PeepholeLSTMCell`; takes the arguments of both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> nr.PeepholeLSTM(4)(np.zeros((2, 3, 5))).shape
+    (2, 4)
+    """
+
+    cell_type = PeepholeLSTMCell
+
+
+class PhasedLSTM(_Made):
+    """`RNN` over a `PhasedLSTMCell`; takes the arguments of both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> nr.PhasedLSTM(4)((np.zeros((2, 3, 5)), np.ones((2, 3, 1)))).shape
+    (2, 4)
+    """
+
+    cell_type = PhasedLSTMCell
+
+
+class ProjectionLSTM(_Made):
+    """`RNN` over a `ProjectionLSTMCell`; takes the arguments of both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> nr.ProjectionLSTM(8, 4)(np.zeros((2, 3, 5))).shape
+    (2, 4)
+    """
+
+    cell_type = ProjectionLSTMCell
+
+
+class QRNN(_Made):
+    """`RNN` over a `QRNNCell`; takes the arguments of both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> nr.QRNN(4)(np.zeros((2, 3, 5))).shape
+    (2, 4)
+    """
+
+    cell_type = QRNNCell
+
+
+class SLSTM(_Made):
+    """`RNN` over an `SLSTMCell`; takes the arguments of both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> nr.SLSTM(4)(np.zeros((2, 3, 5))).shape
+    (2, 4)
+    """
+
+    cell_type = SLSTMCell
+
+
+class SRU(_Made):
+    """`RNN` over an `SRUCell`; takes the arguments of both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> nr.SRU(4)(np.zeros((2, 3, 5))).shape
+    (2, 4)
+    """
+
+    cell_type = SRUCell
+
+
+class TimeAwareLSTM(_Made):
+    """`RNN` over a `TimeAwareLSTMCell`; takes the arguments of both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> nr.TimeAwareLSTM(4)((np.zeros((2, 3, 5)), np.ones((2, 3, 1)))).shape
+    (2, 4)
+    """
+
+    cell_type = TimeAwareLSTMCell
