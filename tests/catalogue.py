@@ -6,7 +6,7 @@ from functools import cached_property, partial
 
 import numpy as np
 import reference
-from references import gated, lstms, plain
+from references import arrays, gated, lstms, plain
 
 import numbarnn as nr
 
@@ -37,8 +37,8 @@ class Entry:
     weights: dict = field(default_factory=dict)
     #: The widths of further inputs; their numbers are positive, as elapsed times are.
     further: tuple = ()
-    #: Constants, the same for every sample.
-    constants: tuple = ()
+    #: ``units -> constants``, the same for every sample.
+    constants: Callable | None = None
     #: Whether there are as many features as units.
     square: bool = False
     #: ``(rng, *shapes) -> states`` for states that cannot be just any numbers.
@@ -97,7 +97,7 @@ class Entry:
     def numbers(self, rng, *shape):
         """Inputs side by side, shape (..., features) and then the further ones."""
         first = rng.normal(size=shape)
-        rest = [rng.uniform(0.2, 2.0, (*shape[:-1], width)) for width in self.further]
+        rest = [rng.uniform(0.6, 2.4, (*shape[:-1], width)) for width in self.further]
         return np.concatenate([first, *rest], axis=-1)
 
     def initial(self, rng, samples, layer):
@@ -122,21 +122,25 @@ class Entry:
 
     def run(self, layer, x, **options):
         """Call a layer on inputs that lie side by side."""
-        return layer(self.inputs(x), **self._given(), **options)
+        return layer(self.inputs(x), **self._given(layer), **options)
 
     def stepper(self, layer, samples):
         """The stepper of a layer."""
-        return layer.stepper(samples, **self._given())
+        return layer.stepper(samples, **self._given(layer))
 
-    def _given(self):
-        if not self.constants:
+    def _given(self, layer):
+        if self.constants is None:
             return {}
-        return {"constants": [nr.Shared(constant) for constant in self.constants]}
+        cell = layer
+        for attribute in ("forward_layer", "cell", "cells"):
+            cell = getattr(cell, attribute, cell)
+        units = (cell[0] if isinstance(cell, list) else cell).units
+        return {"constants": [nr.Shared(constant) for constant in self.constants(units)]}
 
     def step(self, layer):
         """The reference's step with a layer's weights."""
         step = self.reference(*[np.asarray(w, np.float64) for w in layer.get_weights()])
-        constants = [np.asarray(constant, np.float64) for constant in self.constants]
+        constants = self.constants(layer.cell.units) if self.constants else ()
 
         def joined(x, states):
             return step(self._apart(x) if self.further else x, states, *constants)
@@ -171,6 +175,39 @@ def _normalised(rng, *shapes):
     h, c, n, m = (rng.normal(size=shape) for shape in shapes)
     return [h, c, np.abs(n) + 0.3, m]
 
+
+def _covariance(rng, shape):
+    """Positive definite; its numbers stay near 1."""
+    root = rng.normal(size=(*shape[:-1], shape[-1])) / shape[-1] ** 0.5
+    return root @ root.swapaxes(-1, -2) + np.eye(shape[-1])
+
+
+def _mean_and_covariance(rng, mean, covariance):
+    return [rng.normal(size=mean), _covariance(rng, covariance)]
+
+
+def _memory(units, rows=6, width=3):
+    """Values, keys and which rows there are, as float32 has them."""
+    rng = np.random.default_rng(7)
+    values, keys = rng.normal(size=(rows, width)), rng.normal(size=(rows, units))
+    return [a.astype(np.float32) for a in (values, keys, np.arange(rows) != 2)]
+
+
+_SYNAPSES = {
+    name: _near(low, high)
+    for prefix in ("sensory_", "")
+    for name, low, high in (
+        (f"{prefix}w", 0.001, 1),
+        (f"{prefix}erev", -1, 1),
+        (f"{prefix}mu", -0.8, 0.8),
+        (f"{prefix}sigma", 1, 3),
+    )
+} | {"gleak": _near(0.01, 1), "cm": _near(0.4, 0.6)}
+_STABLE = {
+    "transition": lambda rng, shape: 0.8 * np.linalg.qr(rng.normal(size=shape))[0],
+    "process_noise": _covariance,
+    "observation_noise": _covariance,
+}
 
 _TIMED = {"further": (1,)}
 _PHASES = {"period": _near(1, 4), "shift": _near(0, 4), "ratio_on": _near(0.2, 0.9)}
@@ -229,6 +266,30 @@ CATALOGUE = [
         {"gate": False, "timed": False},
     ),
     _one("CfC", plain.cfc, {"backbone_layers": 0}, {}, **_TIMED),
+    _one("LTC", arrays.ltc, weights=_SYNAPSES),
+    _one(
+        "LTC",
+        arrays.ltc,
+        {"unfolds": 3},
+        {"unfolds": 3, "timed": True},
+        weights=_SYNAPSES,
+        **_TIMED,
+    ),
+    _one("KalmanFilter", arrays.kalman, weights=_STABLE, begin=_mean_and_covariance),
+    _one(
+        "BahdanauAttention",
+        arrays.attention,
+        {"memory_features": 3},
+        {},
+        constants=_memory,
+    ),
+    _one(
+        "LuongAttention",
+        arrays.attention,
+        {"memory_features": 3, "attention_units": 4, "attention_activation": "tanh"},
+        {"tanh_attention": True},
+        constants=_memory,
+    ),
 ]
 #: The plainest, to stand beside others.
 PLAIN = CATALOGUE[0]

@@ -60,7 +60,7 @@ def rnn(step, x, states, mask=None, go_backwards=False, zero=False):
     previous, outputs = None, []
     for t in range(x.shape[1]):
         # NaN at a masked step must not reach the arithmetic of this reference either.
-        now = x[:, t] if mask is None else np.where(mask[:, t, None], x[:, t], 0)
+        now = x[:, t] if mask is None else np.where(mask[:, t, None], x[:, t], 1)
         y, new = step(now, states)
         if mask is not None:
             keep = mask[:, t, None]

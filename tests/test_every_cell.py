@@ -136,7 +136,7 @@ def test_calling_the_cell_is_one_step_of_the_layer(entry, rng):
 def test_a_stack_is_layer_after_layer(entry, rng):
     one = entry.made(5, 3, rng, return_sequences=True)
     two = PLAIN.made(17, entry.output(5), rng, return_sequences=True)
-    if not entry.further and not entry.constants:
+    if not entry.further and entry.constants is None:
         units = entry.output(5) if entry.square else 17
         two = entry.made(units, entry.output(5), rng, return_sequences=True)
     x, mask = entry.numbers(rng, 4, 6, entry.features(3, 5)), rng.random((4, 6)) < 0.7

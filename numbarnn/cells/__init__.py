@@ -1,13 +1,16 @@
 """The cells: one family a file, the mathematics and nothing else."""
 
+from .attention import BahdanauAttentionCell, LuongAttentionCell
 from .cfc import CfCCell
 from .dense import ActivationCell, DenseCell
 from .esn import ESNCell
 from .gru import GRUCell
 from .indrnn import IndRNNCell
+from .kalman import KalmanFilterCell
 from .lif import LIFCell
 from .lru import LRUCell
 from .lstm import LSTMCell
+from .ltc import LTCCell
 from .mgu import MGUCell
 from .minimal import MinGRUCell, MinLSTMCell
 from .nas import NASCell
@@ -22,14 +25,18 @@ from .time_aware_lstm import TimeAwareLSTMCell
 
 __all__ = [
     "ActivationCell",
+    "BahdanauAttentionCell",
     "CfCCell",
     "DenseCell",
     "ESNCell",
     "GRUCell",
     "IndRNNCell",
+    "KalmanFilterCell",
     "LIFCell",
     "LRUCell",
     "LSTMCell",
+    "LTCCell",
+    "LuongAttentionCell",
     "MGUCell",
     "MinGRUCell",
     "MinLSTMCell",

@@ -7,7 +7,7 @@ from ..given.arrays import as_size
 from ..initializers import get_initializer
 from ..stages import Map, Stage, step
 from .keras_arguments import name_of
-from .timed import split_shape
+from .timed import features_of
 
 
 def lecun_tanh(x):
@@ -20,6 +20,16 @@ def added(x, r):
     if len(x) < len(r):
         return r
     return x[0] + r[0], x[1] + r[1], x[2] + r[2], x[3] + r[3]
+
+
+def given(x):
+    """The time since the step before: the last input."""
+    return x[-1]
+
+
+def one(x):
+    """One unit of time."""
+    return 1
 
 
 def blended(heads, elapsed, gate):
@@ -41,13 +51,6 @@ def first_layer(x, r, states, params, backbone_activation=lecun_tanh):
 def further_layer(x, r, states, params, backbone_activation=lecun_tanh):
     """One hidden unit that sees other hidden ones."""
     return backbone_activation(r[0]), states
-
-
-@step(per="unit")
-def without_time(x, r, states, params, gate=True):
-    """One unit, one unit of time after the step before."""
-    h = blended(added(x, r), 1, gate)
-    return h, (h,)
 
 
 class CfCCell(Cell):
@@ -143,12 +146,11 @@ class CfCCell(Cell):
 
     def build(self, input_shape):
         """Make the weights for inputs of shape (batch, features), or a pair of them and times."""
-        self.timed = not isinstance(input_shape[-1], (int, type(None)))
-        if self.timed:
-            input_shape = split_shape(self, input_shape, "elapsed")
+        features, timed = features_of(self, input_shape)
+        self.elapsed = given if timed else one
         hidden, heads = self.backbone_units, 4 * self.units
         first = hidden if self.backbone_layers else heads
-        self.kernel = self.add_weight("kernel", (input_shape[-1], first), self.kernel_initializer)
+        self.kernel = self.add_weight("kernel", (features, first), self.kernel_initializer)
         self.recurrent_kernel = self.add_weight(
             "recurrent_kernel", (self.units, first), self.recurrent_initializer
         )
@@ -168,14 +170,14 @@ class CfCCell(Cell):
             Map(getattr(self, f"backbone_kernel_{k}"), getattr(self, f"backbone_bias_{k}"))
             for k in range(1, self.backbone_layers)
         ]
-        step, elapsed = (self.step, (Map(),)) if self.timed else (without_time, ())
+        elapsed = (Map(),) if self.elapsed is given else ()
         if not self.backbone_layers:
-            return (Stage(step, inputs=(events, *elapsed), recurrent=(h,)),)
+            return (Stage(self.step, inputs=(events, *elapsed), recurrent=(h,)),)
         hidden = {"states": (), "units": self.backbone_units}
         stages = [Stage(first_layer, inputs=(events,), recurrent=(h,), **hidden)]
         stages += [Stage(further_layer, recurrent=(layer,), **hidden) for layer in layers]
         last = Map(self.heads_kernel, self.heads_bias)
-        return (*stages, Stage(step, inputs=(None, *elapsed), recurrent=(last,)))
+        return (*stages, Stage(self.step, inputs=(None, *elapsed), recurrent=(last,)))
 
     def get_config(self):
         """The arguments that make a cell like this one."""
@@ -184,7 +186,7 @@ class CfCCell(Cell):
         return {**super().get_config(), "backbone_activation": name}
 
     @step(per="unit")
-    def step(x, r, states, params, gate=True):
+    def step(x, r, states, params, gate=True, elapsed=one):
         """One unit, one time step."""
-        h = blended(added(x, r), x[-1], gate)
+        h = blended(added(x, r), elapsed(x), gate)
         return h, (h,)

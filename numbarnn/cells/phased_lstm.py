@@ -6,7 +6,7 @@ from ..activations import sigmoid, tanh
 from ..elementary import floor, where
 from ..stages import Map, Stage, step
 from .lstm import LSTMCell
-from .timed import split_shape
+from .timed import paired_features_of
 
 
 def _exponential_of_uniform(shape, rng):
@@ -93,7 +93,7 @@ class PhasedLSTMCell(LSTMCell):
 
     def build(self, input_shape):
         """Make the weights for inputs of shapes (batch, features) and (batch, 1)."""
-        super().build(split_shape(self, input_shape, "the time of each step"))
+        super().build((None, paired_features_of(self, input_shape, "the time of each step")))
         shape = (self.units,)
         self.period = self.add_weight("period", shape, _exponential_of_uniform)
         self.shift = self.add_weight(

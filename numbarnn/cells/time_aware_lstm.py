@@ -5,7 +5,7 @@ from ..elementary import log
 from ..errors import ArgumentError
 from ..stages import Map, Stage, step
 from .lstm import LSTMCell
-from .timed import split_shape
+from .timed import paired_features_of
 
 
 def logarithmic(elapsed):
@@ -90,7 +90,7 @@ class TimeAwareLSTMCell(LSTMCell):
 
     def build(self, input_shape):
         """Make the weights for inputs of shapes (batch, features) and (batch, 1)."""
-        super().build(split_shape(self, input_shape, "elapsed"))
+        super().build((None, paired_features_of(self, input_shape, "elapsed")))
         self.decay_kernel = self.add_weight(
             "decay_kernel", (self.units, self.units), self.kernel_initializer
         )

@@ -3,19 +3,36 @@
 from ..errors import ArgumentError
 
 
-def split_shape(cell, input_shape, what):
-    """The features of the events, for inputs ``(events, time)`` of which `what` has width 1.
+def features_of(cell, input_shape, what="elapsed"):
+    """The features of the events, and whether there is a second input, of width 1, beside them.
 
     Raises
     ------
     ArgumentError
-        If the inputs are no such pair.
+        If the inputs are neither events nor such a pair.
     """
-    shapes = list(input_shape)
-    pair = len(shapes) == 2 and all(isinstance(shape, (tuple, list)) for shape in shapes)
-    if not pair or shapes[1][-1] != 1:
+    shapes = [input_shape] if isinstance(input_shape[-1], (int, type(None))) else list(input_shape)
+    widths = [shape[-1] for shape in shapes if len(shape) == 2]
+    if len(widths) != len(shapes) or widths[1:] not in ([], [1]):
         raise ArgumentError(
-            f"`inputs` of {type(cell).__name__} must be a tuple of two arrays, (batch, time, features) "
-            f"and {what} (batch, time, 1); got the shapes {input_shape}."
+            f"`inputs` of {type(cell).__name__} must be (batch, time, features), or a tuple of that "
+            f"and {what} (batch, time, 1); got {input_shape} for one time step."
         )
-    return tuple(shapes[0])
+    return widths[0], len(widths) == 2
+
+
+def paired_features_of(cell, input_shape, what="elapsed"):
+    """The features of the events, beside which there must be a second input of width 1.
+
+    Raises
+    ------
+    ArgumentError
+        If there is none.
+    """
+    features, timed = features_of(cell, input_shape, what)
+    if not timed:
+        raise ArgumentError(
+            f"`inputs` of {type(cell).__name__} must be a tuple of (batch, time, features) and {what} "
+            f"(batch, time, 1); got {input_shape} for one time step."
+        )
+    return features

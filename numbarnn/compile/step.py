@@ -11,6 +11,7 @@ from numba.core.dispatcher import Dispatcher
 from numba.core.registry import cpu_target
 
 from ..activations import COMPOSED
+from ..dot import dot as product
 from ..elementary import ELEMENTARY
 from ..errors import CellError
 from ..lanes import Lanes
@@ -20,7 +21,7 @@ from .bind import INLINED, OPTIONS
 from .names import loaded_names, resolved
 from .overloads import StoredOverloads
 
-_KNOWN = frozenset(COMPOSED) | frozenset(ELEMENTARY)
+_KNOWN = frozenset((*COMPOSED, *ELEMENTARY, product))
 
 
 def plain(function):

@@ -8,6 +8,7 @@ from ..cells import (
     IndRNNCell,
     LIFCell,
     LRUCell,
+    LTCCell,
     MGUCell,
     MinGRUCell,
     MinLSTMCell,
@@ -104,6 +105,20 @@ class LRU(_Made):
     """
 
     cell_type = LRUCell
+
+
+class LTC(_Made):
+    """`RNN` over an `LTCCell`; takes the arguments of both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> nr.LTC(4)(np.zeros((2, 3, 5))).shape
+    (2, 4)
+    """
+
+    cell_type = LTCCell
 
 
 class MGU(_Made):

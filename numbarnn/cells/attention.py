@@ -1,0 +1,350 @@
+"""GRUs that attend: at every step they look through a memory, which is a constant."""
+
+import numpy as np
+
+from ..activations import get_activation, linear, sigmoid, tanh
+from ..cell import Cell
+from ..dot import dot
+from ..elementary import exp
+from ..errors import ArgumentError
+from ..given.arrays import as_numbers, as_size
+from ..initializers import get_initializer
+from ..stages import step
+from .keras_arguments import name_of
+
+
+def gru(events, attention, h, kernel, recurrent_kernel, bias, work, activation, gate):
+    """One step of a GRU on the events beside the attention; h is overwritten."""
+    units, features = h.shape[0], events.shape[0]
+    x, a, r = work[: 3 * units], work[3 * units : 6 * units], work[6 * units : 9 * units]
+    dot(events, kernel[:features], x)
+    dot(attention, kernel[features:], a)
+    dot(h, recurrent_kernel, r)
+    for j in range(3 * units):
+        x[j] += a[j] + bias[0, j]
+        r[j] += bias[1, j]
+    for j in range(units):
+        z = gate(x[j] + r[j])
+        n = activation(x[2 * units + j] + gate(x[units + j] + r[units + j]) * r[2 * units + j])
+        h[j] = z * h[j] + (1 - z) * n
+
+
+def looked_up(score, top, total, row, context):
+    """Add a row of the memory to the context by its score; the new largest score and total weight.
+
+    What was added is scaled down whenever a larger score comes, so that no exponential overflows and
+    no list of scores is kept.
+    """
+    if score > top:
+        shrunk = exp(top - score)
+        total *= shrunk
+        for k in range(context.shape[0]):
+            context[k] *= shrunk
+        top = score
+    weight = exp(score - top)
+    for k in range(context.shape[0]):
+        context[k] += weight * row[k]
+    return top, total + weight
+
+
+def told(h, context, total, attention, attention_kernel, activation):
+    """The attention: a map of h beside the context, which still has to be divided by the total."""
+    units = h.shape[0]
+    for k in range(context.shape[0]):
+        context[k] = context[k] / total if total > 0 else total
+    for j in range(attention.shape[0]):
+        value = total * 0
+        for k in range(units):
+            value += h[k] * attention_kernel[k, j]
+        for k in range(context.shape[0]):
+            value += context[k] * attention_kernel[units + k, j]
+        attention[j] = activation(value)
+
+
+class _AttentionCell(Cell):
+    """What the two ways to score share."""
+
+    def __init__(
+        self,
+        units,
+        memory_features,
+        attention_units=None,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        attention_activation=None,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        dtype=None,
+    ):
+        super().__init__(dtype=dtype)
+        self.units = as_size("units", units)
+        self.memory_features = as_size("memory_features", memory_features)
+        self.attention_units = self.output_size = (
+            self.units if attention_units is None else as_size("attention_units", attention_units)
+        )
+        self.state_size = (self.units, self.attention_units)
+        for argument, value in (
+            ("activation", activation),
+            ("recurrent_activation", recurrent_activation),
+            ("attention_activation", attention_activation),
+        ):
+            setattr(self, argument, get_activation(value, argument))
+        for argument, value in (
+            ("kernel_initializer", kernel_initializer),
+            ("recurrent_initializer", recurrent_initializer),
+            ("bias_initializer", bias_initializer),
+        ):
+            get_initializer(value, argument)
+            setattr(self, argument, value)
+
+    def build(self, input_shape):
+        """Make the weights for inputs of shape (batch, features)."""
+        features, units = input_shape[-1] + self.attention_units, self.units
+        for name, shape, initializer in (
+            ("kernel", (features, 3 * units), self.kernel_initializer),
+            ("recurrent_kernel", (units, 3 * units), self.recurrent_initializer),
+            ("bias", (2, 3 * units), self.bias_initializer),
+            ("memory_kernel", (self.memory_features, units), self.kernel_initializer),
+            *self.score_weights(),
+            (
+                "attention_kernel",
+                (units + self.memory_features, self.attention_units),
+                self.kernel_initializer,
+            ),
+        ):
+            setattr(self, name, self.add_weight(name, shape, initializer))
+        self.scratch_size = 10 * units + self.memory_features
+
+    def score_weights(self):
+        """Names, shapes and initializers of the weights that scores need."""
+        return ()
+
+    def memory(self, values, mask=None):
+        """The constants for a memory: its values, its keys, and which of its rows there are.
+
+        Parameters
+        ----------
+        values : array_like, shape (batch, rows, memory_features)
+        mask : array_like, shape (batch, rows), optional
+            Not 0 where a row is to be seen; default: everywhere. A sample with no such row has a
+            context of 0.
+
+        Returns
+        -------
+        list of ndarray
+            For a layer's `constants`. The keys are ``values @ memory_kernel``, multiplied once.
+
+        Raises
+        ------
+        ArgumentError
+            If a shape does not fit, or the cell is not built.
+        """
+        if not self.built:
+            raise ArgumentError(f"`{type(self).__name__}` must be built before it has a memory.")
+        values = as_numbers("values", values).astype(self.dtype)
+        if values.ndim != 3 or values.shape[-1] != self.memory_features:
+            raise ArgumentError(
+                f"`values` must have shape (batch, rows, {self.memory_features}); got {values.shape}."
+            )
+        mask = np.ones(values.shape[:2]) if mask is None else as_numbers("mask", mask)
+        if mask.shape != values.shape[:2]:
+            raise ArgumentError(f"`mask` must have shape {values.shape[:2]}; got {mask.shape}.")
+        return [values, values @ self.memory_kernel, (mask != 0).astype(self.dtype)]
+
+    def get_config(self):
+        """The arguments that make a cell like this one."""
+        config = super().get_config()
+        for name in ("activation", "recurrent_activation", "attention_activation"):
+            config[name] = name_of(config[name])
+        return config
+
+
+class BahdanauAttentionCell(_AttentionCell):
+    """One step of a GRU that attends to a memory, by additive scores.
+
+    The memory is given as constants, made by `memory`. With h' from a `GRUCell` whose inputs are the
+    events beside the old attention, and t over the rows of the memory::
+
+        score[t]  = attention_v . tanh(keys[t] + h' @ query_kernel)
+        context   = sum over t of softmax(score)[t] * values[t]
+        attention = attention_activation([h', context] @ attention_kernel)
+
+    Parameters
+    ----------
+    units : int
+        Length of h, of the keys and of the query; at least 1.
+    memory_features : int
+        Numbers of a row of the memory.
+    attention_units : int, optional
+        Length of the attention and of the output; `units` unless given.
+    activation, recurrent_activation : str, function or None
+        Of the GRU.
+    attention_activation : str, function or None
+    kernel_initializer, recurrent_initializer, bias_initializer : str or function
+
+    Attributes
+    ----------
+    kernel : ndarray, shape (features + attention_units, 3 * units)
+    recurrent_kernel : ndarray, shape (units, 3 * units)
+    bias : ndarray, shape (2, 3 * units)
+    memory_kernel : ndarray, shape (memory_features, units)
+    query_kernel : ndarray, shape (units, units)
+    attention_v : ndarray, shape (units,)
+    attention_kernel : ndarray, shape (units + memory_features, attention_units)
+        The weights, once `build` has run, in this order; the first three as of `GRUCell`.
+    state_size : tuple of int
+        ``(units, attention_units)``: h, then the attention.
+    output_size : int
+        ``attention_units``: the output is the attention.
+
+    Raises
+    ------
+    ArgumentError
+        If a size is below 1, or an activation or initializer is unknown.
+
+    References
+    ----------
+    D. Bahdanau, K. Cho, Y. Bengio, "Neural Machine Translation by Jointly Learning to Align and
+    Translate" (2015), put together as TensorFlow Addons' AttentionWrapper around a GRU does.
+
+    Examples
+    --------
+    Scores that are all alike: the attention is the mean of the rows that there are.
+
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> cell = nr.BahdanauAttentionCell(2, memory_features=1, attention_units=1)
+    >>> layer = nr.RNN(cell)
+    >>> layer.build((None, None, 1))
+    >>> layer.set_weights([0 * w for w in layer.get_weights()[:-1]] + [[[0], [0], [1]]])
+    >>> constants = cell.memory([[[1.0], [2.0], [9.0]]], mask=[[1, 1, 0]])
+    >>> float(layer(np.ones((1, 4, 1)), constants=constants)[0, 0])
+    1.5
+    """
+
+    def score_weights(self):
+        """Names, shapes and initializers of the weights that scores need."""
+        shape = (self.units, self.units)
+        return (
+            ("query_kernel", shape, self.kernel_initializer),
+            ("attention_v", shape[:1], self.kernel_initializer),
+        )
+
+    @step(per="sample")
+    def step(
+        inputs, states, weights, constants, output, scratch,
+        activation=tanh, recurrent_activation=sigmoid, attention_activation=linear,
+    ):  # fmt: skip
+        """One sample, one time step."""
+        h, attention = states
+        kernel, recurrent_kernel, bias, _, query_kernel, attention_v, attention_kernel = weights
+        values, keys, there = constants
+        units = h.shape[0]
+        gru(
+            inputs, attention, h, kernel, recurrent_kernel, bias, scratch,
+            activation, recurrent_activation,
+        )  # fmt: skip
+        query, context = scratch[9 * units : 10 * units], scratch[10 * units :]
+        dot(h, query_kernel, query)
+        context[:] = 0
+        total = h[0] * 0
+        top = total - np.inf
+        for t in range(keys.shape[0]):
+            if there[t] != 0:
+                score = h[0] * 0
+                for j in range(units):
+                    score += attention_v[j] * tanh(keys[t, j] + query[j])
+                top, total = looked_up(score, top, total, values[t], context)
+        told(h, context, total, attention, attention_kernel, attention_activation)
+        output[:] = attention
+
+
+class LuongAttentionCell(_AttentionCell):
+    """One step of a GRU that attends to a memory, by multiplicative scores.
+
+    The memory is given as constants, made by `memory`. With h' from a `GRUCell` whose inputs are the
+    events beside the old attention, and t over the rows of the memory::
+
+        score[t]  = keys[t] . h'
+        context   = sum over t of softmax(score)[t] * values[t]
+        attention = attention_activation([h', context] @ attention_kernel)
+
+    Parameters
+    ----------
+    units : int
+        Length of h and of the keys; at least 1.
+    memory_features : int
+        Numbers of a row of the memory.
+    attention_units : int, optional
+        Length of the attention and of the output; `units` unless given.
+    activation, recurrent_activation : str, function or None
+        Of the GRU.
+    attention_activation : str, function or None
+    kernel_initializer, recurrent_initializer, bias_initializer : str or function
+
+    Attributes
+    ----------
+    kernel : ndarray, shape (features + attention_units, 3 * units)
+    recurrent_kernel : ndarray, shape (units, 3 * units)
+    bias : ndarray, shape (2, 3 * units)
+    memory_kernel : ndarray, shape (memory_features, units)
+    attention_kernel : ndarray, shape (units + memory_features, attention_units)
+        The weights, once `build` has run, in this order; the first three as of `GRUCell`.
+    state_size : tuple of int
+        ``(units, attention_units)``: h, then the attention.
+    output_size : int
+        ``attention_units``: the output is the attention.
+
+    Raises
+    ------
+    ArgumentError
+        If a size is below 1, or an activation or initializer is unknown.
+
+    References
+    ----------
+    M.-T. Luong, H. Pham, C. D. Manning, "Effective Approaches to Attention-based Neural Machine
+    Translation" (2015): the score "general", and eq. 5 with ``attention_activation="tanh"``; put
+    together as TensorFlow Addons' AttentionWrapper around a GRU does.
+
+    Examples
+    --------
+    h stays at 0, so that all scores are alike:
+
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> cell = nr.LuongAttentionCell(2, memory_features=1, attention_units=1)
+    >>> layer = nr.RNN(cell)
+    >>> layer.build((None, None, 1))
+    >>> layer.set_weights([0 * w for w in layer.get_weights()[:-1]] + [[[0], [0], [1]]])
+    >>> constants = cell.memory([[[1.0], [2.0], [9.0]]])
+    >>> float(layer(np.ones((1, 4, 1)), constants=constants)[0, 0])
+    4.0
+    """
+
+    @step(per="sample")
+    def step(
+        inputs, states, weights, constants, output, scratch,
+        activation=tanh, recurrent_activation=sigmoid, attention_activation=linear,
+    ):  # fmt: skip
+        """One sample, one time step."""
+        h, attention = states
+        kernel, recurrent_kernel, bias, _, attention_kernel = weights
+        values, keys, there = constants
+        units = h.shape[0]
+        gru(
+            inputs, attention, h, kernel, recurrent_kernel, bias, scratch,
+            activation, recurrent_activation,
+        )  # fmt: skip
+        context = scratch[10 * units :]
+        context[:] = 0
+        total = h[0] * 0
+        top = total - np.inf
+        for t in range(keys.shape[0]):
+            if there[t] != 0:
+                score = h[0] * 0
+                for j in range(units):
+                    score += keys[t, j] * h[j]
+                top, total = looked_up(score, top, total, values[t], context)
+        told(h, context, total, attention, attention_kernel, attention_activation)
+        output[:] = attention
