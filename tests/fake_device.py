@@ -3,10 +3,11 @@
 import numpy as np
 
 from numbarnn.given import libraries
+from numbarnn.given.nesting import mapped
 
 
 class FakeArray:
-    """An array that other libraries see through ``__cuda_array_interface__`` alone."""
+    """An array of a library that refuses to be copied to the host unasked."""
 
     def __init__(self, array, device=0):
         self.array, self.number = array, device
@@ -20,7 +21,7 @@ class FakeArray:
         }  # fmt: skip
 
     def __array__(self, *_, **__):
-        raise TypeError("a copy to the host nobody asked for")
+        raise AssertionError("a copy to the host that nobody asked for")
 
     def __repr__(self):
         return f"FakeArray({self.array.shape} {self.array.dtype})"
@@ -47,6 +48,7 @@ class FakeLibrary:
         return 7
 
     def empty(self, shape, dtype, device):
+        """Memory full of what must not be read."""
         poison = np.nan if np.dtype(dtype).kind == "f" else 113
         return FakeArray(np.full(shape, poison, dtype), device)
 
@@ -57,17 +59,21 @@ class FakeLibrary:
         owner = libraries._bottom(array)
         if owner is array.owner:
             return owner
-        whole = owner.array
-        flat = np.ndarray(
-            array.shape, array.dtype, whole.data if whole.flags.c_contiguous else whole,
-            array.pointer - whole.__array_interface__["data"][0], array.strides,
-        )  # fmt: skip
-        return FakeArray(flat, owner.number)
+        offset = array.pointer - owner.array.__array_interface__["data"][0]
+        seen = np.ndarray(array.shape, array.dtype, owner.array, offset, array.strides)
+        return FakeArray(seen, owner.number)
 
 
 libraries.KINDS["fake_device"] = FakeLibrary
 
 
-def fake(values, dtype=None):
-    """Values on the fake device."""
-    return FakeArray(np.array(values, dtype))
+def fake(values, dtype=None, device=0):
+    """A copy of values on the fake device."""
+    return FakeArray(np.array(values, dtype), device)
+
+
+def on_host(nest):
+    """A nest with the arrays of the fake device as NumPy's, and ragged ones as their values."""
+    return mapped(
+        lambda leaf: getattr(getattr(leaf, "values", leaf), "array", getattr(leaf, "values", leaf)), nest
+    )  # fmt: skip

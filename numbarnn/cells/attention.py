@@ -257,7 +257,8 @@ class BahdanauAttentionCell(_AttentionCell):
                     score += attention_v[j] * tanh(keys[t, j] + query[j])
                 top, total = looked_up(score, top, total, values[t], context)
         told(h, context, total, attention, attention_kernel, attention_activation)
-        output[:] = attention
+        for j in range(output.shape[0]):
+            output[j] = attention[j]
 
 
 class LuongAttentionCell(_AttentionCell):
@@ -347,4 +348,5 @@ class LuongAttentionCell(_AttentionCell):
                     score += keys[t, j] * h[j]
                 top, total = looked_up(score, top, total, values[t], context)
         told(h, context, total, attention, attention_kernel, attention_activation)
-        output[:] = attention
+        for j in range(output.shape[0]):
+            output[j] = attention[j]

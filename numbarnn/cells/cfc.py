@@ -29,7 +29,7 @@ def given(x):
 
 def one(x):
     """One unit of time."""
-    return 1
+    return 1.0
 
 
 def blended(heads, elapsed, gate):

@@ -44,8 +44,8 @@ class Target:
 
     Attributes
     ----------
-    options : dict
-        Of the compiler.
+    compiler : callable
+        Makes a dispatcher of a function.
     stand_in : callable
         What takes a value's place in a copy: itself, something else, or, where it gives None, a
         function made over as well.
@@ -53,7 +53,7 @@ class Target:
         Whether integer literals in the arithmetic of numbers are narrowed like floats.
     """
 
-    options: dict
+    compiler: object
     stand_in: object
     integers: bool = False
 
@@ -63,7 +63,7 @@ def _on_cpu(value):
 
 
 #: A function whose callers must take it in; one that works on arrays, for which that is not worth it.
-TAKEN_IN, CALLED = Target(INLINED, _on_cpu), Target(OPTIONS, _on_cpu)
+TAKEN_IN, CALLED = Target(njit(**INLINED), _on_cpu), Target(njit(**OPTIONS), _on_cpu)
 
 
 def _rebound(value, dtype, done, target):
@@ -124,7 +124,7 @@ def made_over(function, dtype, defaults=None, done=None, target=TAKEN_IN):
         defaults=defaults,
         closure=tuple(cells.values()),
     )
-    done[function] = dispatcher = njit(**target.options)(new)
+    done[function] = dispatcher = target.compiler(new)
     for name, cell in zip(cells, function.__closure__ or (), strict=True):
         cells[name].cell_contents = _rebound(cell.cell_contents, dtype, done, target)
     for loaded in loaded_names(function.__code__):

@@ -45,13 +45,15 @@ def device(number):
     """
     if SIMULATED:
         return Device(number, multiprocessors=2)
-    found = _core().Device(number)
+    core = _core()
     try:
+        found = core.Device(number)
         found.set_current()
         properties = found.properties
         return Device(number, tuple(found.compute_capability), properties.multiprocessor_count)
     except Exception as error:
-        raise DeviceError(f"Device {number} cannot be used: {error}.") from error
+        told = str(error).rstrip(".")
+        raise DeviceError(f"Device {number} cannot be used: {told}.") from error
 
 
 @lru_cache(maxsize=1)

@@ -18,14 +18,13 @@ from ..compile import cache
 from ..compile.digest import Uncacheable, digest_of
 from ..compile.step import brief
 from ..errors import CellError, DeviceError, MissingExtraError
+from .device_function import COMMON, without_device
 from .primitives import SIMULATED, slice_of
 
 _NUMBERS = {
     "f4": types.float32, "f8": types.float64, "i8": types.int64, "i4": types.int32, "i2": types.int16,
     "i1": types.int8, "u1": types.uint8, "u2": types.uint16, "u4": types.uint32, "u8": types.uint64,
 }  # fmt: skip
-#: The kind of device that PTX is made for: it can be linked for that and for every later one.
-_COMMON = (8, 0)
 #: What the source of every kernel may name.
 _NAMES = {"cuda": cuda, "f4": np.float32, "f8": np.float64}
 
@@ -82,8 +81,8 @@ class Kernel:
         ]
         return types.void(*kinds)
 
-    def assembly(self, capability):
-        """PTX, the portable form, that can be linked for a kind of device such as ``(9, 0)``.
+    def assembly(self):
+        """PTX, the portable form, for devices of compute capability 8.0 and later.
 
         Raises
         ------
@@ -91,10 +90,11 @@ class Kernel:
             If a step in it does not compile for a device.
         """
         try:
-            text, _ = cuda.compile(
-                self.function(), self.signature(), device=False, abi="numba", cc=min(capability, _COMMON),
-                launch_bounds=(self.threads, 1),
-            )  # fmt: skip
+            with without_device():
+                text, _ = cuda.compile(
+                    self.function(), self.signature(), device=False, abi="numba", cc=COMMON,
+                    launch_bounds=(self.threads, 1),
+                )  # fmt: skip
         except Exception as error:  # Numba gives up in many ways; not all are its own errors
             if self.blame is None:
                 raise
@@ -131,7 +131,7 @@ class Kernel:
             cache.STATISTICS.hits += 1
             return stored[0]["entry"], stored[1]
         cache.STATISTICS.misses += 1
-        text = self.assembly(capability)
+        text = self.assembly()
         entry = re.search(r"\.entry\s+(\S+?)\s*\(", text)[1]
         image = linked(text, capability)
         if digest is not None:

@@ -88,7 +88,9 @@ def _fits(cell, plan, rows=1):
     if plan.threads > MOST_THREADS or shared_bytes(cell, plan, rows) > SHARED_BYTES:
         return False
     needed = _weights(cell, plan) + REGISTERS_BESIDE + rows * row_registers(cell)
-    return needed <= min(REGISTERS_OF_THREAD, REGISTERS_OF_BLOCK // plan.threads)
+    # The assembler counts threads in fours of warps.
+    threads = -(-plan.threads // (4 * WARP)) * 4 * WARP
+    return needed <= min(REGISTERS_OF_THREAD, REGISTERS_OF_BLOCK // threads)
 
 
 def shared_bytes(cell, plan, rows):
@@ -122,7 +124,8 @@ def plan_unit(cell):
         plan = _candidate(cell, lanes)
         if not _fits(cell, plan):
             continue
-        if _weights(cell, plan) <= FEW_WEIGHTS:
+        # Twice as long numbers need twice the registers for all else, too.
+        if _weights(cell, plan) <= FEW_WEIGHTS * 4 // cell.dtype.itemsize:
             return plan
         if _weights(cell, plan) <= MOST_WEIGHTS:
             found = plan

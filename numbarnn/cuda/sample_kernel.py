@@ -8,11 +8,11 @@ was left.
 import math
 
 from .kernel import Kernel
-from .primitives import view_of
+from .primitives import SIMULATED, view_of
 from .source import Writer, tuple_of
 
-#: Threads of a block.
-THREADS = 64
+#: Threads of a block; each is one of Python in the simulator.
+THREADS = 4 if SIMULATED else 64
 #: Whole numbers that every such kernel takes, in this order.
 NUMBERS = (
     "samples", "steps", "backwards", "turned", "zeros", "sequences", "whole", "mask_sample", "mask_time",
@@ -30,8 +30,8 @@ class SampleKernel:
     inputs, states, weights, constants, outputs : sequence of tuple of int
         Shapes, of one sample at one step.
     scratch : tuple of int or None
-    dtypes : tuple of two sequences of str
-        Of the inputs and constants as they were given.
+    dtypes : sequence of str
+        Of the inputs as they were given.
     one_input, one_output : bool
         Whether the step takes the one array, not a tuple.
     blame : tuple
@@ -58,14 +58,14 @@ class SampleKernel:
         found += [("mask", "u1*"), ("reset", "u1*"), ("lengths", "i8*"), ("offsets", "i8*")]
         number = self._number + "*"
         for i, shape in enumerate(self._shapes["input"]):
-            found.append((f"input_{i}", f"{self._dtypes[0][i]}*"))
+            found.append((f"input_{i}", f"{self._dtypes[i]}*"))
             found += [
                 (f"input_{i}_{axis}", "i8") for axis in ("sample", "time", *range(len(shape)))
             ]
         for i in range(len(self._shapes["weight"])):
             found.append((f"weight_{i}", number))
         for i in range(len(self._shapes["constant"])):
-            found += [(f"constant_{i}", f"{self._dtypes[1][i]}*"), (f"constant_{i}_sample", "i8")]
+            found += [(f"constant_{i}", number), (f"constant_{i}_sample", "i8")]
         for k in range(len(self._shapes["state"])):
             found += [(f"initial_{k}", number), (f"final_{k}", number), (f"track_{k}", number)]
             found += [

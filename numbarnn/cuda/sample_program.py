@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..compile.step import Target, with_settings
+from ..compile.step import with_settings
 from ..errors import CellError, DeviceError
 from ..given.nesting import flattened, is_nested, shape_of
 from ..stages import plain_function
@@ -10,10 +10,7 @@ from .call import DeviceCall
 from .memory import Memory, numbers_of
 from .primitives import SIMULATED
 from .sample_kernel import THREADS, SampleKernel
-from .stand_ins import DEVICE
-
-#: A step that works on arrays: integers in it are indices.
-_OF_ARRAYS = Target(DEVICE.options, DEVICE.stand_in)
+from .stand_ins import OF_ARRAYS
 
 
 class DeviceSampleProgram:
@@ -76,16 +73,15 @@ class DeviceSampleProgram:
 
             return quiet
         return with_settings(
-            step.function, settings, self.dtype.type, self.dtype.kind == "f", where, _OF_ARRAYS
+            step.function, settings, self.dtype.type, self.dtype.kind == "f", where, OF_ARRAYS
         )
 
-    def kernel(self, inputs, constants):
-        """The kernel for inputs and constants of these dtypes."""
-        key = inputs, constants
-        if key not in self._kernels:
-            writer = SampleKernel(self._step, self.dtype, dtypes=key, **self._layout)
-            self._kernels[key] = writer.kernel()
-        return self._kernels[key]
+    def kernel(self, inputs):
+        """The kernel for inputs of these dtypes."""
+        if inputs not in self._kernels:
+            writer = SampleKernel(self._step, self.dtype, dtypes=inputs, **self._layout)
+            self._kernels[inputs] = writer.kernel()
+        return self._kernels[inputs]
 
     def run(self, batch, request, initial, constants, stream=None):
         """Run a batch that lies on a device; as `DeviceProgram.run`."""
@@ -98,7 +94,6 @@ class DeviceSampleProgram:
             given = self._given(call, constants, memory)
             kernel = self.kernel(
                 tuple(numbers_of(values.array.dtype) for values in batch.inputs),
-                tuple(numbers_of(array.dtype) for array, _ in constants),
             )
             memory.stream.launch(kernel, (-(-batch.samples // THREADS),), given)
         return call.results
@@ -122,7 +117,8 @@ class DeviceSampleProgram:
         for i, array in enumerate(self._uploaded[batch.place.device]):
             given[f"weight_{i}"] = array
         for i, (array, batched) in enumerate(constants):
-            given[f"constant_{i}"] = self._constant(i, array, batched)
+            array = self._constant(array, batched, memory)
+            given[f"constant_{i}"] = array
             given[f"constant_{i}_sample"] = (
                 array.strides[0] // array.dtype.itemsize if batched else 0
             )
@@ -134,12 +130,9 @@ class DeviceSampleProgram:
             given[f"out_{i}_sample"], given[f"out_{i}_time"] = places
         return given
 
-    def _constant(self, number, array, batched):
-        """A constant, read where it lies: of the compute type, and plain within a sample."""
-        one = array[0] if batched else array
-        if array.dtype != self.dtype or not one.is_plain:
-            raise DeviceError(
-                f"`constants[{number}]` must be contiguous {self.dtype.name} on a device, as a step per "
-                f"sample reads it in place; got {array.dtype} with strides {array.strides}."
-            )
-        return array
+    def _constant(self, array, batched, memory):
+        """A constant that a step can read where it lies: of the compute type, plain within a sample."""
+        one = array[0] if batched and len(array) else array
+        if array.dtype == self.dtype and one.is_plain:
+            return array
+        return memory.filled(array, array.shape, self.dtype)

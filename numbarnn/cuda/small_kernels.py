@@ -3,8 +3,10 @@
 from functools import lru_cache
 
 from .kernel import Kernel
+from .primitives import SIMULATED
 
-THREADS = 128
+#: Threads of a block; each is one of Python in the simulator.
+THREADS = 8 if SIMULATED else 128
 
 _COPY = """\
 def copy_rows(rows, width, has_source, source_row, source_item, target_row, source, target):

@@ -16,6 +16,7 @@ from numba.cuda.extending import intrinsic
 from .. import elementary
 from ..compile.step import Target
 from ..dot import dot
+from .device_function import DeviceFunction
 from .products import product
 
 
@@ -97,7 +98,7 @@ def _absolute(x):
 
 
 def _sign(x):
-    return where(x > 0, 1, where(x < 0, -1, x))
+    return where(x > 0.0, 1.0, where(x < 0.0, -1.0, x))
 
 
 def _clipped(x, low, high):
@@ -110,11 +111,11 @@ def _square(x):
 
 def _sigmoid(x):
     e = math.exp(-math.fabs(x))
-    return where(x < 0, e, 1) / (1 + e)
+    return where(x < 0.0, e, 1.0) / (1.0 + e)
 
 
 def _softplus(x):
-    return larger(x, 0) + math.log1p(math.exp(-math.fabs(x)))
+    return larger(x, 0.0) + math.log1p(math.exp(-math.fabs(x)))
 
 
 def _of_math(name):
@@ -168,4 +169,6 @@ def stand_in(value):
 
 
 #: A step for the device, and all that it calls: taken in by the kernel.
-DEVICE = Target({"inline": "always"}, stand_in, integers=True)
+DEVICE = Target(DeviceFunction, stand_in, integers=True)
+#: The same for a step that works on arrays: integers in it are indices.
+OF_ARRAYS = Target(DeviceFunction, stand_in)

@@ -140,8 +140,9 @@ class _Call(DeviceCall):
     def __init__(self, program, batch, request, initial, constants, memory):
         sizes = [(size,) for cell in program.cells for size in cell.state_sizes]
         units = program.cells[-1].units
-        super().__init__(memory, batch, request, initial, sizes, [(units,)], program.dtype)
+        # Whether the cells fit the device is known before anything is queued.
         self._cells = program.packed(memory, batch.place.device)
+        super().__init__(memory, batch, request, initial, sizes, [(units,)], program.dtype)
         self._place = device(batch.place.device)
         self._constants = constants
         self._widths = [packed.cell.units for packed in self._cells]

@@ -332,7 +332,13 @@ def canonical(
         counts = checked_lengths(lengths, samples, steps)
     if mask is not None:
         mask = checked_flags("mask", mask, samples, steps, time_major)
-    if mask is not None and not isinstance(mask, DeviceArray):
+    place = one_place(
+        [
+            *zip(names, [each.array for each in values], strict=True),
+            *[pair for pair in (("mask", mask), ("reset_mask", reset_mask)) if pair[1] is not None],
+        ]
+    )
+    if mask is not None and place is None:
         counts, firsts, windows = _windows(mask)
         if windows and reset_mask is None:
             mask = None
@@ -342,12 +348,6 @@ def canonical(
                 firsts = None
         else:
             firsts = None
-    place = one_place(
-        [
-            *zip(names, [each.array for each in values], strict=True),
-            *[pair for pair in (("mask", mask), ("reset_mask", reset_mask)) if pair[1] is not None],
-        ]
-    )
     if place is None and isinstance(counts, DeviceArray):
         raise DeviceError("`lengths` must lie on the host, as the inputs do; got one on a device.")
     return Batch(

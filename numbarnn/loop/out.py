@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, DeviceError
 from ..given.device_arrays import DeviceArray
 from .results import sequence_shape
 
@@ -55,6 +55,8 @@ def check_outs(arrays, batch, shapes, sequences, dtype, read=()):
     ArgumentError
         If there are more or fewer, one is no writeable array of exactly the output's shape and
         dtype whose last axes are contiguous, or one overlaps an argument or another one.
+    DeviceError
+        If one lies on the host and the inputs on a device, or the other way round.
     """
     if len(arrays) != len(shapes):
         raise ArgumentError(
@@ -62,6 +64,9 @@ def check_outs(arrays, batch, shapes, sequences, dtype, read=()):
         )
     read = [("inputs", values.array) for values in batch.inputs] + list(read)
     for number, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
+        if isinstance(array, DeviceArray) != (batch.place is not None):
+            where = "the host" if batch.place is None else "the device"
+            raise DeviceError(f"`out` must lie on {where}, as the inputs do; got {array!r:.60}.")
         _check_one(array, output_shape(batch, shape, sequences), len(shape), dtype)
         for argument, other in read:
             if overlaps(array, other):

@@ -1,0 +1,227 @@
+"""Kernels compiled for devices that are not there: what is in their code.
+
+Every cell of the catalogue in float32 and float64, for sm_80 and sm_90: no double precision where the
+cell has none, no calls, nothing spilled.
+"""
+
+import re
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import numpy as np
+import pytest
+from catalogue import CATALOGUE
+
+import numbarnn as nr
+from numbarnn.activations import ACTIVATIONS
+from numbarnn.compile import cache
+from numbarnn.cuda.declared import declared
+from numbarnn.cuda.kernel import linked
+from numbarnn.cuda.plan import plan_unit
+from numbarnn.cuda.project_kernel import Tile, project_kernel
+from numbarnn.cuda.sample_program import DeviceSampleProgram
+from numbarnn.cuda.small_kernels import MERGED, copy_kernel, merge_kernel
+from numbarnn.cuda.unit_kernel import UnitKernel
+from numbarnn.cuda.unit_program import device_steps
+from numbarnn.forms import declaration_of, output_nest, state_shapes, step_of
+
+CAPABILITIES = [(8, 0), (9, 0)]
+UNITS = [entry for entry in CATALOGUE if entry.per == "unit"]
+SAMPLES = [entry for entry in CATALOGUE if entry.per == "sample"]
+
+
+def object_dump():
+    """The tool that reads cubins; it comes with the test extra."""
+    places = [Path(sysconfig.get_paths()["purelib"]) / "nvidia" / "cu13" / "bin" / "cuobjdump"]
+    found = next((str(place) for place in places if place.exists()), shutil.which("cuobjdump"))
+    assert found, "cuobjdump is part of the test extra"
+    return found
+
+
+def resources(image, tmp_path):
+    """(registers, stack, local memory) of a cubin."""
+    path = tmp_path / "kernel.cubin"
+    path.write_bytes(image)
+    told = subprocess.run(
+        [object_dump(), "-res-usage", str(path)], capture_output=True, text=True, check=True
+    ).stdout
+    registers, stack, local = re.findall(r"REG:(\d+) STACK:(\d+) SHARED:\d+ LOCAL:(\d+)", told)[-1]
+    return int(registers), int(stack), int(local)
+
+
+def assert_good(kernel, dtype, tmp_path, stack=0):
+    text = kernel.assembly()
+    assert not re.search(r"^\s*(@%p\d+ )?call", text, re.MULTILINE)
+    if dtype == "float32":
+        wrong = [line for line in text.splitlines() if ".f64" in line]
+        assert not wrong, wrong[:5]
+    for capability in CAPABILITIES:
+        found = resources(linked(text, capability), tmp_path)
+        assert found[2] == 0
+        assert found[1] <= stack, found
+    return text
+
+
+def unit_kernel(cell, features, dtype, rows=1, constants=()):
+    layer = nr.RNN(cell, dtype=dtype)
+    shapes = tuple((None, None, width) for width in features)
+    layer.build(shapes if len(shapes) > 1 else shapes[0])
+    found = declared(declaration_of(cell), features, constants, np.dtype(dtype))
+    kinds = [(f"f{np.dtype(dtype).itemsize}",) * len(sizes) for sizes in (features, constants)]
+    return UnitKernel(found, plan_unit(found), rows, device_steps(found), *kinds).kernel()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("entry", UNITS, ids=lambda entry: entry.name)
+def test_every_cell_per_unit(entry, dtype, tmp_path):
+    features = (entry.features(5, 17), *entry.further)
+    constants = tuple(np.shape(c)[-1] for c in entry.constants(17)) if entry.constants else ()
+    kernel = unit_kernel(entry.made_cell(17), features, dtype, constants=constants)
+    # In float64 the assembler puts six numbers of one cell aside on sm_80.
+    assert_good(kernel, dtype, tmp_path, stack=0 if dtype == "float32" else 48)
+
+
+@pytest.mark.parametrize(
+    ("cell", "rows"),
+    [(nr.LSTMCell(64), 1), (nr.LSTMCell(32), 2), (nr.GRUCell(72), 1), (nr.SimpleRNNCell(150), 1)],
+    ids=["LSTM 64", "LSTM 32, two rows", "GRU 72", "SimpleRNN 150"],
+)
+def test_the_largest_that_the_plan_allows_spill_nothing(cell, rows, tmp_path):
+    text = assert_good(unit_kernel(cell, (16,), "float32", rows), "float32", tmp_path)
+    assert "ld.shared.v4.f32" in text
+    assert "shfl.sync.bfly" in text
+    # One barrier in the loop, and two before it.
+    assert text.count("bar.sync") == 3
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_every_activation(name, tmp_path):
+    cell = nr.SimpleRNNCell(4, activation=name)
+    assert_good(unit_kernel(cell, (3,), "float32"), "float32", tmp_path)
+
+
+def test_what_numpy_and_math_call_by_other_names_and_integers_among_numbers(tmp_path):
+    class Own(nr.Cell):
+        def __init__(self):
+            super().__init__()
+            self.units = self.state_size = 4
+
+        def build(self, input_shape):
+            self.kernel = self.add_weight("kernel", (input_shape[-1], 8))
+
+        @nr.step(per="unit")
+        def step(x, r, states, params):
+            (h,) = states
+            y = np.exp(-np.abs(x[0])) + np.maximum(x[1], 0) + min(h, 1) + np.where(h > 2, 1, h)
+            y = (1 - y) * x[0] + y * (2 * y - 1) / (1 + y * y) + np.sqrt(abs(x[1])) + np.sign(h)
+            if y > 1:
+                y = y**2
+            return nr.fma(y, 2, h), (np.clip(y, -3, 3),)
+
+    assert_good(unit_kernel(Own(), (3,), "float32"), "float32", tmp_path)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("entry", SAMPLES, ids=lambda entry: entry.name)
+def test_every_cell_per_sample(entry, dtype, tmp_path):
+    layer = entry.made(4, entry.features(3, 4), np.random.default_rng(0), dtype=dtype)
+    cell, step = layer.cell, step_of(layer.cell)
+    constants = tuple(np.shape(c) for c in entry.constants(4)) if entry.constants else ()
+    scratch = getattr(cell, "scratch_size", None)
+    program = DeviceSampleProgram(
+        step=step, settings=cell.settings_of(step), weights=list(cell.weights.values()),
+        input_shapes=tuple((width,) for width in (entry.features(3, 4), *entry.further)),
+        state_shapes=state_shapes(cell), constant_shapes=constants, output_nest=output_nest(cell),
+        one_input=not entry.further, dtype=np.dtype(dtype), where="the step",
+        scratch_shape=None if scratch is None else nr.Shape(*np.atleast_1d(scratch)),
+    )  # fmt: skip
+    kernel = program.kernel((f"f{np.dtype(dtype).itemsize}",) * (1 + len(entry.further)))
+    # Arrays that are indexed by what is known at run time only lie in local memory, and integers in
+    # such a step are indices: next to a float32 they make a float64.
+    assert_good(kernel, "float64", tmp_path, stack=4096)
+
+
+def test_the_small_kernels(tmp_path):
+    assert_good(project_kernel(np.dtype("f4"), "f4", Tile()), "float32", tmp_path)
+    assert_good(project_kernel(np.dtype("f4"), "i8", Tile()), "float32", tmp_path)
+    assert_good(copy_kernel("f4", "i2"), "float32", tmp_path)
+    for mode in MERGED:
+        assert_good(merge_kernel("f4", mode), "float32", tmp_path)
+
+
+def test_an_error_names_the_cell_and_the_line_of_the_step():
+    class Wrong(nr.Cell):
+        def __init__(self):
+            super().__init__()
+            self.units = self.state_size = 4
+
+        def build(self, input_shape):
+            self.kernel = self.add_weight("kernel", (input_shape[-1], 4))
+
+        @nr.step(per="unit")
+        def step(x, r, states, params):
+            h = x[0] + np.median(states[0])
+            return h, (h,)
+
+    told = (
+        r"`Wrong\.step` did not compile in float32 for a device: .*\(test_compiled_kernels.py, line"
+    )
+    with pytest.raises(nr.CellError, match=told):
+        unit_kernel(Wrong(), (3,), "float32").assembly()
+
+
+FACTOR = 2.0
+
+
+def inner(x):
+    return FACTOR * x
+
+
+def cell_with_inner():
+    class Calling(nr.Cell):
+        def __init__(self):
+            super().__init__()
+            self.units = self.state_size = 4
+
+        @nr.step(per="unit")
+        def step(x, r, states, params):
+            h = inner(states[0])
+            return h, (h,)
+
+        def stages(self):
+            return (nr.Stage(self.step, inputs=(nr.Map(),)),)
+
+    return Calling()
+
+
+def test_cubins_are_found_again_unless_something_that_the_step_calls_was_edited(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("NUMBARNN_CACHE_DIR", str(tmp_path))
+    tmp_path.chmod(0o700)
+
+    def made():
+        before = cache.STATISTICS.hits, cache.STATISTICS.misses
+        code = unit_kernel(cell_with_inner(), (4,), "float32").machine_code((9, 0))
+        return code, (cache.STATISTICS.hits - before[0], cache.STATISTICS.misses - before[1])
+
+    first, counts = made()
+    assert counts == (0, 1)
+    second, counts = made()
+    assert counts == (1, 0)
+    assert first == second
+    assert second[1][:4] == b"\x7fELF"
+    monkeypatch.setitem(globals(), "FACTOR", 3.0)
+    third, counts = made()
+    assert counts == (0, 1)
+    assert third[1] != first[1]
+    monkeypatch.setitem(globals(), "FACTOR", 2.0)
+    assert made()[1] == (1, 0)
+    # A damaged entry is compiled again.
+    for path in tmp_path.glob("*.code"):
+        path.write_bytes(path.read_bytes()[:-5])
+    again, counts = made()
+    assert counts == (0, 1)
+    assert again[1][:4] == b"\x7fELF"
