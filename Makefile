@@ -1,4 +1,6 @@
-.PHONY: demo test bench benchmark lint clean
+.PHONY: demo test bench benchmark test-gpu bench-gpu cubins lint clean
+
+PYTHON ?= python3
 
 demo: .venv-demo/ready
 	.venv-demo/bin/numbarnn demo
@@ -14,6 +16,18 @@ bench: .venv-bench/ready
 benchmark: .venv-test/ready
 	.venv-test/bin/python -m pytest benchmarks --benchmark-enable --benchmark-only
 
+# On a machine with a CUDA device, numba, numba-cuda, cuda-core and torch or CuPy, which need not be
+# online: in the Python that is there. Where it has no compiler for devices, run `make cubins` elsewhere
+# first: what that leaves in .cubins/ travels with the tree.
+test-gpu:
+	NUMBARNN_TEST_GPU=1 NUMBARNN_CUBINS=.cubins $(PYTHON) -m pytest -q tests/gpu
+
+bench-gpu:
+	NUMBARNN_CUBINS=.cubins PYTHONPATH=. $(PYTHON) benchmarks/on_gpu.py
+
+cubins: .venv-test/ready
+	NUMBARNN_CUBINS=.cubins PYTHONPATH=.:tests .venv-test/bin/python tests/gpu/build_cubins.py
+
 lint:
 	ruff check . && ruff format --check .
 
@@ -25,4 +39,4 @@ lint:
 	touch $@
 
 clean:
-	rm -rf .venv-demo .venv-test .venv-bench demo-output
+	rm -rf .venv-demo .venv-test .venv-bench .cubins demo-output

@@ -1,8 +1,11 @@
 """What runs when a layer is called: forms of steps, register tiles, the plan of a batch, its bound."""
 
-from .errors import ArgumentError
-from .forms import form_of, unit_program
+import numpy as np
+
+from .errors import ArgumentError, NumbarnnError
+from .forms import declaration_of, form_of, output_nest, unit_program
 from .given.arrays import as_size
+from .given.nesting import flattened, shape_of
 from .given.shapes import is_shape
 from .layers import RNN, Bidirectional, Layer, Sequential
 from .threads import get_num_threads
@@ -14,7 +17,7 @@ _FORMS = {
 }
 
 
-def explain(layer, batch=None, time=None):
+def explain(layer, batch=None, time=None, device=False):
     """Print what runs when a layer is called.
 
     For every recurrent layer: which form its step has, whether it runs on SIMD lanes and if not why,
@@ -27,6 +30,9 @@ def explain(layer, batch=None, time=None):
         Built; a model is explained layer by layer.
     batch, time : int, optional
         The sizes of a call: both, or neither.
+    device : bool
+        Whether to tell, instead, of a call with arrays on a CUDA device: which kernel takes each cell,
+        and why if none does. No device is needed for that.
 
     Raises
     ------
@@ -48,6 +54,10 @@ def explain(layer, batch=None, time=None):
       plan: 8 x 100 steps as 1 block of 8 samples, ... steps at a time, on 1 of ... threads
       workspace: ... KB a thread
       bound: ... million multiply-adds, ... ms on 1 thread at ... GFLOP/s
+    >>> nr.explain(layer, device=True)
+    lstm: LSTMCell on a device, float32
+      a block for every row or two: 256 threads, 4 of them share the sums of a unit, whose recurrent
+      weights stay in their registers
     """
     if not isinstance(layer, Layer):
         raise ArgumentError(f"`layer` must be a Layer; got {type(layer).__name__}.")
@@ -57,22 +67,58 @@ def explain(layer, batch=None, time=None):
         raise ArgumentError(
             f"`{layer.name}` must be built before it is explained: call it, or its `build`."
         )
+    if device:
+        print("\n".join(_lines(layer, None, _on_device)))
+        return
     sizes = None if batch is None else (as_size("batch", batch), as_size("time", time))
-    print("\n".join(_lines(layer, sizes)))
+    print("\n".join(_lines(layer, sizes, _recurrent)))
 
 
-def _lines(layer, sizes):
+def _lines(layer, sizes, recurrent):
     if isinstance(layer, Sequential):
         for part in layer.layers:
-            yield from _lines(part, sizes)
+            yield from _lines(part, sizes, recurrent)
     elif isinstance(layer, Bidirectional):
         yield f"{layer.name}: two layers, one after the other"
         for part in (layer.forward_layer, layer.backward_layer):
-            yield from (f"  {line}" for line in _lines(part, sizes))
+            yield from (f"  {line}" for line in _lines(part, sizes, recurrent))
     elif isinstance(layer, RNN):
-        yield from _recurrent(layer, sizes)
+        yield from recurrent(layer, sizes)
     else:
         yield f"{layer.name}: {type(layer).__name__}, in NumPy"
+
+
+def _on_device(layer, sizes):
+    from .cuda.declared import declared
+    from .cuda.plan import plan_unit
+
+    shape = layer._input_shape
+    widths = (shape[-1],) if is_shape(shape) else tuple(each[-1] for each in shape)
+    for cell in layer._cells():
+        yield f"{layer.name}: {type(cell).__name__} on a device, {layer.dtype.name}"
+        form = form_of(cell)
+        if form == "sample":
+            yield "  a thread for every sample"
+        elif form != "unit":
+            yield f"  none: {_FORMS[form]}"
+        else:
+            try:
+                plan = plan_unit(declared(declaration_of(cell), widths, (), layer.dtype))
+            except NumbarnnError as error:
+                yield f"  none: {error}"
+            else:
+                share = f"{plan.lanes} of them share" if plan.lanes > 1 else "one of them has"
+                yield (
+                    f"  a block for every row or two: {plan.threads} threads, {share} the sums of a unit, "
+                    "whose recurrent"
+                )
+                yield "  weights stay in their registers"
+        widths = (_width(cell),)
+
+
+def _width(cell):
+    """The width of the output of a built cell, if it has one axis."""
+    return int(np.prod([np.prod(shape_of(size)) for size in flattened(output_nest(cell))]))
 
 
 def _recurrent(layer, sizes):

@@ -18,6 +18,7 @@ from ..compile import cache
 from ..compile.digest import Uncacheable, digest_of
 from ..compile.step import brief
 from ..errors import CellError, DeviceError, MissingExtraError
+from . import cubins
 from .device_function import COMMON, without_device
 from .primitives import SIMULATED, slice_of
 
@@ -125,6 +126,9 @@ class Kernel:
         MissingExtraError
             If it is not on the disk and the compiler is not installed.
         """
+        carried = cubins.read(self, capability)
+        if carried is not None:
+            return carried
         digest = self._digest(capability)
         stored = None if digest is None else cache.read(digest)
         if stored is not None:
@@ -136,6 +140,7 @@ class Kernel:
         image = linked(text, capability)
         if digest is not None:
             cache.write(digest, {"entry": entry}, image)
+        cubins.write(self, capability, entry, image)
         return entry, image
 
 

@@ -1,0 +1,150 @@
+"""Our kernels on a device against torch's cuDNN and an eager loop of torch; the table comes last.
+
+Run by ``make bench-gpu`` on a machine with a device. Times are those of events on the device around a call,
+after five calls to warm up: the median of thirty, ours and theirs in turn.
+"""
+
+import statistics
+import sys
+from pathlib import Path
+
+sys.path[:0] = [
+    str(Path(__file__).parents[1] / "tests"),
+    str(Path(__file__).parents[1] / "tests" / "gpu"),
+]
+
+from gpu.cases import Case, _over  # noqa: E402
+
+import numbarnn as nr  # noqa: E402
+
+SEQUENCES = {"return_sequences": True}
+LSTMS = [
+    (1, 1000, 64, 64),
+    (4096, 100, 32, 32),
+    (32, 100, 64, 64),
+    (256, 100, 32, 32),
+    (8, 200, 32, 48),
+]
+KINDS = {"LSTM": (nr.LSTMCell, LSTMS), "GRU": (nr.GRUCell, LSTMS), "MGU": (nr.MGUCell, LSTMS[:3])}
+CASES = [
+    Case(f"{name} {shape}", _over(cell, shape[3]), shape[:3], "float32", SEQUENCES)
+    for name, (cell, shapes) in KINDS.items()
+    for shape in shapes
+]
+WARM, TIMES = 5, 30
+
+
+def interleaved(calls, torch):
+    """The median milliseconds of every call, taken in turn."""
+    taken = {name: [] for name in calls}
+    for turn in range(WARM + TIMES):
+        for name, call in calls.items():
+            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            begin.record()
+            call()
+            end.record()
+            end.synchronize()
+            if turn >= WARM:
+                taken[name].append(begin.elapsed_time(end))
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def cudnn(case, layer, x, torch):
+    """torch's own layer with our weights; None where it has none."""
+    kind = {"LSTM": torch.nn.LSTM, "GRU": torch.nn.GRU}.get(case.name.split()[0])
+    if kind is None:
+        return None
+    kernel, recurrent, bias = (torch.from_numpy(w.copy()).cuda() for w in layer.get_weights())
+    units = recurrent.shape[0]
+    made = kind(x.shape[2], units, batch_first=True).cuda().eval()
+    # Keras: i, f, g, o and z, r, n; torch: i, f, g, o and r, z, n.
+    order = [0, 1, 2, 3] if kind is torch.nn.LSTM else [1, 0, 2]
+
+    def ordered(weight):
+        return torch.cat([weight[..., g * units : (g + 1) * units] for g in order], -1)
+
+    biases = bias if bias.ndim == 2 else torch.stack([bias, torch.zeros_like(bias)])
+    with torch.no_grad():
+        made.weight_ih_l0.copy_(ordered(kernel).T)
+        made.weight_hh_l0.copy_(ordered(recurrent).T)
+        made.bias_ih_l0.copy_(ordered(biases[0]))
+        made.bias_hh_l0.copy_(ordered(biases[1]))
+    return lambda: made(x)[0]
+
+
+def eager(case, layer, x, torch):
+    """The same cell as a loop of torch's operations; of the minimal gated unit."""
+    if not case.name.startswith("MGU"):
+        return None
+    weights = [torch.from_numpy(w.copy()).cuda() for w in layer.get_weights()]
+    units = layer.cell.units
+
+    def run():
+        kernel, recurrent, bias = weights
+        h = torch.zeros(x.shape[0], units, device="cuda")
+        given, out = x @ kernel + bias, []
+        for t in range(x.shape[1]):
+            f = torch.sigmoid(given[:, t, :units] + h @ recurrent[:, :units])
+            n = torch.tanh(given[:, t, units:] + f * (h @ recurrent[:, units:]))
+            h = (1 - f) * h + f * n
+            out.append(h)
+        return torch.stack(out, 1)
+
+    return run
+
+
+def constants(torch):
+    """What one launch costs, and one barrier."""
+    tiny = Case("LSTM", _over(nr.LSTMCell, 8), (1, 1, 8), "float32", {})
+    layer, x = tiny.layer(), torch.zeros(1, 1, 8, device="cuda")
+    long = torch.zeros(1, 2001, 8, device="cuda")
+    found = interleaved({"call": lambda: layer(x), "2001 steps": lambda: layer(long)}, torch)
+    step = (found["2001 steps"] - found["call"]) / 2000
+    return [
+        ("one call of one step, us", 1e3 * found["call"]),
+        ("a step of LSTM(8), one barrier, us", 1e3 * step),
+    ]
+
+
+def main():
+    """Measure, then print."""
+    import torch
+
+    if not torch.cuda.is_available():
+        sys.exit("No CUDA device is here.")
+    rows = []
+    for case in CASES:
+        layer, x = case.layer(), torch.from_numpy(case.inputs()).cuda()
+        calls = {"ours": lambda layer=layer, x=x: layer(x)}
+        for name, tf32, make in (
+            ("cuDNN, TF32 off", False, cudnn),
+            ("cuDNN, TF32 on", True, cudnn),
+            ("eager torch", False, eager),
+        ):
+            theirs = make(case, layer, x, torch)
+            if theirs is None:
+                continue
+
+            def call(theirs=theirs, tf32=tf32):
+                torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = tf32
+                with torch.no_grad():
+                    return theirs()
+
+            found, wanted = layer(x), call()
+            # TF32 has ten bits of significand.
+            assert torch.allclose(found, wanted, atol=2e-2 if tf32 else 1e-4), case.name
+            calls[name] = call
+        rows.append((case.name, interleaved(calls, torch)))
+        print(".", end="", flush=True)
+    print(f"\n{torch.cuda.get_device_name()}, torch {torch.__version__}, numbarnn {nr.__version__}")
+    print("milliseconds of a call; in brackets theirs / ours")
+    for name, times in rows:
+        ours = times.pop("ours")
+        others = "   ".join(f"{peer} {ms:.3f} ({ms / ours:.2f})" for peer, ms in times.items())
+        print(f"{name:28} ours {ours:.3f}   {others}")
+    for name, value in constants(torch):
+        print(f"{name:40} {value:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""Builds the machine code of every kernel that the tests and benchmarks on a device launch, without one.
+
+The calls are made on arrays that only say that they lie on a device; what would be launched is compiled.
+"""
+
+import sys
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+
+from cases import CASES  # noqa: E402
+from fake_device import fake  # noqa: E402
+from tqdm import tqdm  # noqa: E402
+
+from benchmarks.on_gpu import CASES as TIMED  # noqa: E402
+from numbarnn.cuda import driver, unit_program  # noqa: E402
+
+CAPABILITIES = [(8, 0), (9, 0)]
+
+
+class Compiling(driver.Stream):
+    """Compiles what it is to launch."""
+
+    def __init__(self, handle, place):
+        self.handle, self.place = handle, place
+
+    def launch(self, kernel, grid, given):
+        for capability in CAPABILITIES:
+            kernel.machine_code(capability)
+
+
+def main():
+    """Build all; with a progress bar in a terminal."""
+    driver.Stream = Compiling
+    for module in (driver, unit_program):
+        module.device = lambda number: driver.Device(number)
+    for case in tqdm([*CASES, *TIMED], disable=None):
+        layer, x = case.layer(), fake(case.inputs())
+        layer(x)
+        layer(x, lengths=[case.shape[1]] * case.shape[0])
+
+
+if __name__ == "__main__":
+    main()

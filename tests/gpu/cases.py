@@ -1,0 +1,55 @@
+"""What is run on a device: layers and shapes; kernels for all of it can be built beforehand."""
+
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+import numbarnn as nr
+
+
+@dataclass(frozen=True)
+class Case:
+    """One layer and the shape of its inputs."""
+
+    name: str
+    make: partial
+    shape: tuple
+    dtype: str = "float32"
+    options: dict = field(default_factory=dict)
+
+    def layer(self):
+        """The layer, built, its weights random."""
+        made = self.make(dtype=self.dtype, **self.options)
+        made.build((None, None, self.shape[2]))
+        rng = np.random.default_rng(7)
+        made.set_weights(
+            [rng.normal(size=w.shape) / max(1, w.shape[0]) ** 0.5 for w in made.get_weights()]
+        )
+        return made
+
+    def inputs(self):
+        """Random inputs on the host."""
+        return np.random.default_rng(8).normal(size=self.shape).astype(self.dtype)
+
+
+def _over(cell, units, **settings):
+    return partial(lambda **options: nr.RNN(cell(units, **settings), **options))
+
+
+SHAPES = [(1, 50, 17), (7, 33, 16), (33, 20, 64), (300, 9, 5)]
+SEQUENCES = {"return_sequences": True, "return_state": True}
+CASES = [
+    Case(f"{cell.__name__} {units} {shape}", _over(cell, units), shape, dtype, SEQUENCES)
+    for cell, most in ((nr.LSTMCell, 64), (nr.GRUCell, 64), (nr.SimpleRNNCell, 128))
+    for units in (17, most)
+    for shape in SHAPES
+    for dtype in ("float32",)
+] + [
+    Case("LSTM 32 in float64", _over(nr.LSTMCell, 32), (33, 20, 64), "float64", SEQUENCES),
+    Case("GRU, reset before", _over(nr.GRUCell, 33, reset_after=False), (33, 20, 16), "float32", SEQUENCES),
+    Case("IndRNN 200", _over(nr.IndRNNCell, 200), (33, 20, 16), "float32", SEQUENCES),
+    Case("MGU 40", _over(nr.MGUCell, 40), (33, 20, 16), "float32", SEQUENCES),
+    Case("scalar LSTM 30", _over(nr.SLSTMCell, 30), (33, 20, 16), "float32", SEQUENCES),
+    Case("Kalman filter, per sample", _over(nr.KalmanFilterCell, 3, ), (33, 20, 4), "float32", SEQUENCES),
+]  # fmt: skip
