@@ -19,7 +19,6 @@ from ..compile.digest import Uncacheable, digest_of
 from ..compile.step import brief
 from ..errors import CellError, DeviceError, MissingExtraError
 from . import cubins
-from .device_function import COMMON, without_device
 from .primitives import SIMULATED, slice_of
 
 _NUMBERS = {
@@ -90,6 +89,9 @@ class Kernel:
         CellError
             If a step in it does not compile for a device.
         """
+        # The simulator has no compiler.
+        from .device_function import COMMON, without_device
+
         try:
             with without_device():
                 text, _ = cuda.compile(

@@ -10,7 +10,6 @@ from .call import DeviceCall
 from .memory import Memory, numbers_of
 from .primitives import SIMULATED
 from .sample_kernel import THREADS, SampleKernel
-from .stand_ins import OF_ARRAYS
 
 
 class DeviceSampleProgram:
@@ -72,6 +71,8 @@ class DeviceSampleProgram:
                     function(*given, **settings)
 
             return quiet
+        from .stand_ins import OF_ARRAYS
+
         return with_settings(
             step.function, settings, self.dtype.type, self.dtype.kind == "f", where, OF_ARRAYS
         )

@@ -10,7 +10,6 @@ from .memory import Memory, numbers_of
 from .plan import plan_chunk, plan_rows, plan_unit
 from .primitives import SIMULATED
 from .project_kernel import Tile, project_kernel
-from .stand_ins import DEVICE
 from .unit_kernel import UnitKernel
 
 #: The simulator has a thread of Python for every thread of a block.
@@ -19,15 +18,15 @@ _TILE = Tile(8, 16, 8, 4, 4) if SIMULATED else Tile()
 
 def device_steps(cell):
     """The steps of a cell for a device; in the simulator, as plain Python."""
+    if SIMULATED:
+        return [_plain_step(stage) for stage in cell.stages]
+    from .stand_ins import DEVICE
+
     number = cell.dtype.type
-    found = []
-    for stage in cell.stages:
-        if SIMULATED:
-            found.append(_plain_step(stage))
-        else:
-            made = with_settings(stage.step, stage.settings, number, True, cell.where, DEVICE)
-            found.append(made)
-    return found
+    return [
+        with_settings(stage.step, stage.settings, number, True, cell.where, DEVICE)
+        for stage in cell.stages
+    ]
 
 
 def _plain_step(stage):
