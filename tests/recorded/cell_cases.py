@@ -3,11 +3,14 @@
 Weights are in numbarnn's order and layout; the scripts that record turn them into a library's own.
 """
 
+import zlib
 from dataclasses import dataclass, field
 
 import numpy as np
 
 BATCH, STEPS, FEATURES, UNITS = 3, 7, 4, 5
+#: Features of a memory, and how many rows of it the samples see.
+MEMORY, ROWS = 3, [6, 4, 1]
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,8 @@ class Case:
     features: int = FEATURES
     #: The factor of the random weights.
     size: float = 1.0
+    #: Whether it attends to a memory.
+    attends: bool = False
 
 
 def _gated(gates, recurrent=UNITS, features=FEATURES, units=UNITS):
@@ -35,6 +40,8 @@ def _gated(gates, recurrent=UNITS, features=FEATURES, units=UNITS):
 
 
 _PEEPHOLES = ((UNITS,),) * 3
+
+_SYNAPSES = ((FEATURES, UNITS),) * 4 + ((UNITS, UNITS),) * 4
 
 #: Recorded by record_cells_torch.py: torch, onnxruntime, flax, ncps, snntorch, xlstm, sru.
 TORCH = {
@@ -65,7 +72,11 @@ TORCH = {
         "CfCCell", ((FEATURES, 20), (UNITS, 20), (20,)), (UNITS,),
         {"backbone_layers": 0, "mode": "no_gate"}, timed=True,
     ),
-    "snntorch Leaky": Case("LIFCell", ((FEATURES, UNITS), (UNITS,)), (UNITS,) * 2, {"leak": 0.8}, size=0.5),
+    "ncps LTC": Case(
+        "LTCCell", (*_SYNAPSES, *((UNITS,),) * 3, (FEATURES,), (FEATURES,), (2,), (2,)), (UNITS,),
+        {"outputs": 2}, timed=True, positive=(0, 4, 8, 10),
+    ),
+    "snntorch Leaky": Case("LIFCell", ((FEATURES, UNITS), (UNITS,)), (UNITS,) * 2, {"leak": 0.8}, size=0.4),
     "snntorch Leaky to zero": Case(
         "LIFCell", ((FEATURES, UNITS), (UNITS,)), (UNITS,) * 2, {"leak": 0.6, "reset": "zero"},
     ),
@@ -92,6 +103,17 @@ TF = {
         "NASCell", (*_gated(8, 3), (UNITS, 3)), (UNITS, 3), {"projection": 3, "use_bias": True}
     ),
     "tfa ESN": Case("ESNCell", _gated(1), (UNITS,), {"leaky": 0.3}),
+    "tfa Bahdanau": Case(
+        "BahdanauAttentionCell",
+        ((FEATURES + 2, 15), (UNITS, 15), (2, 15), (MEMORY, UNITS), (UNITS, UNITS), (UNITS,),
+         (UNITS + MEMORY, 2)),
+        (UNITS, 2), {"memory_features": MEMORY, "attention_units": 2}, attends=True,
+    ),
+    "tfa Luong": Case(
+        "LuongAttentionCell",
+        ((FEATURES + 2, 15), (UNITS, 15), (2, 15), (MEMORY, UNITS), (UNITS + MEMORY, 2)),
+        (UNITS, 2), {"memory_features": MEMORY, "attention_units": 2}, attends=True,
+    ),
 }  # fmt: skip
 CASES = {**TORCH, **TF}
 
@@ -101,7 +123,7 @@ class Data:
 
     def __init__(self, name):
         case = CASES[name]
-        rng = np.random.RandomState(7000 + list(CASES).index(name))
+        rng = np.random.RandomState(zlib.crc32(name.encode()))
 
         def drawn(shape):
             return rng.standard_normal(shape).astype("float32")
@@ -112,6 +134,7 @@ class Data:
             self.weights.append(np.abs(value) if place in case.positive else value)
         self.inputs = drawn((BATCH, STEPS, case.features))
         self.elapsed = np.abs(drawn((BATCH, STEPS, 1))) + np.float32(0.25)
+        self.memory = drawn((BATCH, max(ROWS), MEMORY))
         self.states = [drawn((BATCH, size)) for size in case.states]
         if case.cell == "SLSTMCell":
             self.states[2] = np.abs(self.states[2]) + np.float32(0.5)

@@ -17,8 +17,8 @@ os.environ.update(TF_USE_LEGACY_KERAS="1", TF_CPP_MIN_LOG_LEVEL="3", CUDA_VISIBL
 
 import numpy as np
 import tensorflow as tf
-import tf_keras  # noqa: F401  (found below under the name that Addons knows it by)
-from cell_cases import TF, UNITS, Data
+import tf_keras
+from cell_cases import ROWS, TF, UNITS, Data
 
 
 class _TfKeras:
@@ -39,6 +39,8 @@ def addons():
     for name in [name for name in sys.modules if name.partition(".")[0] == "keras"]:
         del sys.modules[name]
     sys.meta_path.insert(0, _TfKeras())
+    # It checks types by a version of typeguard that is no more.
+    sys.modules["typeguard"] = types.SimpleNamespace(typechecked=lambda function: function)
     package = types.ModuleType("tensorflow_addons")
     package.__path__ = [str(Path(tf.__file__).parent.parent / "tensorflow_addons")]
     sys.modules["tensorflow_addons"] = package
@@ -109,12 +111,42 @@ def tfa_cell(case, data, rnn):
     return over_time(data, cell, states)
 
 
+def tfa_attention(case, data):
+    wrapper = importlib.import_module("tensorflow_addons.seq2seq.attention_wrapper")
+    kind = case.cell.removesuffix("Cell")
+    lengths = tf.constant(ROWS)
+    memory = tf.constant(data.memory, tf.float64)
+    mechanism = getattr(wrapper, kind)(UNITS, memory, lengths, dtype=tf.float64)
+    cell = tf_keras.layers.GRUCell(UNITS, dtype="float64")
+    size = case.settings["attention_units"]
+    whole = wrapper.AttentionWrapper(cell, mechanism, attention_layer_size=size, dtype=tf.float64)
+    h, attention = (tf.constant(state, tf.float64) for state in data.states)
+    first = whole.get_initial_state(batch_size=len(data.inputs), dtype=tf.float64)
+    whole(tf.constant(data.inputs[:, 0], tf.float64), first)
+    kernel, recurrent, bias, memory_kernel, *score, attention_kernel = data.weights
+    cell.set_weights([kernel, recurrent, bias])
+    mechanism.memory_layer.set_weights([memory_kernel])
+    if score:
+        mechanism.query_layer.set_weights(score[:1])
+        mechanism.attention_v.assign(score[1])
+    whole._attention_layers[0].set_weights([attention_kernel])
+    mechanism.setup_memory(memory, memory_sequence_length=lengths)
+    outputs, state = [], first.clone(cell_state=h, attention=attention)
+    for t in range(data.inputs.shape[1]):
+        output, state = whole(tf.constant(data.inputs[:, t], tf.float64), state)
+        outputs.append(output.numpy())
+    return [np.stack(outputs, 1), state.cell_state.numpy(), state.attention.numpy()]
+
+
 def main():
     stored = {}
     rnn = addons()
     for name, case in TF.items():
         data = Data(name)
-        found = tf1_lstm(case, data) if name.startswith("tf1") else tfa_cell(case, data, rnn)
+        if case.attends:
+            found = tfa_attention(case, data)
+        else:
+            found = tf1_lstm(case, data) if name.startswith("tf1") else tfa_cell(case, data, rnn)
         for index, array in enumerate(found):
             stored[f"{name}.{index}"] = array
     libraries = "tensorflow", "tf_keras", "tensorflow_addons"

@@ -146,6 +146,26 @@ def ncps_cfc(case, data):
     return over_time(data, [tensor(data.states[0])], step)
 
 
+def ncps_ltc(case, data):
+    from ncps.torch import LTCCell
+    from ncps.wirings import FullyConnected
+
+    wiring = FullyConnected(UNITS, case.settings["outputs"])
+    cell = LTCCell(wiring, data.inputs.shape[-1]).double()
+    synapse = "w", "erev", "mu", "sigma"
+    names = [f"sensory_{name}" for name in synapse] + [*synapse, "gleak", "vleak", "cm"]
+    names += ["input_w", "input_b", "output_w", "output_b"]
+    with torch.no_grad():
+        for name, value in zip(names, data.weights, strict=True):
+            getattr(cell, name).copy_(tensor(value))
+
+    def step(x, elapsed, states):
+        output, v = cell(x, states[0], elapsed)
+        return output, [v]
+
+    return over_time(data, [tensor(data.states[0])], step)
+
+
 def snntorch_leaky(case, data):
     import snntorch
 
@@ -199,7 +219,7 @@ def sru_naive(case, data):
 
 
 RECORDERS = {
-    "onnx": onnx_lstm, "torch": torch_projection, "flax": flax_mgu, "ncps": ncps_cfc,
+    "onnx": onnx_lstm, "torch": torch_projection, "flax": flax_mgu, "ncps": ncps_cfc, "ncps LTC": ncps_ltc,
     "snntorch": snntorch_leaky, "xlstm": xlstm_slstm, "sru": sru_naive,
 }  # fmt: skip
 
@@ -207,7 +227,8 @@ RECORDERS = {
 def main():
     stored = {}
     for name, case in TORCH.items():
-        for index, array in enumerate(RECORDERS[name.split()[0]](case, Data(name))):
+        record = RECORDERS.get(name, RECORDERS.get(name.split()[0]))
+        for index, array in enumerate(record(case, Data(name))):
             stored[f"{name}.{index}"] = array
     versions = {library: version(library) for library in LIBRARIES}
     stored["about"] = np.array(json.dumps(versions))
