@@ -6,7 +6,7 @@ from functools import cached_property, partial
 
 import numpy as np
 import reference
-from references import arrays, gated, lstms, plain
+from references import arrays, gated, lstms, plain, wrappers
 
 import numbarnn as nr
 
@@ -266,6 +266,43 @@ CATALOGUE = [
         {"gate": False, "timed": False},
     ),
     _one("CfC", plain.cfc, {"backbone_layers": 0}, {}, **_TIMED),
+    Entry(
+        "Residual GRU, reset before",
+        lambda units: nr.ResidualCell(nr.GRUCell(units, reset_after=False)),
+        wrappers.residual(reference.gru_reset_before),
+        square=True,
+    ),
+    Entry(
+        "Highway LSTM",
+        lambda units: nr.HighwayCell(nr.LSTMCell(units)),
+        wrappers.highway(reference.lstm),
+        square=True,
+    ),
+    Entry(
+        "Zoneout LSTM",
+        lambda units: nr.ZoneoutCell(nr.LSTMCell(units), [0.3, 0.6]),
+        wrappers.zoneout(reference.lstm, [0.3, 0.6]),
+    ),
+    Entry(
+        "Zoneout ProjectionLSTM",
+        lambda units: nr.ZoneoutCell(nr.ProjectionLSTMCell(units, 7), [0.2, 0.5]),
+        wrappers.zoneout(lstms.projection_lstm, [0.2, 0.5]),
+    ),
+    Entry(
+        "Zoneout SRU, of c alone",
+        lambda units: nr.ZoneoutCell(nr.SRUCell(units), 0.4, output_state=None),
+        wrappers.zoneout(gated.sru, [0.4], None),
+    ),
+    Entry(
+        "Residual Dropout Zoneout GRU, reset before",
+        lambda units: nr.ResidualCell(
+            nr.DropoutCell(
+                nr.ZoneoutCell(nr.GRUCell(units, reset_after=False), 0.25), 0.5, 0.5, 0.5
+            )
+        ),
+        wrappers.residual(wrappers.zoneout(reference.gru_reset_before, [0.25])),
+        square=True,
+    ),
     _one("LTC", arrays.ltc, weights=_SYNAPSES),
     _one(
         "LTC",

@@ -22,14 +22,17 @@ from .simple_rnn import SimpleRNNCell
 from .slstm import SLSTMCell
 from .sru import SRUCell
 from .time_aware_lstm import TimeAwareLSTMCell
+from .wrapped import DropoutCell, HighwayCell, ResidualCell, ZoneoutCell
 
 __all__ = [
     "ActivationCell",
     "BahdanauAttentionCell",
     "CfCCell",
     "DenseCell",
+    "DropoutCell",
     "ESNCell",
     "GRUCell",
+    "HighwayCell",
     "IndRNNCell",
     "KalmanFilterCell",
     "LIFCell",
@@ -45,8 +48,10 @@ __all__ = [
     "PhasedLSTMCell",
     "ProjectionLSTMCell",
     "QRNNCell",
+    "ResidualCell",
     "SLSTMCell",
     "SRUCell",
     "SimpleRNNCell",
     "TimeAwareLSTMCell",
+    "ZoneoutCell",
 ]

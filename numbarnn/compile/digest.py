@@ -9,6 +9,7 @@ moved, or run again in a notebook, is the same step. What cannot be read for cer
 
 import hashlib
 import sys
+from functools import partial
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 
@@ -56,6 +57,13 @@ class _Walk:
                 self.value(entry)
         elif kind is frozenset:
             self.write("frozenset", *sorted(map(repr, value)))
+        elif kind is partial:
+            self.write("partial")
+            self.value(value.func)
+            self.value(value.args)
+            for name, bound in sorted(value.keywords.items()):
+                self.write(name)
+                self.value(bound)
         elif kind is CodeType:
             self.code(value)
         elif isinstance(value, np.generic):

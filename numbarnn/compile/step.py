@@ -1,8 +1,9 @@
 """A user's step, made ready for one number type, compiled alone, its errors made readable."""
 
+import inspect
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import BuiltinFunctionType, CellType, FunctionType, ModuleType
 
 import numpy as np
@@ -21,6 +22,7 @@ from .bind import INLINED, OPTIONS
 from .names import loaded_names, resolved
 from .overloads import StoredOverloads
 
+_FUNCTIONS = (np.ufunc, BuiltinFunctionType, FunctionType, Dispatcher, partial)
 _KNOWN = frozenset((*COMPOSED, *ELEMENTARY, product))
 
 
@@ -68,6 +70,8 @@ TAKEN_IN, CALLED = Target(njit(**INLINED), _on_cpu), Target(njit(**OPTIONS), _on
 
 def _rebound(value, dtype, done, target):
     """What a name of a function must stand for in its copy."""
+    if isinstance(value, partial):
+        return _with_keywords(value, dtype, target)
     other = target.stand_in(value)
     if other is value:
         return value
@@ -77,6 +81,33 @@ def _rebound(value, dtype, done, target):
     if type(value) is float and dtype:
         return dtype(value)
     return value
+
+
+def _with_keywords(given, dtype, target):
+    """A dispatcher for a `functools.partial`: its keywords are defaults of a copy of its function."""
+    function = plain(given.func)
+    parameters = inspect.signature(function).parameters
+    first = min(
+        (place for place, name in enumerate(parameters) if name in given.keywords), default=0
+    )
+    last = list(parameters.values())[first:] if given.keywords else []
+    values = [given.keywords.get(parameter.name, parameter.default) for parameter in last]
+    unknown = set(given.keywords) - set(parameters)
+    if given.args or unknown or any(value is inspect.Parameter.empty for value in values):
+        raise CellError(
+            f"A functools.partial must bind the last parameters of its function, by name; got {given!r}."
+        )
+    bound = [_as_default(value, dtype, target) for value in values]
+    return made_over(function, dtype, defaults=tuple(bound) or None, target=target)
+
+
+def _as_default(value, dtype, target):
+    """A value as something that Numba takes for a default."""
+    if target.stand_in is _on_cpu and (
+        isinstance(value, (np.ufunc, BuiltinFunctionType)) or _on_cpu(value) is not None
+    ):
+        return njit(**OPTIONS)(lambda *arguments: value(*arguments))
+    return _rebound(value, dtype, {}, target)
 
 
 def _with_attribute(module, chain, value):
@@ -140,14 +171,8 @@ def made_over(function, dtype, defaults=None, done=None, target=TAKEN_IN):
 
 def _as_setting(name, value, dtype, narrow, where, target):
     """The value of a setting, as something that Numba takes for a default."""
-    if target.stand_in is not _on_cpu and callable(value):
-        return _rebound(value, dtype if narrow else None, {}, target)
-    if isinstance(value, (np.ufunc, BuiltinFunctionType)) or (
-        isinstance(value, FunctionType) and _is_compiled_as_it_is(value)
-    ):
-        return njit(**OPTIONS)(lambda *arguments: value(*arguments))
-    if isinstance(value, (FunctionType, Dispatcher)):
-        return made_over(value, dtype if narrow else None)
+    if isinstance(value, _FUNCTIONS):
+        return _as_default(value, dtype if narrow else None, target)
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     if isinstance(value, (int, float, np.number)):
@@ -205,6 +230,7 @@ def check_names(function, where, seen=None):
         except NameError as error:
             place = f"{_short(function.__code__.co_filename)}, line {loaded.line}"
             raise CellError(f"{where} did not compile: {error} ({place}).") from error
+        value = value.func if isinstance(value, partial) else value
         if isinstance(value, Dispatcher) or (
             isinstance(value, FunctionType) and not _is_compiled_as_it_is(value)
         ):
