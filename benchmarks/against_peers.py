@@ -45,7 +45,8 @@ def _child(arguments):
 
 def main():
     """Run the command line."""
-    everything = ["cells", "custom", "own", "ragged", "streaming", "float64", "composed"]
+    everything = ["cells", "custom", "catalogue", "own", "ragged", "streaming"]
+    everything += ["float64", "composed"]
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

@@ -59,7 +59,7 @@ def _wide(rows, suite, counts):
 def _short(rows, suite):
     yield "| | threads | ours, µs | others, µs | ratio to the best |"
     yield "|---|---|---|---|---|"
-    for row in _of(rows, suite):
+    for row in (row for row in _of(rows, suite) if "ratio" in row):
         others = ", ".join(f"{n} {us:,.1f}" for n, us in row["us"].items() if n != "numbarnn")
         yield (
             f"| {row['what']} | {row['threads']} | {row['us']['numbarnn']:,.1f} | {others} "
@@ -79,6 +79,7 @@ def _section(rows, versions, machine):
         if _of(rows, suite):
             yield from ("", f"### {title}", "", *_wide(rows, suite, counts))
     titles = {
+        "catalogue": "The other built-in cells",
         "ragged": "Sequences of different lengths",
         "streaming": "One step per call, from Python",
         "float64": "float64",

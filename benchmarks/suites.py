@@ -3,6 +3,7 @@
 import numpy as np
 import ours
 import peers
+from built_in import CATALOGUE_POINTS, CELLS, cell_case
 from cases import CUSTOM_POINTS, GATES, POINTS, STREAMED_UNITS, case, lengths
 from measure import interleaved
 
@@ -76,6 +77,23 @@ def custom(found, threads):
     rows = points(found, threads, cells, CUSTOM_POINTS)
     for row in rows:
         row["suite"] = "custom"
+    return rows
+
+
+def catalogue(found, threads):
+    """The other built-in cells whose steps see one unit, against the peers that have them."""
+    rows = []
+    for cell in CELLS:
+        for point in CATALOGUE_POINTS:
+            numbers = cell_case(cell, point)
+            calls = {"numbarnn": lambda numbers=numbers: numbers.layer(numbers.inputs)}
+            expected = calls["numbarnn"]()
+            for peer in found:
+                if hasattr(peer, "cells"):
+                    call, outputs = peer.cells(numbers)
+                    _checked(f"{peer.NAME}'s {cell}", expected, outputs(call()))
+                    calls[peer.NAME] = call
+            rows.append(_row("catalogue", f"{cell} {point}", interleaved(calls)))
     return rows
 
 
@@ -179,8 +197,8 @@ def composed(found, threads):
 
 
 SUITES = {
-    "cells": points, "custom": custom, "own": own_lstm, "ragged": variable, "streaming": streaming,
-    "float64": doubles, "composed": composed,
+    "cells": points, "custom": custom, "catalogue": catalogue, "own": own_lstm,
+    "ragged": variable, "streaming": streaming, "float64": doubles, "composed": composed,
 }  # fmt: skip
 
 

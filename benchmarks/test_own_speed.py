@@ -6,6 +6,7 @@ make benchmark                     # or pytest benchmarks --benchmark-enable --b
 import numpy as np
 import ours
 import pytest
+from built_in import CATALOGUE_POINTS, CELLS, cell_case
 from cases import CUSTOM_POINTS, GATES, POINTS, STREAMED_UNITS, case, lengths
 
 import numbarnn as nr
@@ -31,6 +32,14 @@ def test_cells_of_users(cell, point, benchmark):
     benchmark.group = cell
     call = ours.sequences(case(cell, point))
     assert np.isfinite(benchmark(call)).all()
+
+
+@pytest.mark.parametrize("point", CATALOGUE_POINTS, ids=str)
+@pytest.mark.parametrize("cell", list(CELLS))
+def test_cells_of_the_catalogue(cell, point, benchmark):
+    benchmark.group = cell
+    numbers = cell_case(cell, point)
+    assert np.isfinite(benchmark(numbers.layer, numbers.inputs)).all()
 
 
 @pytest.mark.parametrize("units", STREAMED_UNITS)

@@ -3,6 +3,7 @@
 Every module has `NAME`, `version()`, `set_threads(count)` and `sequences(case)`, which gives
 ``(call, outputs)``: `call` runs the peer in the layout that it likes best, `outputs` turns what it gave
 into an array of shape (batch, time, units). A case that a peer cannot run gives None.
+One that has the cells of the catalogue has `cells(case)`, which gives the same.
 """
 
 from importlib import import_module

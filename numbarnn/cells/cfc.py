@@ -100,7 +100,7 @@ class CfCCell(Cell):
     References
     ----------
     R. Hasani, M. Lechner, A. Amini et al., "Closed-form Continuous-time Neural Networks", Nature
-    Machine Intelligence 4 (2022), eq. 2, as the package ncps has it.
+    Machine Intelligence 4 (2022), as the package ncps has it.
 
     Examples
     --------

@@ -65,7 +65,7 @@ class ESNCell(KerasCell):
     References
     ----------
     H. Jaeger, "The 'echo state' approach to analysing and training recurrent neural networks"
-    (2001), with the leak of eq. 2 of M. Lukosevicius, "A Practical Guide to Applying Echo State
+    (2001), with the leak of eq. 3 of M. Lukosevicius, "A Practical Guide to Applying Echo State
     Networks" (2012), and the arguments of `tfa.rnn.ESNCell`.
 
     Examples

@@ -41,7 +41,7 @@ class IndRNNCell(KerasCell):
     References
     ----------
     S. Li, W. Li, C. Cook, C. Zhu, Y. Gao, "Independently Recurrent Neural Network (IndRNN):
-    Building A Longer and Deeper RNN" (2018), eq. 4.
+    Building A Longer and Deeper RNN" (2018).
 
     Examples
     --------

@@ -58,7 +58,7 @@ class LRUCell(Cell):
     References
     ----------
     A. Orvieto, S. L. Smith, A. Gu, A. Fernando, C. Gulcehre, R. Pascanu, S. De, "Resurrecting
-    Recurrent Neural Networks for Long Sequences" (2023), eq. 5-7 and appendix A. Kernels stand to
+    Recurrent Neural Networks for Long Sequences" (2023), section 3 and appendix A. Kernels stand to
     the right of what they map.
 
     Examples

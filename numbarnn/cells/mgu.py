@@ -49,7 +49,7 @@ class MGUCell(KerasCell):
     References
     ----------
     G.-B. Zhou, J. Wu, C.-L. Zhang, Z.-H. Zhou, "Minimal Gated Unit for Recurrent Neural Networks"
-    (2016), in the form of `flax.linen.MGUCell`: unlike in the paper's eq. 6, f keeps the old state
+    (2016), in the form of `flax.linen.MGUCell`: unlike in the paper, f keeps the old state
     and 1 - f takes the candidate, and f acts after the recurrent product.
 
     Examples

@@ -68,7 +68,7 @@ class PhasedLSTMCell(LSTMCell):
     References
     ----------
     D. Neil, M. Pfeiffer, S.-C. Liu, "Phased LSTM: Accelerating Recurrent Network Training for Long
-    or Event-based Sequences" (2016), eq. 6-11. As in TensorFlow 1's PhasedLSTMCell there are no
+    or Event-based Sequences" (2016), section 2. As in TensorFlow 1's PhasedLSTMCell there are no
     peepholes.
 
     Examples

@@ -320,8 +320,7 @@ class ZoneoutCell(CellWrapper):
 
     References
     ----------
-    D. Krueger et al., "Zoneout: Regularizing RNNs by Randomly Preserving Hidden Activations" (2017),
-    eq. 3-5.
+    D. Krueger et al., "Zoneout: Regularizing RNNs by Randomly Preserving Hidden Activations" (2017).
 
     Examples
     --------

@@ -27,7 +27,7 @@ def peephole_lstm(
 
 
 def projection_lstm(kernel, recurrent, bias, *rest, projection_clip=None, **options):
-    """Sak, Senior and Beaufays (2014), eq. 1-6: the inner LSTM's output times a matrix."""
+    """Sak, Senior and Beaufays (2014): the inner LSTM's output times a matrix."""
     *peepholes, projection = rest
     inner = peephole_lstm(kernel, recurrent, bias, *peepholes, **options)
 
@@ -54,7 +54,7 @@ def time_aware_lstm(kernel, recurrent, bias, decay_kernel, decay_bias):
 
 
 def phased_lstm(kernel, recurrent, bias, period, shift, ratio_on, leak=0.001):
-    """Neil, Pfeiffer and Liu (2016), eq. 6-11."""
+    """Neil, Pfeiffer and Liu (2016), section 2."""
     lstm = peephole_lstm(kernel, recurrent, bias)
 
     def step(inputs, states):

@@ -5,7 +5,7 @@ from reference import sigmoid
 
 
 def indrnn(kernel, recurrent, bias):
-    """Li et al. (2018), eq. 4."""
+    """Li et al. (2018)."""
 
     def step(x, states):
         h = np.maximum(x @ kernel + recurrent * states[0] + bias, 0)
@@ -54,7 +54,7 @@ def lif(kernel, *rest, leak=0.9, threshold=1.0, to_zero=False, recurrent=False):
 
 
 def cfc(kernel, recurrent, bias, *rest, gate=True, timed=True):
-    """Hasani et al. (2022), eq. 2, over a backbone of dense layers."""
+    """Hasani et al. (2022), over a backbone of dense layers."""
     layers = [(rest[k], rest[k + 1]) for k in range(0, len(rest), 2)]
 
     def act(v):

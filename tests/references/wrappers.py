@@ -36,7 +36,7 @@ def highway(inside):
 
 
 def zoneout(inside, rates, output_state=0):
-    """Krueger et al. (2017), eq. 3-5, in expectation."""
+    """Krueger et al. (2017), in expectation."""
 
     def made(*weights):
         cell = inside(*weights)
