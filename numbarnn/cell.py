@@ -60,6 +60,9 @@ class Cell(Weighted, Configured):
     state_size : int, Shape, or nested list, tuple or dict of them
     output_size : int, Shape, or nest of them, optional
         Of the output at one step; if missing, that of the first state.
+    output_state : int or None
+        Which of the states the output is, for what is put around the cell; None if it is none. As
+        in Keras it is the first, unless a subclass says otherwise.
     dtype : NumPy dtype
         Of the weights: float32 unless a layer says otherwise.
 
@@ -84,6 +87,7 @@ class Cell(Weighted, Configured):
 
     step = None
     kind = "cell"
+    output_state = 0
     #: Dropout of the operands of the maps that are made from reserved names.
     input_dropout = state_dropout = None
 

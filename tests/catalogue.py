@@ -290,7 +290,7 @@ CATALOGUE = [
     ),
     Entry(
         "Zoneout SRU, of c alone",
-        lambda units: nr.ZoneoutCell(nr.SRUCell(units), 0.4, output_state=None),
+        lambda units: nr.ZoneoutCell(nr.SRUCell(units), 0.4),
         wrappers.zoneout(gated.sru, [0.4], None),
     ),
     Entry(

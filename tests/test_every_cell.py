@@ -172,3 +172,11 @@ def test_a_config_makes_the_same_cell_again(entry, rng):
     assert np.array_equal(entry.run(layer, x), entry.run(again, x))
     copied = pickle.loads(pickle.dumps(layer))
     assert np.array_equal(entry.run(layer, x), entry.run(copied, x))
+
+
+def test_a_layer_is_read_as_it_was_written(entry, rng, tmp_path):
+    layer = entry.made(5, 3, rng, return_sequences=True)
+    layer.save(tmp_path / "layer")
+    again = nr.load(tmp_path / "layer")
+    x = entry.numbers(rng, 2, 4, entry.features(3, 5))
+    assert np.array_equal(entry.run(layer, x), entry.run(again, x))

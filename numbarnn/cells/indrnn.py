@@ -56,7 +56,7 @@ class IndRNNCell(KerasCell):
     7.0
     """
 
-    def __init__(self, units, activation="relu", recurrent_initializer="ones", **arguments):
+    def __init__(self, units, activation="relu", *, recurrent_initializer="ones", **arguments):
         super().__init__(
             units, activation, recurrent_initializer=recurrent_initializer, **arguments
         )

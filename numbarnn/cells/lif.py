@@ -67,7 +67,7 @@ class LIFCell(KerasCell):
     """
 
     def __init__(
-        self, units, leak=0.9, threshold=1.0, reset="subtract", recurrent=False, **arguments
+        self, units, leak=0.9, threshold=1.0, *, reset="subtract", recurrent=False, **arguments
     ):  # fmt: skip
         self.recurrent = bool(recurrent)
         super().__init__(units, None, **arguments)

@@ -67,7 +67,7 @@ class MGUCell(KerasCell):
 
     gates = 2
 
-    def __init__(self, units, recurrent_activation="sigmoid", reset_gate=True, **arguments):
+    def __init__(self, units, *, recurrent_activation="sigmoid", reset_gate=True, **arguments):
         super().__init__(units, **arguments)
         self.recurrent_activation = get_activation(recurrent_activation, "recurrent_activation")
         self.reset_gate = bool(reset_gate)

@@ -9,7 +9,7 @@ class _InputGated(KerasCell):
     """A cell whose gates and candidate see only the input."""
 
     def __init__(
-        self, units, activation=None, recurrent_activation="sigmoid", **arguments
+        self, units, activation=None, *, recurrent_activation="sigmoid", **arguments
     ):  # fmt: skip
         super().__init__(units, activation, **arguments)
         self.recurrent_activation = get_activation(recurrent_activation, "recurrent_activation")

@@ -94,6 +94,7 @@ class NASCell(KerasCell):
     """
 
     gates = 8
+    output_state = 1
 
     def __init__(
         self,

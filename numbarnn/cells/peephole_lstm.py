@@ -115,7 +115,14 @@ class PeepholeLSTMCell(LSTMCell):
     """
 
     def __init__(
-        self, units, use_peepholes=True, input_forget=False, clip=None, cell_clip=None, **arguments
+        self,
+        units,
+        *,
+        use_peepholes=True,
+        input_forget=False,
+        clip=None,
+        cell_clip=None,
+        **arguments,
     ):
         super().__init__(units, **arguments)
         self.use_peepholes = bool(use_peepholes)

@@ -37,7 +37,7 @@ class PhasedLSTMCell(LSTMCell):
     units : int
         Length of the output and of each state; at least 1.
     leak : float
-        How far a closed unit is open; 0.001 in training, 0 where nothing is trained.
+        How far a closed unit is open. TensorFlow's cell has it always, the paper only in training.
     initial_ratio_on : float
         What `ratio_on` begins with.
     arguments
@@ -86,7 +86,7 @@ class PhasedLSTMCell(LSTMCell):
     array([0. , 1. , 1. , 1.5], dtype=float32)
     """
 
-    def __init__(self, units, leak=0.001, initial_ratio_on=0.1, **arguments):
+    def __init__(self, units, *, leak=0.001, initial_ratio_on=0.1, **arguments):
         super().__init__(units, **arguments)
         self.leak = float(leak)
         self.initial_ratio_on = float(initial_ratio_on)

@@ -78,7 +78,7 @@ class ProjectionLSTMCell(PeepholeLSTMCell):
     """
 
     def __init__(
-        self, units, projection, projection_clip=None, use_peepholes=False, **arguments
+        self, units, projection, *, projection_clip=None, use_peepholes=False, **arguments
     ):  # fmt: skip
         self.projection = as_size("projection", projection)
         super().__init__(units, use_peepholes=use_peepholes, **arguments)

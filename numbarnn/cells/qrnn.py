@@ -74,9 +74,10 @@ class QRNNCell(KerasCell):
     """
 
     gates = 3
+    output_state = None
 
     def __init__(
-        self, units, window=2, activation="tanh", recurrent_activation="sigmoid", **arguments
+        self, units, window=2, *, activation="tanh", recurrent_activation="sigmoid", **arguments
     ):
         super().__init__(units, activation, **arguments)
         self.recurrent_activation = get_activation(recurrent_activation, "recurrent_activation")

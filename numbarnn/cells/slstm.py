@@ -69,7 +69,7 @@ class SLSTMCell(KerasCell):
 
     gates = 4
 
-    def __init__(self, units, forget_gate="sigmoid", activation="tanh", **arguments):
+    def __init__(self, units, *, forget_gate="sigmoid", activation="tanh", **arguments):
         super().__init__(units, activation, **arguments)
         if forget_gate not in ("sigmoid", "exponential"):
             raise ArgumentError(

@@ -69,9 +69,10 @@ class SRUCell(KerasCell):
     """
 
     gates = 3
+    output_state = None
 
     def __init__(
-        self, units, activation=None, highway_scale=1.0, recurrent_initializer="zeros", **arguments
+        self, units, activation=None, *, highway_scale=1.0, recurrent_initializer="zeros", **arguments
     ):  # fmt: skip
         super().__init__(
             units, activation, recurrent_initializer=recurrent_initializer, **arguments

@@ -80,7 +80,7 @@ class TimeAwareLSTMCell(LSTMCell):
     0.5
     """
 
-    def __init__(self, units, decay="log", **arguments):
+    def __init__(self, units, *, decay="log", **arguments):
         super().__init__(units, **arguments)
         if not callable(decay) and decay not in _DECAYS:
             raise ArgumentError(

@@ -1,6 +1,7 @@
 """What cells share whose inputs are the events and when they happen."""
 
 from ..errors import ArgumentError
+from ..given.shapes import flattened_shapes
 
 
 def features_of(cell, input_shape, what="elapsed"):
@@ -11,7 +12,7 @@ def features_of(cell, input_shape, what="elapsed"):
     ArgumentError
         If the inputs are neither events nor such a pair.
     """
-    shapes = [input_shape] if isinstance(input_shape[-1], (int, type(None))) else list(input_shape)
+    shapes = flattened_shapes(input_shape)
     widths = [shape[-1] for shape in shapes if len(shape) == 2]
     if len(widths) != len(shapes) or widths[1:] not in ([], [1]):
         raise ArgumentError(

@@ -9,7 +9,7 @@ import numpy as np
 from ..cell import Cell
 from ..elementary import sigmoid
 from ..errors import ArgumentError
-from ..forms import declared_output, form_of, output_nest
+from ..forms import build_cell, declared_output, form_of, output_nest
 from ..given.shapes import flattened_shapes
 from ..initializers import get_initializer
 from ..stages import Dropout, Map, Stage, Step, plain_function, step
@@ -43,7 +43,6 @@ class CellWrapper(Cell):
                 f"got {cell!r}."
             )
         self.cell = cell
-        self.units = cell.units
         if cell.own_dtype is not None:
             self.dtype = cell.dtype
             self.__dict__["own_dtype"] = cell.own_dtype
@@ -51,6 +50,11 @@ class CellWrapper(Cell):
     def around(self, stages):
         """The stages of the wrapper, for those of the cell inside."""
         return stages
+
+    @property
+    def units(self):
+        """Those of the cell inside."""
+        return self.cell.units
 
     @property
     def state_size(self):
@@ -62,13 +66,19 @@ class CellWrapper(Cell):
         """That of the cell inside."""
         return declared_output(self.cell)
 
-    def get_initial_state(self, inputs=None, batch_size=None, dtype=None):
-        """What the cell inside begins with."""
-        return self.cell.get_initial_state(inputs, batch_size, dtype)
+    @property
+    def get_initial_state(self):
+        """The method of the cell inside."""
+        return self.cell.get_initial_state
 
     def build(self, input_shape):
         """Build the cell inside."""
-        self.cell.ensure_built(input_shape, self.dtype)
+        if self.cell.built and self.cell.dtype != self.dtype:
+            raise ArgumentError(
+                f"`dtype` must be {self.cell.dtype.name!r}, in which the cell inside was built; "
+                f"got {self.dtype.name!r}."
+            )
+        build_cell(self.cell, input_shape, self.dtype)
         again = sorted(set(self.own) & set(self.cell.weights))
         if again:
             raise ArgumentError(
@@ -182,6 +192,8 @@ class ResidualCell(CellWrapper):
     array([11., 32.], dtype=float32)
     """
 
+    output_state = None
+
     def build(self, input_shape):
         """Build the cell inside, for inputs of shape (batch, features)."""
         super().build(input_shape)
@@ -244,6 +256,7 @@ class HighwayCell(CellWrapper):
     """
 
     own = ("carry_kernel", "carry_bias")
+    output_state = None
 
     def __init__(self, cell, carry_initializer="glorot_uniform"):
         super().__init__(cell)
@@ -309,9 +322,9 @@ class ZoneoutCell(CellWrapper):
         With a step that sees one unit.
     rates : float or sequence of float
         One for all states, or one for each, in 0 ... 1.
-    output_state : int or None
-        The state that the cell's output is; it is the output after it was held back, too. None: the
-        output stays the cell's.
+    output_state : int, None or "cell"
+        The state that the cell's output is, which is then the output after it was held back. None:
+        the output stays the cell's. "cell": as the cell's own `output_state` says.
 
     Raises
     ------
@@ -334,13 +347,19 @@ class ZoneoutCell(CellWrapper):
     array([4., 6., 3.], dtype=float32)
     """
 
-    def __init__(self, cell, rates, output_state=0):
+    def __init__(self, cell, rates, output_state="cell"):
         super().__init__(cell)
         several = isinstance(rates, (tuple, list, np.ndarray))
         self.rates = [checked_rate("rates", rate) for rate in rates] if several else rates
         if not several:
             self.rates = checked_rate("rates", rates)
         self.output_state = output_state
+
+    def _output_state(self):
+        told, cell = self.output_state, self.cell
+        while told == "cell":
+            told, cell = cell.output_state, getattr(cell, "cell", None)
+        return told
 
     def build(self, input_shape):
         """Build the cell inside."""
@@ -351,9 +370,9 @@ class ZoneoutCell(CellWrapper):
                 f"`rates` must hold {count} numbers, one for each state; got {self.rates}."
             )
         places = [None, *range(count)]
-        if self.output_state not in places:
+        if self._output_state() not in places:
             raise ArgumentError(
-                f"`output_state` must be one of {places}; got {self.output_state!r}."
+                f"`output_state` must be one of {places}; got {self._output_state()!r}."
             )
 
     def _states(self):
@@ -372,7 +391,7 @@ class ZoneoutCell(CellWrapper):
         function = partial(function, **settings) if settings else function
         for place, state in enumerate(seen):
             if rates[state]:
-                is_output = last and state == self.output_state
+                is_output = last and state == self._output_state()
                 function = held_back(function, place, rates[state], is_output)
         held = any(rates[state] for state in seen)
         return _changed(stage, step=Step(function, "unit")) if held else stage
@@ -419,6 +438,7 @@ class DropoutCell(CellWrapper):
         super().__init__(cell)
         self.inputs, self.states = checked_rate("inputs", inputs), checked_rate("states", states)
         self.output = checked_rate("output", output)
+        self.output_state = None if self.output else cell.output_state
 
     def around(self, stages):
         """The cell's stages, their maps with dropout, and one more for the output."""

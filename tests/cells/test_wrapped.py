@@ -89,6 +89,31 @@ def test_zoneout_of_nothing_is_the_cell_to_the_bit(rng):
     assert np.array_equal(layer(x), plain(x))
 
 
+def test_zoneout_knows_which_state_the_output_is(rng):
+    x = rng.normal(size=(1, 1, 2))
+    nested = nr.DropoutCell(nr.ZoneoutCell(nr.NASCell(2), 0.25))
+    for inside, place in ((nr.NASCell(2), 1), (nr.GRUCell(2), 0), (nested, 1)):
+        layer = nr.RNN(nr.ZoneoutCell(inside, 0.5), return_state=True)
+        output, *states = layer(x)
+        assert np.array_equal(output, states[place])
+    output, state = nr.RNN(
+        nr.ZoneoutCell(nr.GRUCell(2), 0.5, output_state=None), return_state=True
+    )(x)
+    np.testing.assert_allclose(2 * state, output, rtol=1e-6)
+
+
+def test_a_cell_that_was_built_before_keeps_its_shape_and_dtype():
+    cell = nr.LSTMCell(3)
+    nr.RNN(cell).build((None, None, 3))
+    with pytest.raises(
+        nr.ArgumentError, match="`dtype` must be 'float32', in which the cell inside"
+    ):
+        nr.RNN(nr.ResidualCell(cell), dtype="float64").build((None, None, 3))
+    with pytest.raises(nr.ArgumentError, match="for which it was built"):
+        nr.RNN(nr.ZoneoutCell(cell, 0.5)).build((None, None, 4))
+    assert nr.RNN(nr.ResidualCell(cell))(np.zeros((1, 2, 3))).shape == (1, 3)
+
+
 def test_zoneout_of_everything_never_moves(rng):
     layer = built(nr.ZoneoutCell(nr.GRUCell(5, reset_after=False), 1.0), 3)
     h = rng.normal(size=(2, 5)).astype(np.float32)
