@@ -14,7 +14,7 @@ bench: .venv-bench/ready
 
 # Our own times, to be compared with those of another commit.
 benchmark: .venv-test/ready
-	.venv-test/bin/python -m pytest benchmarks --benchmark-enable --benchmark-only
+	.venv-test/bin/python -m pytest benchmarks/test_own_speed.py --benchmark-enable --benchmark-only
 
 # On a machine with a CUDA device, numba, numba-cuda, cuda-core and torch or CuPy, which need not be
 # online: in the Python that is there. Where it has no compiler for devices, run `make cubins` elsewhere

@@ -3,22 +3,10 @@
 import numpy as np
 
 from ..activations import tanh
-from ..errors import ArgumentError
+from ..given.arrays import as_number
 from ..initializers import get_initializer
 from ..stages import step
 from .keras_arguments import KerasCell
-
-
-def _number(argument, value, low, high):
-    """A number in ``low ... high`` as a float."""
-    if (
-        isinstance(value, (str, bytes))
-        or not hasattr(value, "__float__")
-        or not low <= value <= high
-    ):
-        limits = f"{low} ... {high}" if np.isfinite(high) else f"at least {low}"
-        raise ArgumentError(f"`{argument}` must be a number, {limits}; got {value!r}.")
-    return float(value)
 
 
 class ESNCell(KerasCell):
@@ -99,9 +87,9 @@ class ESNCell(KerasCell):
         **arguments,
     ):
         super().__init__(units, recurrent_initializer=recurrent_initializer, **arguments)
-        self.connectivity = _number("connectivity", connectivity, 0, 1)
-        self.leaky = _number("leaky", leaky, 0, 1)
-        self.spectral_radius = _number("spectral_radius", spectral_radius, 0, np.inf)
+        self.connectivity = as_number("connectivity", connectivity, 0, 1)
+        self.leaky = as_number("leaky", leaky, 0, 1)
+        self.spectral_radius = as_number("spectral_radius", spectral_radius, 0)
         self.use_norm2 = bool(use_norm2)
 
     def build(self, input_shape):

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..cell import Cell
 from ..elementary import sqrt
-from ..given.arrays import as_dtype, as_size
+from ..given.arrays import as_dtype, as_number, as_size
 from ..given.inputs import checked_batch_size
 from ..given.nesting import Shape
 from ..stages import step
@@ -108,7 +108,7 @@ class KalmanFilterCell(Cell):
     def __init__(self, units, initial_covariance=0.0, dtype=None):
         super().__init__(dtype=dtype)
         self.units = self.output_size = as_size("units", units)
-        self.initial_covariance = float(initial_covariance)
+        self.initial_covariance = as_number("initial_covariance", initial_covariance, 0)
         self.state_size = (self.units, Shape(self.units, self.units))
 
     def build(self, input_shape):

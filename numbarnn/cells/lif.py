@@ -2,6 +2,7 @@
 
 from ..elementary import where
 from ..errors import ArgumentError
+from ..given.arrays import as_number
 from ..stages import step
 from .keras_arguments import KerasCell
 
@@ -73,7 +74,8 @@ class LIFCell(KerasCell):
         super().__init__(units, None, **arguments)
         if reset not in ("subtract", "zero"):
             raise ArgumentError(f"`reset` must be 'subtract' or 'zero'; got {reset!r}.")
-        self.leak, self.threshold, self.reset = float(leak), float(threshold), reset
+        self.leak, self.threshold = as_number("leak", leak), as_number("threshold", threshold)
+        self.reset = reset
         self.to_zero = reset == "zero"
         self.state_size = (self.units, self.units)
 

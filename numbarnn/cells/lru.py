@@ -4,7 +4,7 @@ import numpy as np
 
 from ..cell import Cell
 from ..errors import ArgumentError
-from ..given.arrays import as_size
+from ..given.arrays import as_number, as_size
 from ..stages import Map, Stage, step
 
 
@@ -86,11 +86,9 @@ class LRUCell(Cell):
             self.units if state_units is None else as_size("state_units", state_units)
         )
         self.state_size = (self.state_units, self.state_units)
-        if not 0 <= r_min <= r_max <= 1:
-            raise ArgumentError(
-                f"`r_min` and `r_max` must lie in 0 ... 1, in this order; got {r_min} and {r_max}."
-            )
-        self.r_min, self.r_max, self.max_phase = float(r_min), float(r_max), float(max_phase)
+        self.r_max = as_number("r_max", r_max, 0, 1)
+        self.r_min = as_number("r_min", r_min, 0, self.r_max)
+        self.max_phase = as_number("max_phase", max_phase, 0)
 
     def build(self, input_shape):
         """Make the weights for inputs of shape (batch, units)."""

@@ -1,7 +1,7 @@
 """The LSTM whose gates see the cell state, with the clipping and coupling that files ask for."""
 
 from ..activations import sigmoid, tanh
-from ..errors import ArgumentError
+from ..given.arrays import as_number
 from ..stages import Map, Stage, step
 from .lstm import LSTMCell
 
@@ -35,12 +35,8 @@ def remembered(
 
 
 def checked_limit(argument, limit):
-    """A limit of clipping as a float above 0, or None."""
-    if limit is None:
-        return None
-    if isinstance(limit, (str, bytes)) or not hasattr(limit, "__float__") or not limit > 0:
-        raise ArgumentError(f"`{argument}` must be None or a number above 0; got {limit!r}.")
-    return float(limit)
+    """A limit of clipping as a float of at least 0, or None."""
+    return None if limit is None else as_number(argument, limit, 0)
 
 
 class PeepholeLSTMCell(LSTMCell):
@@ -86,7 +82,7 @@ class PeepholeLSTMCell(LSTMCell):
     Raises
     ------
     ArgumentError
-        If a limit is not above 0, or for what `LSTMCell` refuses.
+        If a limit is below 0, or for what `LSTMCell` refuses.
 
     See Also
     --------

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..activations import sigmoid, tanh
 from ..elementary import floor, where
+from ..given.arrays import as_number
 from ..stages import Map, Stage, step
 from .lstm import LSTMCell
 from .timed import paired_features_of
@@ -88,8 +89,8 @@ class PhasedLSTMCell(LSTMCell):
 
     def __init__(self, units, *, leak=0.001, initial_ratio_on=0.1, **arguments):
         super().__init__(units, **arguments)
-        self.leak = float(leak)
-        self.initial_ratio_on = float(initial_ratio_on)
+        self.leak = as_number("leak", leak)
+        self.initial_ratio_on = as_number("initial_ratio_on", initial_ratio_on, 0, 1)
 
     def build(self, input_shape):
         """Make the weights for inputs of shapes (batch, features) and (batch, 1)."""

@@ -55,7 +55,7 @@ class ProjectionLSTMCell(PeepholeLSTMCell):
     Raises
     ------
     ArgumentError
-        If `projection` is below 1, a limit is not above 0, or for what `LSTMCell` refuses.
+        If `projection` is below 1, a limit is below 0, or for what `LSTMCell` refuses.
 
     References
     ----------

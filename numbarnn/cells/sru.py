@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..activations import linear, sigmoid
+from ..given.arrays import as_number
 from ..stages import Map, Stage, step
 from .keras_arguments import KerasCell
 
@@ -77,7 +78,7 @@ class SRUCell(KerasCell):
         super().__init__(
             units, activation, recurrent_initializer=recurrent_initializer, **arguments
         )
-        self.highway_scale = float(highway_scale)
+        self.highway_scale = as_number("highway_scale", highway_scale)
 
     def recurrent_shape(self):
         """None: there is no recurrent kernel."""

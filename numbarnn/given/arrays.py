@@ -76,6 +76,22 @@ def as_list(argument, values):
     return list(values)
 
 
+def as_number(argument, value, least=-np.inf, most=np.inf):
+    """`value` as a float in ``least ... most``.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no real number, or another.
+    """
+    number = hasattr(value, "__float__") and not isinstance(value, (str, bytes, np.ndarray))
+    if not number or not least <= value <= most:
+        limits = f"in {least} ... {most}" if np.isfinite(most) else f"of at least {least}"
+        wanted = f" {limits}" if np.isfinite(least) else ""
+        raise ArgumentError(f"`{argument}` must be a number{wanted}; got {value!r}.")
+    return float(value)
+
+
 def as_size(argument, value, least=1):
     """`value` as an int of at least `least`.
 
