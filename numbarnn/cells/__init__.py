@@ -3,6 +3,7 @@
 from .attention import BahdanauAttentionCell, LuongAttentionCell
 from .cfc import CfCCell
 from .dense import ActivationCell, DenseCell
+from .dropout import DropoutCell
 from .esn import ESNCell
 from .gru import GRUCell
 from .indrnn import IndRNNCell
@@ -18,11 +19,12 @@ from .peephole_lstm import PeepholeLSTMCell
 from .phased_lstm import PhasedLSTMCell
 from .projection_lstm import ProjectionLSTMCell
 from .qrnn import QRNNCell
+from .residual import HighwayCell, ResidualCell
 from .simple_rnn import SimpleRNNCell
 from .slstm import SLSTMCell
 from .sru import SRUCell
 from .time_aware_lstm import TimeAwareLSTMCell
-from .wrapped import DropoutCell, HighwayCell, ResidualCell, ZoneoutCell
+from .zoneout import ZoneoutCell
 
 __all__ = [
     "ActivationCell",

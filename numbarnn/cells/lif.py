@@ -51,8 +51,9 @@ class LIFCell(KerasCell):
     References
     ----------
     W. Gerstner, W. M. Kistler, R. Naud, L. Paninski, "Neuronal Dynamics" (2014), section 1.3, in
-    discrete time: the potential is reset in the step of the spike. snntorch's `Leaky` gives the
-    same spikes with its `reset_delay=False`.
+    discrete time: the potential is reset in the step of the spike. It is snntorch's `Leaky` with
+    `reset_delay=False`, but that takes a potential which is above the threshold after its reset
+    for one that is still to be reset.
 
     Examples
     --------

@@ -62,7 +62,7 @@ class TimeAwareLSTMCell(LSTMCell):
     References
     ----------
     I. M. Baytas, C. Xiao, X. Zhang, F. Wang, A. K. Jain, J. Zhou, "Patient Subtyping via Time-Aware
-    LSTM Networks" (2017), section 3.
+    LSTM Networks" (2017).
 
     Examples
     --------
