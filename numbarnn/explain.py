@@ -162,7 +162,11 @@ def _stage(number, stage, program):
             if product.pair is not None:
                 text += f", two panels at once for {product.pair_rows} row"
                 text += "s or less" if product.pair_rows > 1 else ""
+        if map_.norm is not None:
+            text += f", normalised over {map_.norm.gates * layout.units} columns"
         yield text
+    if layout.needs_rows:
+        yield "    whole rows of the recurrent products are made before the step"
 
 
 def _plan(program, samples, steps):

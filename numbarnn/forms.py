@@ -608,6 +608,8 @@ def _run_on_device(cells, batch, input_nest, request, initial, constants, dtype)
         [(c.array, False) if isinstance(c, Shared) else (c, True) for c in used]
     )
     if form == "unit":
+        for each in cells:
+            _check_on_device(each)
         if request.training and any(_drops(each) for each in cells):
             raise DeviceError(
                 "`training` must be False on a device, as dropout acts there not; got True."
@@ -651,14 +653,25 @@ def _sample_program_on_device(cell, batch, one_input, constants, dtype):
     )
 
 
-def _drops(cell):
-    return any(
-        map_.dropout is not None
+def _all_maps(cell):
+    return [
+        map_
         for stage in _stages_of(cell)
         for maps in (stage.inputs, stage.constants, stage.recurrent)
         for entry in maps
         for map_ in entry
-    )
+    ]
+
+
+def _drops(cell):
+    return any(map_.dropout is not None for map_ in _all_maps(cell))
+
+
+def _check_on_device(cell):
+    if any(map_.gamma is not None for map_ in _all_maps(cell)):
+        raise DeviceError(
+            f"`{name_of(cell)}` must have no normalised map to run on a device; it has one."
+        )
 
 
 def _device_program(cells, input_widths, constant_widths, dtype):

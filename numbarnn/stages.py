@@ -163,10 +163,21 @@ class Map:
     bias : ndarray, shape (gates * units,), optional
         Added last.
     gamma : ndarray, shape (gates * units,), optional
-        Layer normalisation over all columns, times `gamma`, before the bias.
+        Layer normalisation, for every sample and step, over all columns of the map together:
+        ``gamma * (v - mean(v)) / sqrt(variance(v) + epsilon)``, before the bias.
     epsilon : float
-        Added to the variance in the normalisation.
+        Added to the variance in the normalisation; at least 0.
     dropout : Dropout, optional
+
+    Raises
+    ------
+    CellError
+        If an array has other axes, or `epsilon` is no number of at least 0.
+
+    References
+    ----------
+    J. L. Ba, J. R. Kiros, G. E. Hinton, "Layer Normalization" (2016), eq. 3, with epsilon as in
+    `tf.keras.layers.LayerNormalization`.
     """
 
     kernel: Any = None
@@ -190,6 +201,10 @@ class Map:
             if value.ndim != 1 or (kernel is not None and value.shape[0] != kernel.shape[-1]):
                 wanted = "(columns,)" if kernel is None else f"({kernel.shape[-1]},)"
                 raise CellError(f"`{name}` must have shape {wanted}; got {value.shape}.")
+        epsilon = self.epsilon
+        numeric = hasattr(epsilon, "__float__") and not isinstance(epsilon, (str, bytes))
+        if not numeric or np.ndim(epsilon) or not 0 <= epsilon < np.inf:
+            raise CellError(f"`epsilon` must be a number of at least 0; got {epsilon!r}.")
 
 
 def _maps(entries):

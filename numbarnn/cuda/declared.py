@@ -180,7 +180,9 @@ def declared(declaration, input_widths, constant_widths, dtype):
                     None if map_.kernel is None else np.ascontiguousarray(map_.kernel, dtype),
                     None if map_.bias is None else np.ascontiguousarray(map_.bias, dtype),
                 )
-                for operand, map_, gates, width in listed_maps(entries, widths, what, units, where, False)
+                for operand, map_, gates, width, _ in listed_maps(
+                    entries, widths, what, units, where, False
+                )
             )
             for entries, widths, what in (
                 (stage.inputs, input_widths, "inputs"),

@@ -10,7 +10,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .type import Lanes, as_vectors
+from .type import Lanes, as_vectors, first_lanes
 
 _INT = ir.IntType(64)
 _ELEMENT = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
@@ -276,13 +276,7 @@ def first_storer(lanes):
         def generate(context, builder, sig, values):
             address, value, count = values
             (vector,) = as_vectors(context, builder, lanes, [sig.args[1]], [value])
-            small = ir.VectorType(ir.IntType(32), lanes.width)
-            undefined = ir.Constant(small, ir.Undefined)
-            count = builder.insert_element(
-                undefined, builder.trunc(count, ir.IntType(32)), ir.Constant(ir.IntType(32), 0)
-            )
-            count = builder.shuffle_vector(count, undefined, ir.Constant(small, [0] * lanes.width))
-            inside = builder.icmp_signed("<", ir.Constant(small, list(range(lanes.width))), count)
+            inside = first_lanes(builder, lanes, count)
             pointer = pointer_at(builder, address, lanes.vector)
             flag = ir.VectorType(ir.IntType(1), lanes.width)
             function_type = ir.FunctionType(

@@ -82,6 +82,17 @@ def constant(lanes, value):
     return ir.Constant(lanes.vector, [float(value)] * lanes.width)
 
 
+def first_lanes(builder, lanes, count):
+    """A flag per lane: whether it is one of the first `count`; `count` is an LLVM integer."""
+    small = ir.VectorType(ir.IntType(32), lanes.width)
+    undefined = ir.Constant(small, ir.Undefined)
+    first = builder.insert_element(
+        undefined, builder.trunc(count, ir.IntType(32)), ir.Constant(ir.IntType(32), 0)
+    )
+    everywhere = builder.shuffle_vector(first, undefined, ir.Constant(small, [0] * lanes.width))
+    return builder.icmp_signed("<", ir.Constant(small, list(range(lanes.width))), everywhere)
+
+
 def only_lanes(arguments):
     """The one Lanes type among `arguments`; None if there are none, several, or other than numbers."""
     found = {a for a in arguments if isinstance(a, Lanes)}

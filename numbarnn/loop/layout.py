@@ -17,6 +17,31 @@ _VECTORS = 4
 
 
 @dataclass(frozen=True, eq=False)
+class LaidNorm:
+    """How the columns of a map are normalised, once its products have been made.
+
+    Attributes
+    ----------
+    first : int
+        Bytes behind the row's place, to the first vector.
+    gates : int
+    tile : int
+        Bytes from one unit tile of the row to the next.
+    gamma, bias : ndarray
+        Packed as a panel is.
+    numbers : ndarray, shape (2, width)
+        The number of columns and epsilon, in every lane.
+    """
+
+    first: int
+    gates: int
+    tile: int
+    gamma: np.ndarray
+    bias: np.ndarray
+    numbers: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class LaidMap:
     """One map: what kind of product it is, where its sums go, and its packed numbers.
 
@@ -33,6 +58,8 @@ class LaidMap:
         Bytes behind the operand's place, per vector; of the elementwise kinds.
     panel, bias : ndarray
     dropout : Dropout or None
+    norm : LaidNorm or None
+        How the row that this map completes is normalised.
     """
 
     kind: str
@@ -43,6 +70,7 @@ class LaidMap:
     panel: np.ndarray
     bias: np.ndarray
     dropout: object
+    norm: LaidNorm | None
 
     @property
     def length(self):
@@ -88,6 +116,11 @@ class Layout:
         """All maps, in the order of the tables."""
         return self.inputs + self.constants + self.recurrent
 
+    @property
+    def needs_rows(self):
+        """Whether the step must wait for the products of all units."""
+        return any(map_.norm is not None for map_ in self.recurrent)
+
 
 def _gates(map_, width, units, where):
     """How many gates a map has; a CellError if its columns are no multiple of the units."""
@@ -99,13 +132,18 @@ def _gates(map_, width, units, where):
         raise CellError(
             f"{where}: a map's columns must be a multiple of the stage's {units} units; got {columns}."
         )
+    for name in ("bias", "gamma"):
+        vector = getattr(map_, name)
+        if vector is not None and vector.shape != (columns,):
+            raise CellError(
+                f"{where}: `{name}` of a map must have shape ({columns},), one for each of its columns; "
+                f"got {vector.shape}."
+            )
     return columns // units
 
 
 def kind_of(map_, width, units, where):
     """What kind of product a map is; a CellError if it does not fit its operand."""
-    if map_.gamma is not None:
-        raise CellError(f"{where}: `gamma` in a map is not supported yet.")
     if map_.kernel is None:
         return "broadcast" if width == 1 and units != 1 else "value"
     if map_.kernel.ndim == 1:
@@ -139,7 +177,7 @@ def _split_by_gate(map_, gates, units):
 
 
 def listed_maps(entries, widths, what, units, where, training):
-    """(operand, map, gates, width of the operand) of every map, in order."""
+    """Every map with its operand, gates, width, and the map whose normalisation it completes, in order."""
     if len(entries) > len(widths):
         raise CellError(
             f"{where}: a stage declares maps of {len(entries)} {what}; there are {len(widths)}."
@@ -148,11 +186,15 @@ def listed_maps(entries, widths, what, units, where, training):
     for operand, entry in enumerate(entries):
         for map_ in entry:
             gates = _gates(map_, widths[operand], units, where)
+            normed = map_ if map_.gamma is not None else None
+            if normed is not None:
+                map_ = replace(map_, bias=None, gamma=None)
             parts = [map_]
             if training and map_.dropout is not None and map_.dropout.per_gate:
                 parts = _split_by_gate(map_, gates, units)
             for part in parts:
-                found.append((operand, part, gates // len(parts), widths[operand]))
+                completed = normed if part is parts[-1] else None
+                found.append((operand, part, gates // len(parts), widths[operand], completed))
     return found
 
 
@@ -192,7 +234,7 @@ def lay_out(stage, units, widths, width, dtype, where, training=False):
             (stage.recurrent, widths[2], "states or inner values"),
         )
     ]
-    totals = [sum(gates for _, _, gates, _ in maps) for maps in lists]
+    totals = [sum(gates for _, _, gates, *_ in maps) for maps in lists]
     tiles = -(-units // width)
     most = max(1, _VECTORS // max(1, *totals))
     groups = -(-tiles // most)
@@ -212,10 +254,20 @@ def lay_out(stage, units, widths, width, dtype, where, training=False):
         panel[...] = split.transpose(2, 0, 3, 1, 4)
         return panel
 
+    def norm_of(map_, end, total):
+        """How the columns of a map are normalised, whose gates of `total` end before `end`."""
+        columns = len(map_.gamma)
+        gates = columns // units
+        numbers = aligned((2, width), dtype)
+        numbers[0], numbers[1] = columns, map_.epsilon
+        bias = np.zeros(columns) if map_.bias is None else map_.bias
+        gamma, bias = (packed(row.reshape(1, -1), gates) for row in (map_.gamma, bias))
+        return LaidNorm((end - gates) * wide, gates, total * wide, gamma, bias, numbers)
+
     laid = []
     for maps, total in zip(lists, totals, strict=True):
         first, row = 0, []
-        for operand, map_, gates, size in maps:
+        for operand, map_, gates, size, completed in maps:
             kind = kind_of(map_, size, units, where)
             places = [(p, g) for p in range(joined) for g in range(gates)]
             bias = np.zeros((1, gates * units)) if map_.bias is None else map_.bias.reshape(1, -1)
@@ -238,6 +290,7 @@ def lay_out(stage, units, widths, width, dtype, where, training=False):
                     panel=panel,
                     bias=packed(bias, gates),
                     dropout=map_.dropout if training else None,
+                    norm=completed and norm_of(completed, first + gates, total),
                 )
             )
             first += gates

@@ -9,7 +9,7 @@ from ..compile.machine import host
 from ..errors import CellError
 from .layout import lay_out
 from .plan import pair_rows, tile_height
-from .recipes import Broadcast, Dense, DensePair, Elementwise, Pointwise
+from .recipes import Broadcast, Dense, DensePair, Elementwise, Norm, Pointwise
 
 
 def host_width(dtype):
@@ -28,11 +28,14 @@ class Product:
         The product with two panels at once.
     pair_rows : int
         Up to how many rows that takes.
+    norm : Native or None
+        What normalises the row that the map completes.
     """
 
     one: object
     pair: object = None
     pair_rows: int = 0
+    norm: object = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,18 +116,21 @@ class PreparedCell:
 
 def _product(map_, dtype, width, groups):
     """The compiled product of a laid map."""
+    norm = map_.norm and native(Norm(dtype, width, map_.norm.gates))
     if map_.kind == "broadcast":
-        return Product(native(Broadcast(dtype, width, map_.targets)))
+        return Product(native(Broadcast(dtype, width, map_.targets)), norm=norm)
     if map_.kind != "dense":
         diagonal = map_.kind == "diagonal"
-        return Product(native(Elementwise(dtype, width, map_.sources, map_.targets, diagonal)))
+        one = native(Elementwise(dtype, width, map_.sources, map_.targets, diagonal))
+        return Product(one, norm=norm)
     vectors, registers = len(map_.targets), host().registers
     height = tile_height(vectors, registers)
     one = native(Dense(dtype, width, height, vectors, map_.targets))
     rows = pair_rows(vectors, registers)
     if groups < 2 or rows < 1:
-        return Product(one)
-    return Product(one, native(DensePair(dtype, width, rows, vectors, map_.targets)), rows)
+        return Product(one, norm=norm)
+    pair = native(DensePair(dtype, width, rows, vectors, map_.targets))
+    return Product(one, pair, rows, norm)
 
 
 def prepare(declaration, input_widths, constant_widths, dtype, training=False):

@@ -13,7 +13,7 @@ from ..threads import get_num_threads
 from . import task as slot
 from .call import Idle, Slots, Team, call_kind, fill_state, fill_task, run_blocks, set_task
 from .plan import plan, this_machine, tile_height
-from .recipes import PROJECT_CONSTANTS, RUN_STEP, UNIT_LOOP, Gather, Scale
+from .recipes import PROJECT_CONSTANTS, RUN_STEP, RUN_WHOLE, UNIT_LOOP, Gather, Scale
 from .results import Request, allocate
 from .tables import Tables, Workspace, address, aligned, layout_is_known
 
@@ -269,6 +269,10 @@ def _products(layout):
     return sum(map_.length * len(map_.targets) for map_ in maps) * layout.groups * layout.width
 
 
+def _norms(stage):
+    return sum(map_.norm is not None for map_ in stage.layout.maps)
+
+
 def _work(layout):
     """The same with the step, counted as some for each gate."""
     gates = layout.x_values + layout.r_values
@@ -319,6 +323,7 @@ class UnitCall:
                 "stages": (len(stages), slot.STAGE_ENTRY),
                 "maps": (sum(len(stage.layout.maps) for stage in stages), slot.MAP_ENTRY),
                 "seen": (sum(len(stage.seen) for stage in stages), slot.SEEN_ENTRY),
+                "norms": (sum(map(_norms, stages)), slot.NORM_ENTRY),
             }
         )
         self.slots = Slots(self.tables)
@@ -366,11 +371,10 @@ class UnitCall:
         return layout.groups * layout.joined * layout.x_values * self._wide
 
     def _r_bytes(self, stage):
-        # Two groups at once have a place each, for every member of a team.
-        members = self.plan.members
-        return (
-            2 * members * self.plan.block * stage.layout.joined * stage.layout.r_values * self._wide
-        )
+        # Two groups at once have a place each, for every member of a team; or all groups have.
+        layout = stage.layout
+        places = layout.groups if layout.needs_rows else 2 * self.plan.members
+        return places * self.plan.block * layout.joined * layout.r_values * self._wide
 
     def _gathered_rows(self, batch):
         """Per map of inputs: the bytes of a row that is gathered, or 0 if it is read in place."""
@@ -450,6 +454,8 @@ class UnitCall:
         entry[slot.R_ROW] = per_tile * layout.r_values
         entry[slot.R_GROUP] = self.plan.block * per_tile * layout.r_values
         entry[slot.PAIRED_ROWS] = stage.paired_rows
+        if layout.needs_rows:
+            entry[slot.WHOLE] = tables.address_of(native(RUN_WHOLE))
         entry[slot.PARAMS] = layout.params.ctypes.data
         first_seen = self._count("seen", len(stage.seen))
         entry[slot.STAGE_STATES] = tables.at("seen", first_seen)
@@ -525,6 +531,21 @@ class UnitCall:
         entry[slot.SOURCE_GROUP] = layout.joined * self._wide if elementwise else 0
         if product.pair is not None:
             entry[slot.PAIR], entry[slot.PAIR_ROWS] = product.pair.address, product.pair_rows
+        if map_.norm is not None:
+            entry[slot.NORM] = self._fill_norm(map_.norm, product.norm, layout)
+
+    def _fill_norm(self, laid, code, layout):
+        """Fill in how a map is normalised; the address of that."""
+        index = self._count("norms", 1)
+        entry = self.tables.entry("norms", index)
+        entry[slot.NORMALISE] = code.address
+        entry[slot.NORM_AT], entry[slot.NORM_TILE] = laid.first, laid.tile
+        entry[slot.NORM_GROUPS], entry[slot.NORM_JOINED] = layout.groups, layout.joined
+        entry[slot.NORM_UNITS] = layout.units
+        entry[slot.NORM_GAMMA] = laid.gamma.ctypes.data
+        entry[slot.NORM_BIAS] = laid.bias.ctypes.data
+        entry[slot.NORM_NUMBERS] = laid.numbers.ctypes.data
+        return self.tables.at("norms", index)
 
     def _fill_input(self, entry, map_, batch, c, row):
         entry[slot.GATHER_ITEMS] = map_.width

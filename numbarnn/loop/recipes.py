@@ -79,6 +79,22 @@ class Broadcast(Recipe):
 
 
 @dataclass(frozen=True)
+class Norm(Recipe):
+    """The normalisation of rows of so many gates."""
+
+    dtype: str
+    width: int
+    gates: int
+    arguments = 5
+
+    def build(self):
+        """See `Recipe`."""
+        from .norms import norm
+
+        return norm(self), {}
+
+
+@dataclass(frozen=True)
 class Gather(Recipe):
     """Rows of the input, of the NumPy dtype `source`, side by side in the compute dtype."""
 
@@ -194,6 +210,7 @@ class Part(Recipe):
 
 UNIT_LOOP = Part("unit", "run_blocks", 4)
 PROJECT_CONSTANTS = Part("unit", "project_constants", 3)
+RUN_WHOLE = Part("whole", "run_whole", 6)
 SAMPLE_LOOP = Part("sample", "run_samples", 4)
 HOLD_ROWS = Part("times", "hold_rows", 3)
 RESET_STATES = Part("times", "reset_states", 7)

@@ -47,22 +47,33 @@ STATE_ENTRY = 8 * EIGHT
 ) = _places(8)  # fmt: skip
 LAYER_ENTRY = 8 * EIGHT
 
-#: A stage. With up to PAIRED_ROWS rows its groups are computed two at a time.
+#: A stage. With up to PAIRED_ROWS rows its groups are computed two at a time. WHOLE is the address of
+#: what runs a stage whose recurrent maps need the whole row before the step, or 0.
 (
     POINTWISE, GROUPS, UNITS, MAPS, INPUT_MAPS, CONSTANT_MAPS, RECURRENT_MAPS, WORK_X, X_ROW,
     WORK_C, C_ROW, WORK_R, R_ROW, R_GROUP, PARAMS, STAGE_STATES, WORK_VALUES, VALUE_BYTES, VALUE_ROW,
-    STAGE_PLACES, PAIRED_ROWS,
-) = _places(21)  # fmt: skip
-STAGE_ENTRY = 21 * EIGHT
+    STAGE_PLACES, PAIRED_ROWS, WHOLE,
+) = _places(22)  # fmt: skip
+STAGE_ENTRY = 22 * EIGHT
 
 #: A map: of inputs, then of constants, then of states and inner values. PAIR is the product with two
-#: panels at once, for up to PAIR_ROWS rows.
+#: panels at once, for up to PAIR_ROWS rows. NORM is the address of what normalises the row that this
+#: map completes, or 0.
 (
     PRODUCT, PANEL, PANEL_GROUP, BIAS, BIAS_GROUP, LENGTH, SOURCE_GROUP,
     SOURCE, SOURCE_SAMPLE, SOURCE_TIME, SOURCE_OFFSETS, GATHER, GATHER_ITEMS, GATHER_STRIDE, GATHER_ROW,
     WORK_OPERAND, OPERAND_ROW, OPERAND_COPY, DROPPED, DROPPED_ROW, SCALE, PAIR, PAIR_ROWS,
-) = _places(23)  # fmt: skip
-MAP_ENTRY = 23 * EIGHT
+    NORM,
+) = _places(24)  # fmt: skip
+MAP_ENTRY = 24 * EIGHT
+
+#: How a row of a map is normalised: AT and TILE are bytes, to its first vector and between unit tiles.
+#: NUMBERS has two vectors: the number of columns and epsilon, in every lane.
+(
+    NORMALISE, NORM_AT, NORM_GROUPS, NORM_JOINED, NORM_TILE, NORM_UNITS, NORM_GAMMA, NORM_BIAS,
+    NORM_NUMBERS,
+) = _places(9)  # fmt: skip
+NORM_ENTRY = 9 * EIGHT
 
 #: A state as a stage sees it. FRESH: an earlier stage of this step has written it already.
 (SEEN_AT, SEEN_ROW, SEEN_COPY, FRESH) = _places(4)
@@ -116,5 +127,8 @@ STREAM_BYTES = 13 * EIGHT
 LINE = 64
 TEAM_JOB, TEAM_DONE, TEAM_OVER = range(0, 3 * LINE, LINE)
 (TEAM_PIECES, TEAM_MEMBERS, TEAM_REST, TEAM_NEXT_REST) = range(3 * LINE, 3 * LINE + 32, EIGHT)
+#: What a job is about, where it is not a map over a chunk of time: a stage at one step, or, of a stage that
+#: needs whole rows, first its products, then its step.
+WHOLE_STAGE, PRODUCTS, STEP = range(3)
 (JOB_STAGE, JOB_MAP, JOB_ROWS, JOB_STEP, JOB_EXTENT) = range(4 * LINE, 4 * LINE + 40, EIGHT)
 TEAM_CLAIMS = 5 * LINE

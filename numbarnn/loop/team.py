@@ -16,6 +16,7 @@ from ..lanes.atomics import add_shared, claim, give_way, pause, read_shared, wri
 from ..lanes.memory import integer_at, set_integer
 from . import task as slot
 from .unit import project_groups, stage_groups
+from .whole import product_groups, step_groups
 
 #: Turns of waiting after which whoever waits lets others have its core between turns. Often it is the
 #: very thread that is waited for: a woken helper may begin on the core of the one that woke it.
@@ -28,10 +29,14 @@ _SHORT_REST, _LONG_REST = 32, 16_384
 
 def run_groups(task, work, stage, map_, rows, i, extent, first, end, member):
     """Some groups of a job."""
-    if map_ != 0:
-        project_groups(task, work, stage, map_, rows, i, extent, first, end)
-    else:
+    if map_ == slot.WHOLE_STAGE:
         stage_groups(task, work, stage, rows, i, extent, first, end, member)
+    elif map_ == slot.PRODUCTS:
+        product_groups(task, work, stage, rows, extent, first, end)
+    elif map_ == slot.STEP:
+        step_groups(task, work, stage, rows, i, extent, first, end)
+    else:
+        project_groups(task, work, stage, map_, rows, i, extent, first, end)
 
 
 def run_piece(task, work, team, piece, member):
@@ -57,9 +62,9 @@ def take_pieces(task, work, team, job, member):
 
 
 def share(task, work, stage, map_, rows, i, extent):
-    """Run a job with the helpers: a stage at step `i` (`map_` 0), or a map from step `i` of time on.
+    """Run a job with the helpers: a map from step `i` of time on, or what `map_` stands for at step `i`.
 
-    `extent` is the parity of the step, or the number of steps of the chunk.
+    `extent` is the number of steps of the chunk, or the parity of the step.
     """
     team = integer_at(task + slot.TEAM)
     rest = integer_at(team + slot.TEAM_REST)

@@ -18,6 +18,8 @@ from .times import begin_rows, begin_states, end_states, find_times, row_at
 call_rows = caller(3)
 call_states = caller(7)
 call_share = caller(7)
+call_whole = caller(6)
+call_norm = caller(5)
 call_gather = caller(1)
 call_scale = caller(4)
 call_pointwise = caller(9)
@@ -63,6 +65,7 @@ def project_constants(task, work, rows):
                     for group in range(integer_at(stage + slot.GROUPS)):
                         out = work + integer_at(stage + slot.WORK_C) + (group * block + row) * c_row
                         multiply(map_, source, 0, group, out, c_row, 1)
+                normalise(map_, work + integer_at(stage + slot.WORK_C), block * c_row, c_row, rows)
 
 
 def dropped_copy(task, work, map_, source, b):
@@ -177,6 +180,24 @@ def multiply_pair(map_, source, source_row, group, out, out_row, rows, out_step)
     )
 
 
+def normalise(map_, base, group_step, row_step, rows):
+    """Normalise the rows that a map has completed, if it is to be; they begin at `base`."""
+    norm = integer_at(map_ + slot.NORM)
+    if norm != 0:
+        call_norm(integer_at(norm + slot.NORMALISE), (norm, base, group_step, row_step, rows))
+
+
+def normalise_chunk(task, work, stage, map_, rows, begin, steps):
+    """The same for what a map of inputs has made of a chunk of time."""
+    x_row = integer_at(stage + slot.X_ROW)
+    x_step = integer_at(task + slot.CHUNK) * x_row
+    x_group = integer_at(task + slot.BLOCK) * x_step
+    x = work + integer_at(stage + slot.WORK_X)
+    for row in range(rows):
+        n = min(steps, integer_at(row_at(task, work, row) + slot.VALID) - begin)
+        normalise(map_, x + row * x_step, x_group, x_row, n)
+
+
 def project_groups(task, work, stage, map_, rows, begin, steps, group, end):
     """The same of one map, whose sources are found, for the groups `group` up to, not with, `end`."""
     x_row = integer_at(stage + slot.X_ROW)
@@ -209,6 +230,8 @@ def project(task, work, before, stage, rows, begin, steps):
         else:
             groups = integer_at(stage + slot.GROUPS)
             project_groups(task, work, stage, map_, rows, begin, steps, 0, groups)
+        if integer_at(map_ + slot.NORM) != 0:
+            normalise_chunk(task, work, stage, map_, rows, begin, steps)
 
 
 def operand_of(task, work, map_, rows, parity):
@@ -261,9 +284,11 @@ def stage_groups(task, work, stage, rows, i, parity, group, end, member):
 
 def run_stage(task, work, stage, rows, i, parity):
     """One stage at one step, all rows and groups."""
-    share = integer_at(task + slot.SHARE)
-    if share != 0:
-        call_share(share, (task, work, stage, 0, rows, i, parity))
+    share, whole = integer_at(task + slot.SHARE), integer_at(stage + slot.WHOLE)
+    if whole != 0:
+        call_whole(whole, (task, work, stage, rows, i, parity))
+    elif share != 0:
+        call_share(share, (task, work, stage, slot.WHOLE_STAGE, rows, i, parity))
     else:
         stage_groups(task, work, stage, rows, i, parity, 0, integer_at(stage + slot.GROUPS), 0)
 

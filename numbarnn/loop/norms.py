@@ -1,0 +1,76 @@
+"""Layer normalisation of the rows that a map has made: over all its columns, gates and units alike.
+
+The columns of a row lie a group of unit tiles after the other, as its products left them. The variance
+is that of the distances from the mean, a second pass; the lanes behind the last unit do not count.
+"""
+
+from ..compile.bind import bound
+from ..elementary import sqrt
+from ..lanes import Lanes, number_of
+from ..lanes.memory import integer_at, loader, size_of, spread, storer
+from ..lanes.sums import adder, folder, nothing, parts_of, scaler, square_adder
+from . import task as slot
+
+
+def _normalise(norm, base, group_step, row_step, rows):
+    """Normalise rows in place: times gamma, plus bias."""
+    here = base + integer_at(norm + slot.NORM_AT)
+    groups, joined = integer_at(norm + slot.NORM_GROUPS), integer_at(norm + slot.NORM_JOINED)
+    tile_step, units = integer_at(norm + slot.NORM_TILE), integer_at(norm + slot.NORM_UNITS)
+    gammas, biases = integer_at(norm + slot.NORM_GAMMA), integer_at(norm + slot.NORM_BIAS)
+    columns, epsilon = load_numbers(integer_at(norm + slot.NORM_NUMBERS))
+    # Every vector of a line has had its turn equally often.
+    idle = -groups * joined % PARTS
+    for _ in range(rows):
+        sums, left = nothing(), units
+        for group in range(groups):
+            place = here + group * group_step
+            for _ in range(joined):
+                sums = add(sums, load(place), left)
+                place += tile_step
+                left -= WIDTH
+        for _ in range(idle):
+            sums = add(sums, load(here), 0)
+        mean = fold(sums) / columns
+        sums, left = nothing(), units
+        for group in range(groups):
+            place = here + group * group_step
+            for _ in range(joined):
+                sums = add_squares(sums, load(place), mean, left)
+                place += tile_step
+                left -= WIDTH
+        for _ in range(idle):
+            sums = add_squares(sums, load(here), mean, 0)
+        scale = 1 / sqrt(fold(sums) / columns + epsilon)
+        shift = 0
+        for group in range(groups):
+            place = here + group * group_step
+            for _ in range(joined):
+                found = scaled(load(place), mean, scale, load(gammas + shift), load(biases + shift))
+                store(places(place, WIDE), found)
+                place += tile_step
+                shift += GATES * WIDE
+        here += row_step
+
+
+def norm(recipe):
+    """The dispatcher of the normalisation of maps of so many gates."""
+    lanes, gates = Lanes(number_of(recipe.dtype), recipe.width), recipe.gates
+    wide = size_of(lanes) * lanes.width
+    return bound(
+        _normalise,
+        load=loader(lanes, [g * wide for g in range(gates)]),
+        load_numbers=loader(lanes, (0, wide)),
+        store=storer(lanes),
+        places=spread(gates),
+        nothing=nothing(lanes, gates),
+        add=adder(lanes),
+        add_squares=square_adder(lanes),
+        fold=folder(lanes, gates),
+        scaled=scaler(lanes),
+        sqrt=sqrt,
+        PARTS=parts_of(lanes),
+        GATES=gates,
+        WIDTH=lanes.width,
+        WIDE=wide,
+    )

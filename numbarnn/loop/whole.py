@@ -1,0 +1,62 @@
+"""A stage whose recurrent maps are normalised, at one step: whole rows first, then the step.
+
+What a group of units needs depends on the products of all of them. So these are all made, each group in a
+place of its own, then the rows are normalised, and only then does the step run.
+"""
+
+from ..lanes.memory import caller, integer_at
+from . import task as slot
+from .unit import call_share, multiply, multiply_pair, normalise, operand_of
+
+call_pointwise = caller(9)
+
+
+def recurrent_maps(stage):
+    """The address of the first of a stage's recurrent maps."""
+    before = integer_at(stage + slot.INPUT_MAPS) + integer_at(stage + slot.CONSTANT_MAPS)
+    return integer_at(stage + slot.MAPS) + before * slot.MAP_ENTRY
+
+
+def product_groups(task, work, stage, rows, parity, first, end):
+    """The products of all recurrent maps, all rows, groups `first` up to, not with, `end`."""
+    r, r_row = work + integer_at(stage + slot.WORK_R), integer_at(stage + slot.R_ROW)
+    r_group, maps = integer_at(stage + slot.R_GROUP), recurrent_maps(stage)
+    paired = rows <= integer_at(stage + slot.PAIRED_ROWS)
+    for index in range(integer_at(stage + slot.RECURRENT_MAPS)):
+        map_ = maps + index * slot.MAP_ENTRY
+        source = operand_of(task, work, map_, rows, parity)
+        source_row = integer_at(map_ + slot.OPERAND_ROW)
+        group = first
+        while group < end:
+            out = r + group * r_group
+            if paired and group + 1 < end:
+                multiply_pair(map_, source, source_row, group, out, r_row, rows, r_group)
+                group += 2
+            else:
+                multiply(map_, source, source_row, group, out, r_row, rows)
+                group += 1
+
+
+def step_groups(task, work, stage, rows, i, parity, first, end):
+    """The step on what the products left, all rows, groups `first` up to, not with, `end`."""
+    block, chunk = integer_at(task + slot.BLOCK), integer_at(task + slot.CHUNK)
+    step, r_group = integer_at(stage + slot.POINTWISE), integer_at(stage + slot.R_GROUP)
+    for group in range(first, end):
+        call_pointwise(step, (stage, work, rows, i, group, parity, block, chunk, group * r_group))
+
+
+def run_whole(task, work, stage, rows, i, parity):
+    """The stage at one step, all rows and groups; two jobs where a team shares them."""
+    share, groups = integer_at(task + slot.SHARE), integer_at(stage + slot.GROUPS)
+    if share != 0:
+        call_share(share, (task, work, stage, slot.PRODUCTS, rows, i, parity))
+    else:
+        product_groups(task, work, stage, rows, parity, 0, groups)
+    r, r_row = work + integer_at(stage + slot.WORK_R), integer_at(stage + slot.R_ROW)
+    for index in range(integer_at(stage + slot.RECURRENT_MAPS)):
+        map_ = recurrent_maps(stage) + index * slot.MAP_ENTRY
+        normalise(map_, r, integer_at(stage + slot.R_GROUP), r_row, rows)
+    if share != 0:
+        call_share(share, (task, work, stage, slot.STEP, rows, i, parity))
+    else:
+        step_groups(task, work, stage, rows, i, parity, 0, groups)
