@@ -17,6 +17,14 @@ def drawn(rng, name, shape):
     return rng.normal(size=shape) / max(1, fan_in) ** 0.5
 
 
+def gains(rng, shape):
+    """Gains of normalisations, below 1: larger ones make states that run apart, and rounding with them."""
+    return rng.uniform(0.2, 0.8, shape)
+
+
+GAINS = {name: gains for name in ("gamma", "kernel_gamma", "recurrent_gamma", "state_gamma")}
+
+
 @dataclass(frozen=True)
 class Entry:
     """A cell as the generic tests see it.
@@ -326,6 +334,35 @@ CATALOGUE = [
         {"memory_features": 3, "attention_units": 4, "attention_activation": "tanh"},
         {"tanh_attention": True},
         constants=_memory,
+    ),
+    Entry(
+        "LayerNormSimpleRNN",
+        nr.LayerNormSimpleRNNCell,
+        reference.layer_norm_simple_rnn,
+        nr.LayerNormSimpleRNN,
+        weights=GAINS,
+    ),
+    Entry(
+        "LayerNormLSTM",
+        nr.LayerNormLSTMCell,
+        reference.layer_norm_lstm_tfa,
+        nr.LayerNormLSTM,
+        weights=GAINS,
+    ),
+    Entry(
+        "LayerNormLSTM, haste",
+        nr.LayerNormLSTMCell,
+        reference.layer_norm_lstm_haste,
+        nr.LayerNormLSTM,
+        settings={"form": "haste"},
+        weights=GAINS,
+    ),
+    Entry(
+        "LayerNormGRU",
+        nr.LayerNormGRUCell,
+        reference.layer_norm_gru,
+        nr.LayerNormGRU,
+        weights=GAINS,
     ),
 ]
 #: The plainest, to stand beside others.

@@ -8,6 +8,9 @@ from .esn import ESNCell
 from .gru import GRUCell
 from .indrnn import IndRNNCell
 from .kalman import KalmanFilterCell
+from .layer_norm_gru import LayerNormGRUCell
+from .layer_norm_lstm import LayerNormLSTMCell
+from .layer_norm_simple_rnn import LayerNormSimpleRNNCell
 from .lif import LIFCell
 from .lru import LRUCell
 from .lstm import LSTMCell
@@ -41,6 +44,9 @@ __all__ = [
     "LRUCell",
     "LSTMCell",
     "LTCCell",
+    "LayerNormGRUCell",
+    "LayerNormLSTMCell",
+    "LayerNormSimpleRNNCell",
     "LuongAttentionCell",
     "MGUCell",
     "MinGRUCell",

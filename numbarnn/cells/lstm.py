@@ -3,9 +3,15 @@
 import numpy as np
 
 from ..activations import get_activation, sigmoid, tanh
-from ..initializers import get_initializer
 from ..stages import step
 from .keras_arguments import KerasCell
+
+
+def with_forget_bias(bias, units):
+    """A bias in the order of an LSTM's gates, with 1 for the forget gate."""
+    bias = np.array(bias)
+    bias[units : 2 * units] = 1
+    return bias
 
 
 class LSTMCell(KerasCell):
@@ -100,10 +106,8 @@ class LSTMCell(KerasCell):
 
     def initial_bias(self, shape, rng):
         """The first value of `bias`: 1 for the forget gate if `unit_forget_bias`."""
-        bias = np.array(get_initializer(self.bias_initializer)(shape, rng))
-        if self.unit_forget_bias:
-            bias[self.units : 2 * self.units] = 1
-        return bias
+        bias = super().initial_bias(shape, rng)
+        return with_forget_bias(bias, self.units) if self.unit_forget_bias else bias
 
     @step(per="unit")
     def step(x, r, states, params, activation=tanh, recurrent_activation=sigmoid):

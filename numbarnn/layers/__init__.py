@@ -24,7 +24,14 @@ from .ready_made import (
     ProjectionLSTM,
     TimeAwareLSTM,
 )
-from .recurrent import GRU, LSTM, SimpleRNN
+from .recurrent import (
+    GRU,
+    LSTM,
+    LayerNormGRU,
+    LayerNormLSTM,
+    LayerNormSimpleRNN,
+    SimpleRNN,
+)
 from .rnn import RNN
 from .sequential import Sequential
 from .stacked import StackedRNNCells
@@ -44,6 +51,9 @@ __all__ = [
     "LSTM",
     "LTC",
     "Layer",
+    "LayerNormGRU",
+    "LayerNormLSTM",
+    "LayerNormSimpleRNN",
     "MGU",
     "Masking",
     "MinGRU",
