@@ -23,6 +23,8 @@ from .cell import Cell
 from .cells import (
     BahdanauAttentionCell,
     CfCCell,
+    ConvGRUCell,
+    ConvLSTMCell,
     DropoutCell,
     ESNCell,
     GRUCell,
@@ -94,6 +96,10 @@ from .layers import (
     SRU,
     Bidirectional,
     CfC,
+    ConvGRU2D,
+    ConvLSTM1D,
+    ConvLSTM2D,
+    ConvLSTM3D,
     Dense,
     Dropout,
     Embedding,
@@ -114,7 +120,7 @@ from .layers import (
     TimeAwareLSTM,
     TimeDistributed,
 )
-from .stages import Map, Stage, step
+from .stages import Convolution, Map, Stage, step
 from .threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
@@ -127,6 +133,13 @@ __all__ = [
     "CellError",
     "CfC",
     "CfCCell",
+    "ConvGRU2D",
+    "ConvGRUCell",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
+    "ConvLSTMCell",
+    "Convolution",
     "Dense",
     "DeviceError",
     "Dropout",

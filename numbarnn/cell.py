@@ -63,6 +63,12 @@ class Cell(Weighted, Configured):
     output_state : int or None
         Which of the states the output is, for what is put around the cell; None if it is none. As
         in Keras it is the first, unless a subclass says otherwise.
+    input_axes : int
+        Axes that one step of an input has, if the step sees one unit: 1, the features. More with a
+        `state_size` such as ``nr.Shape(positions..., units)``: the step then runs for every position and
+        unit, a `Map` maps position by position, and a `Convolution` reads around each.
+    data_format : {"channels_last", "channels_first"}, optional
+        Whether features and units stand behind the axes in space or in front of them.
     dtype : NumPy dtype
         Of the weights: float32 unless a layer says otherwise.
 
@@ -88,6 +94,8 @@ class Cell(Weighted, Configured):
     step = None
     kind = "cell"
     output_state = 0
+    #: Axes of one step of an input of a cell whose step sees one unit: those in space, and the features.
+    input_axes = 1
     #: Dropout of the operands of the maps that are made from reserved names.
     input_dropout = state_dropout = None
 

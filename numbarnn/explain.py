@@ -3,7 +3,7 @@
 import numpy as np
 
 from .errors import ArgumentError, NumbarnnError
-from .forms import declaration_of, form_of, output_nest, unit_program
+from .forms import declaration_of, form_of, output_nest, programs
 from .given.arrays import as_size
 from .given.nesting import flattened, shape_of
 from .given.shapes import is_shape
@@ -130,12 +130,12 @@ def _recurrent(layer, sizes):
             yield f"  {_FORMS[form]}"
     if not all(form_of(cell) == "unit" for cell in cells) or not is_shape(layer._input_shape):
         return
-    program = unit_program(cells, (layer._input_shape[-1],), (), layer.dtype)
-    for cell in program.cells:
-        for number, stage in enumerate(cell.stages):
-            yield from _stage(number, stage, program)
-    if sizes is not None:
-        yield from _plan(program, *sizes)
+    for program in programs(cells, layer._input_shape[1:], layer.dtype):
+        for cell in program.cells:
+            for number, stage in enumerate(cell.stages):
+                yield from _stage(number, stage, program)
+        if sizes is not None:
+            yield from _plan(program, *sizes)
 
 
 def _stage(number, stage, program):
@@ -154,6 +154,9 @@ def _stage(number, stage, program):
     for kind, map_, product in zip(kinds, layout.maps, stage.products, strict=True):
         vectors = len(map_.targets)
         text = f"    {kind}[{map_.operand}]: {map_.kind}"
+        if map_.geometry is not None and map_.geometry.width > map_.geometry.channels:
+            taps = " x ".join(str(axis.taps) for axis in map_.geometry.axes[-len(program.shape) :])
+            text = f"    {kind}[{map_.operand}]: convolution of {taps} taps"
         if map_.kind == "dense":
             height = tile_height(vectors, this_machine().registers)
             gates = vectors // layout.joined
@@ -166,7 +169,7 @@ def _stage(number, stage, program):
             text += f", normalised over {map_.norm.gates * layout.units} columns"
         yield text
     if layout.needs_rows:
-        yield "    whole rows of the recurrent products are made before the step"
+        yield "    the step waits for the recurrent products of all units"
 
 
 def _plan(program, samples, steps):
@@ -174,8 +177,11 @@ def _plan(program, samples, steps):
 
     plan, size = program.planned(samples, steps)
     blocks = "1 block" if plan.blocks == 1 else f"{plan.blocks} blocks"
+    rows = f"{plan.block // program.positions} samples"
+    if program.shape:
+        rows += f" at {program.positions} positions"
     yield (
-        f"  plan: {samples} x {steps} steps as {blocks} of {plan.block} samples, "
+        f"  plan: {samples} x {steps} steps as {blocks} of {rows}, "
         f"{plan.chunk} steps at a time, on {plan.threads} of {get_num_threads()} threads"
     )
     yield f"  workspace: {size / 1024:.0f} KB a thread"

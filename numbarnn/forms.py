@@ -14,6 +14,7 @@ from .errors import ArgumentError, CellError, DeviceError, warn
 from .given.arrays import read_only
 from .given.nesting import Shape, flattened, is_nested, packed_like, shape_of
 from .given.sequences import Shared, Values, checked_state
+from .loop.channels import with_channels_first, with_channels_last
 from .loop.results import Results, turned_over
 from .stages import Declaration, Stage, Step, recognised
 
@@ -161,7 +162,7 @@ def output_nest(cell):
         If neither the cell's declaration nor its attributes tell them.
     """
     if form_of(cell) == "unit" and getattr(cell, "built", False):
-        return cell.remembered("width", lambda: _unit_width(cell))
+        return cell.remembered("output", lambda: _unit_output(cell))
     found = declared_output(cell)
     if found is None:
         raise CellError(
@@ -200,8 +201,38 @@ def _stages_of(cell):
     return tuple(stages)
 
 
-def _unit_width(cell):
-    return _stages_of(cell)[-1].units or _units_of(cell)
+def _unit_output(cell):
+    width, positions = _stages_of(cell)[-1].units or _units_of(cell), positions_of(cell)
+    if not positions:
+        return width
+    return Shape(width, *positions) if has_channels_first(cell) else Shape(*positions, width)
+
+
+def has_channels_first(cell):
+    """Whether inputs, states and outputs have the channels in front of the axes in space."""
+    return getattr(cell, "data_format", "channels_last") == "channels_first"
+
+
+def positions_of(cell):
+    """The sizes of the axes in space of the states of a cell per unit; none if they have none.
+
+    Raises
+    ------
+    CellError
+        If not all states have the same.
+    """
+    return cell.remembered("positions", lambda: _positions_of(cell))
+
+
+def _positions_of(cell):
+    shapes = state_shapes(cell)
+    found = {shape[1:] if has_channels_first(cell) else shape[:-1] for shape in shapes}
+    if len(found) > 1 or any(len(shape) == 0 for shape in shapes):
+        raise CellError(
+            f"`{name_of(cell)}.state_size` must have the same axes in space for every state, as its "
+            f"step sees one unit; got {cell.state_size!r}."
+        )
+    return found.pop() if found else ()
 
 
 def compare_with_declared(cell, shapes):
@@ -237,7 +268,7 @@ def build_cell(cell, input_shape, dtype):
         cell.built = True
     state_nest(cell)
     if form_of(cell) == "unit":
-        compare_with_declared(cell, [(output_nest(cell),)])
+        compare_with_declared(cell, [shape_of(output_nest(cell))])
 
 
 def takes_constants(cell):
@@ -327,25 +358,40 @@ def _check_mapped_constants(cell, constants):
 
 def declaration_of(cell):
     """All that a loop must know of a cell whose steps see one unit."""
-    stages = _stages_of(cell)
-    shapes = state_shapes(cell)
+    stages, positions = _stages_of(cell), positions_of(cell)
     where = f"`{name_of(cell)}.step`"
-    if any(len(shape) != 1 for shape in shapes) or any(map(is_nested, _top(cell))):
+    if any(map(is_nested, _top(cell))):
         raise CellError(
-            f"{where} is per unit: `state_size` must hold plain sizes; got {cell.state_size!r}."
+            f"{where} is per unit: `state_size` must not be nested; got {cell.state_size!r}."
         )
+    channels = 0 if has_channels_first(cell) else -1
     return Declaration(
         stages=stages,
         settings=tuple(cell.settings_of(stage.step) for stage in stages),
         units=_units_of(cell),
-        state_sizes=tuple(shape[0] for shape in shapes),
+        state_sizes=tuple(shape[channels] for shape in state_shapes(cell)),
         where=where,
+        positions=positions,
     )
 
 
 def _top(cell):
     nest = state_nest(cell)
     return list(nest) if is_nested(nest) else [nest]
+
+
+def step_sizes(shapes):
+    """What a step per unit is told of its inputs: how many numbers, or a shape if there are more axes."""
+    return tuple([shape[0] if len(shape) == 1 else tuple(shape) for shape in shapes])
+
+
+def programs(cells, input_shape, dtype):
+    """The loops over cells whose steps see one unit, for one input of `input_shape` at each step."""
+    for segment in segments(cells):
+        if positions_of(segment[0]) and has_channels_first(segment[0]):
+            input_shape = (*input_shape[1:], input_shape[0])
+        yield unit_program(segment, step_sizes([input_shape]), (), dtype)
+        input_shape = shape_of(output_nest(segment[-1]))
 
 
 def _prepared(cell, input_widths, constant_widths, dtype, training):
@@ -364,7 +410,9 @@ def unit_program(cells, input_widths, constant_widths, dtype, training=False):
     Parameters
     ----------
     cells : sequence of Cell
-    input_widths, constant_widths : tuple of int
+    input_widths : tuple of int or tuple
+        See `step_sizes`; the channels last.
+    constant_widths : tuple of int
     dtype : NumPy dtype
     training : bool
 
@@ -510,12 +558,9 @@ def run_cells(cells, batch, input_nest, request, initial, constants, dtype, mask
     list of Results
         Of each cell; the outputs are those of the last.
     """
-    found, index = [], 0
-    while index < len(cells):
-        end = index + 1
-        if form_of(cells[index]) == "unit":
-            while end < len(cells) and form_of(cells[end]) == "unit":
-                end += 1
+    found, first = [], 0
+    for segment in segments(cells):
+        end = first + len(segment)
         last = end == len(cells)
         asked = request
         if not last:
@@ -523,7 +568,7 @@ def run_cells(cells, batch, input_nest, request, initial, constants, dtype, mask
             # steps in the same order, whatever the direction.
             asked = replace(request, sequences=True, zeros=True, turned=False, out=None)
         part = _run_segment(
-            cells[index:end], batch, input_nest, asked, initial[index:end], constants, dtype, masks
+            segment, batch, input_nest, asked, initial[first:end], constants, dtype, masks
         )
         if not last:
             batch = replace(batch, inputs=_as_values(batch, part[-1].outputs))
@@ -532,8 +577,24 @@ def run_cells(cells, batch, input_nest, request, initial, constants, dtype, mask
                 for results in part:
                     results.over_time = [turned_over(batch, a) for a in results.over_time]
         found += part
-        index = end
+        first = end
     return found
+
+
+def segments(cells):
+    """The cells of a stack in runs, each of which shares a loop."""
+    found = []
+    for cell in cells:
+        if found and _share_a_loop(found[-1][-1], cell):
+            found[-1].append(cell)
+        else:
+            found.append([cell])
+    return found
+
+
+def _share_a_loop(one, other):
+    """Whether two cells can run on top of each other, chunk by chunk."""
+    return all(form_of(cell) == "unit" and not positions_of(cell) for cell in (one, other))
 
 
 def _as_values(batch, outputs):
@@ -560,9 +621,14 @@ def _run_segment(cells, batch, input_nest, request, initial, constants, dtype, m
         used = constants if any(map(takes_constants, cells)) else []
         arrays = [_batched_constant(c, batch, dtype) for c in used]
         training = request.training and masks is not None
+        flat, out = [state for states in initial for state in states], request.out
+        first = bool(positions_of(cell)) and has_channels_first(cell)
+        if first:
+            batch, flat = with_channels_last(batch, flat)
+            request = replace(request, out=None)
         program = unit_program(
             cells,
-            tuple([values.features for values in batch.inputs]),
+            step_sizes([values.item_shape for values in batch.inputs]),
             tuple([array.shape[1] for array in arrays]),
             dtype,
             training,
@@ -571,8 +637,9 @@ def _run_segment(cells, batch, input_nest, request, initial, constants, dtype, m
             key: masks.draw(rate, batch.samples, width, dtype)
             for key, (rate, width) in (program.dropped.items() if training else ())
         }
-        flat = [state for states in initial for state in states]
         whole = program.run(batch, request, flat, arrays, dropped)
+        if first:
+            whole = with_channels_first(whole, len(positions_of(cell)), out)
         return _by_cell(whole, [len(states) for states in initial])
     if form == "sample":
         program = _sample_program(cell, batch, not is_nested(input_nest), constants, dtype)
@@ -668,6 +735,11 @@ def _drops(cell):
 
 
 def _check_on_device(cell):
+    if positions_of(cell):
+        raise DeviceError(
+            f"`{name_of(cell)}` must have states without positions to run on a device; they have "
+            f"{positions_of(cell)}."
+        )
     if any(map_.gamma is not None for map_ in _all_maps(cell)):
         raise DeviceError(
             f"`{name_of(cell)}` must have no normalised map to run on a device; it has one."

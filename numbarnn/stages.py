@@ -1,7 +1,7 @@
 """A cell's declaration as data: its steps, linear maps and stages."""
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -191,9 +191,8 @@ class Map:
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, np.asarray(value))
+        self._check_kernel()
         kernel = self.kernel
-        if kernel is not None and kernel.ndim not in (1, 2):
-            raise CellError(f"`kernel` must have 1 or 2 axes; got shape {kernel.shape}.")
         for name in ("bias", "gamma"):
             value = getattr(self, name)
             if value is None:
@@ -205,6 +204,124 @@ class Map:
         numeric = hasattr(epsilon, "__float__") and not isinstance(epsilon, (str, bytes))
         if not numeric or np.ndim(epsilon) or not 0 <= epsilon < np.inf:
             raise CellError(f"`epsilon` must be a number of at least 0; got {epsilon!r}.")
+
+    def _check_kernel(self):
+        if np.ndim(self.kernel) not in (1, 2) and self.kernel is not None:
+            raise CellError(f"`kernel` must have 1 or 2 axes; got shape {self.kernel.shape}.")
+
+
+def _per_axis(name, value, axes):
+    """One size of at least 1 for each axis; a single one counts for all."""
+    sizes = (value,) * axes if np.ndim(value) == 0 else tuple(value)
+    whole = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) for n in sizes)
+    if len(sizes) != axes or not whole or min(sizes) < 1:
+        raise CellError(
+            f"`{name}` must be one or {axes} integers of at least 1, as the kernel has axes in space; "
+            f"got {value!r}."
+        )
+    return tuple(int(size) for size in sizes)
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution(Map):
+    """A map that reads, for every position, what lies around it: a convolution over axes in space.
+
+    For a cell whose states have positions: ``state_size = nr.Shape(positions..., units)``. What a
+    position gets is ``sum(operand[position * strides - before + tap * dilation] @ kernel[tap])``
+    over all taps; beyond its ends the operand is 0.
+
+    Parameters
+    ----------
+    kernel : ndarray
+        Shape (taps..., channels, gates * units), one to three axes of taps.
+    bias, gamma, epsilon, dropout
+        As of a `Map`, for every position.
+    strides, dilation : int or sequence of int
+        For all axes in space, or one for each.
+    padding : {"valid", "same"}
+        ``"valid"``: only where all taps fall on the operand. ``"same"``: at every position that the
+        strides reach, the operand padded with zeros, by as many at its end as before it or one more.
+
+    Raises
+    ------
+    CellError
+        If the kernel has other axes, or an argument is another.
+
+    References
+    ----------
+    `tf.keras.layers.Conv2D`, whose convolution is a cross-correlation.
+
+    Examples
+    --------
+    A state that spreads to its neighbours at every step:
+
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> class Spreading(nr.Cell):
+    ...     units, state_size, input_axes = 1, nr.Shape(5, 1), 2
+    ...
+    ...     def stages(self):
+    ...         around = nr.Convolution([[[1]], [[1]], [[1]]], padding="same")
+    ...         return (nr.Stage(self.step, inputs=(nr.Map(),), recurrent=(around,)),)
+    ...
+    ...     @nr.step(per="unit")
+    ...     def step(x, r, states, params):
+    ...         h = x[0] + r[0]
+    ...         return h, (h,)
+    >>> x = np.zeros((1, 3, 5, 1))
+    >>> x[0, 0, 1] = 1
+    >>> nr.RNN(Spreading(), return_sequences=True)(x)[0, :, :, 0]
+    array([[0., 1., 0., 0., 0.],
+           [1., 1., 1., 0., 0.],
+           [2., 3., 2., 1., 0.]], dtype=float32)
+    """
+
+    strides: Any = field(default=1, kw_only=True)
+    padding: str = field(default="valid", kw_only=True)
+    dilation: Any = field(default=1, kw_only=True)
+
+    def __post_init__(self):
+        super().__post_init__()
+        for name in ("strides", "dilation"):
+            object.__setattr__(self, name, _per_axis(name, getattr(self, name), len(self.taps)))
+        if self.padding not in ("valid", "same"):
+            raise CellError(f"`padding` must be 'valid' or 'same'; got {self.padding!r}.")
+
+    def _check_kernel(self):
+        axes = np.ndim(self.kernel)
+        if axes not in (3, 4, 5) or 0 in self.kernel.shape[:-2]:
+            got = "None" if self.kernel is None else f"shape {self.kernel.shape}"
+            raise CellError(
+                "`kernel` of a convolution must have shape (taps..., channels, columns), with one to "
+                f"three axes of taps; got {got}."
+            )
+
+    @property
+    def taps(self):
+        """Sizes of the kernel's axes in space."""
+        return self.kernel.shape[:-2]
+
+    def _reaches(self):
+        return [(n - 1) * d + 1 for n, d in zip(self.taps, self.dilation, strict=True)]
+
+    def positions(self, sizes):
+        """The positions that it computes of an operand with so many along each axis in space."""
+        each = zip(sizes, self._reaches(), self.strides, strict=True)
+        if self.padding == "same":
+            return tuple(-(-size // stride) for size, _, stride in each)
+        return tuple(max(0, (size - reach) // stride + 1) for size, reach, stride in each)
+
+    def before(self, sizes):
+        """How many zeros stand in front of such an operand along each axis."""
+        if self.padding == "valid":
+            return (0,) * len(self.taps)
+        missing = [
+            (count - 1) * stride + reach - size
+            for size, reach, stride, count in zip(
+                sizes, self._reaches(), self.strides, self.positions(sizes), strict=True
+            )
+        ]
+        return tuple(max(0, n) // 2 for n in missing)
 
 
 def _maps(entries):
@@ -275,8 +392,11 @@ class Declaration:
     units : int
         Of a stage that does not say otherwise.
     state_sizes : tuple of int
+        At one position.
     where : str
         The cell's name for errors.
+    positions : tuple of int
+        The sizes of the axes in space; none for a cell without.
     """
 
     stages: tuple
@@ -284,3 +404,4 @@ class Declaration:
     units: int
     state_sizes: tuple
     where: str
+    positions: tuple = ()

@@ -89,3 +89,25 @@ def test_wrong_arguments():
         nr.explain(layer, 3)
     with pytest.raises(nr.ArgumentError, match="`time` must be an integer"):
         nr.explain(layer, 3, 0.5)
+
+
+def test_normalised_maps_and_convolutions(capsys):
+    layer = nr.LayerNormLSTM(20)
+    layer.build((None, None, 7))
+    text = told(capsys, layer)
+    assert text.count("normalised over 80 columns") == 2
+    assert "values[0]: value, normalised over 20 columns" in text
+    assert text.count("the step waits for the recurrent products of all units") == 2
+    layer = nr.ConvLSTM2D(4, (3, 2), padding="same", data_format="channels_first")
+    layer.build((None, None, 5, 6, 7))
+    text = told(capsys, layer, 3, 2)
+    assert "inputs[0]: convolution of 3 x 2 taps, 30 -> 4 x 4" in text
+    assert "states[0]: convolution of 3 x 2 taps, 24 -> 4 x 4" in text
+    assert "of 1 samples at 42 positions, 1 steps at a time" in text
+    work = 3 * 2 * 42 * 16 * (30 + 24) / 1e6
+    assert f"bound: {work * host().bits / 32 / 4:.1f} million" in text  # units fill whole vectors
+    stack = nr.RNN([nr.ConvLSTMCell(1, 2, 3), nr.ConvGRUCell(1, 3, 2)])
+    stack.build((None, None, 9, 1))
+    text = told(capsys, stack, 1, 1)
+    assert "at 7 positions" in text
+    assert "at 6 positions" in text

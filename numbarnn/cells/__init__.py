@@ -2,6 +2,8 @@
 
 from .attention import BahdanauAttentionCell, LuongAttentionCell
 from .cfc import CfCCell
+from .conv_gru import ConvGRUCell
+from .conv_lstm import ConvLSTMCell
 from .dense import ActivationCell, DenseCell
 from .dropout import DropoutCell
 from .esn import ESNCell
@@ -33,6 +35,8 @@ __all__ = [
     "ActivationCell",
     "BahdanauAttentionCell",
     "CfCCell",
+    "ConvGRUCell",
+    "ConvLSTMCell",
     "DenseCell",
     "DropoutCell",
     "ESNCell",

@@ -25,6 +25,18 @@ def candidate(x, r, states, params, activation=tanh):
     return h, (h,)
 
 
+def stages_with_reset_before(input_map, recurrent_map, units):
+    """The gates, and then the rest, which maps the state that the reset gate lets through.
+
+    The maps are made by functions of the columns that they map to.
+    """
+    first, rest = slice(2 * units), slice(2 * units, None)
+    return (
+        Stage(gates, inputs=(input_map(first),), recurrent=(recurrent_map(first),)),
+        Stage(candidate, inputs=(input_map(rest),), recurrent=(recurrent_map(rest), Map())),
+    )
+
+
 class GRUCell(KerasCell):
     """One step of a GRU.
 
@@ -121,19 +133,11 @@ class GRUCell(KerasCell):
         """One stage; or, where the reset gate comes before the product, the gates and then the rest."""
         if self.reset_after:
             return super().stages()
-        cut, bias = 2 * self.units, self.bias if self.use_bias else np.zeros(3 * self.units)
-        dropped, state_dropped = self.input_dropout, self.state_dropout
-
-        def maps(part):
-            return (
-                Map(self.kernel[:, part], bias[part], dropout=dropped),
-            ), Map(self.recurrent_kernel[:, part], dropout=state_dropped)  # fmt: skip
-
-        gate_inputs, gate_recurrent = maps(slice(cut))
-        inputs, recurrent = maps(slice(cut, None))
-        return (
-            Stage(gates, inputs=gate_inputs, recurrent=(gate_recurrent,)),
-            Stage(candidate, inputs=inputs, recurrent=(recurrent, Map())),
+        bias = self.bias if self.use_bias else np.zeros(3 * self.units)
+        return stages_with_reset_before(
+            lambda part: Map(self.kernel[:, part], bias[part], dropout=self.input_dropout),
+            lambda part: Map(self.recurrent_kernel[:, part], dropout=self.state_dropout),
+            self.units,
         )
 
     @step(per="unit")

@@ -176,13 +176,11 @@ def declared(declaration, input_widths, constant_widths, dtype):
         groups = [
             tuple(
                 DeviceMap(
-                    kind_of(map_, width, units, where), operand, width, gates,
-                    None if map_.kernel is None else np.ascontiguousarray(map_.kernel, dtype),
-                    None if map_.bias is None else np.ascontiguousarray(map_.bias, dtype),
+                    kind_of(part.map_, part.width, units, where), part.operand, part.width, part.gates,
+                    None if part.map_.kernel is None else np.ascontiguousarray(part.map_.kernel, dtype),
+                    None if part.map_.bias is None else np.ascontiguousarray(part.map_.bias, dtype),
                 )
-                for operand, map_, gates, width, _ in listed_maps(
-                    entries, widths, what, units, where, False
-                )
+                for part in listed_maps(entries, widths, what, units, where)
             )
             for entries, widths, what in (
                 (stage.inputs, input_widths, "inputs"),

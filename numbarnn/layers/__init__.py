@@ -1,6 +1,7 @@
 """The layers: what is returned, remembered and passed on."""
 
 from .bidirectional import Bidirectional
+from .convolutional import ConvGRU2D, ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from .dense import Dense
 from .dropout import Dropout
 from .embedding import Embedding
@@ -40,6 +41,10 @@ from .time_distributed import TimeDistributed
 __all__ = [
     "Bidirectional",
     "CfC",
+    "ConvGRU2D",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "Dense",
     "Dropout",
     "ESN",

@@ -108,11 +108,13 @@ class Arguments:
             reset_mask, names,
         )  # fmt: skip
         if form_of(self._cells()[0]) == "unit":
+            axes = getattr(self._cells()[0], "input_axes", 1)
             for name, values in zip(names, batch.inputs, strict=True):
-                if len(values.item_shape) != 1:
+                if len(values.item_shape) != axes:
+                    wanted = "one axis of features" if axes == 1 else f"{axes} axes for each step"
                     raise ArgumentError(
-                        f"`{name}` must have one axis of features, as the step of the cell sees one "
-                        f"unit; got {values.array.shape}."
+                        f"`{name}` must have {wanted}, as the step of the cell sees one unit; "
+                        f"got {values.array.shape}."
                     )
         return batch
 

@@ -12,7 +12,7 @@ from ..cells.keras_arguments import KEPT
 from .rnn import RNN
 
 
-def _taken(layer_arguments):
+def taken(layer_arguments):
     """Take what belongs to the cell out of the layer's further arguments; the name is the layer's."""
     names = [name for name in KEPT if name in layer_arguments and name != "name"]
     return {name: layer_arguments.pop(name) for name in names}
@@ -60,7 +60,7 @@ class SimpleRNN(ReadyMade):
         cell = SimpleRNNCell(
             units, activation, use_bias,
             kernel_initializer, recurrent_initializer, bias_initializer,
-            dropout=dropout, recurrent_dropout=recurrent_dropout, **_taken(layer),
+            dropout=dropout, recurrent_dropout=recurrent_dropout, **taken(layer),
         )  # fmt: skip
         super().__init__(cell, **layer)
 
@@ -94,7 +94,7 @@ class LSTM(ReadyMade):
         cell = LSTMCell(
             units, activation, recurrent_activation, use_bias,
             kernel_initializer, recurrent_initializer, bias_initializer, unit_forget_bias,
-            dropout=dropout, recurrent_dropout=recurrent_dropout, **_taken(layer),
+            dropout=dropout, recurrent_dropout=recurrent_dropout, **taken(layer),
         )  # fmt: skip
         super().__init__(cell, **layer)
 
@@ -128,7 +128,7 @@ class GRU(ReadyMade):
         cell = GRUCell(
             units, activation, recurrent_activation, use_bias,
             kernel_initializer, recurrent_initializer, bias_initializer, reset_after,
-            dropout=dropout, recurrent_dropout=recurrent_dropout, **_taken(layer),
+            dropout=dropout, recurrent_dropout=recurrent_dropout, **taken(layer),
         )  # fmt: skip
         super().__init__(cell, **layer)
 
@@ -162,7 +162,7 @@ class LayerNormSimpleRNN(ReadyMade):
         cell = LayerNormSimpleRNNCell(
             units, activation, use_bias, layernorm_epsilon,
             kernel_initializer, recurrent_initializer, bias_initializer, gamma_initializer,
-            dropout=dropout, recurrent_dropout=recurrent_dropout, **_taken(layer),
+            dropout=dropout, recurrent_dropout=recurrent_dropout, **taken(layer),
         )  # fmt: skip
         super().__init__(cell, **layer)
 
@@ -203,7 +203,7 @@ class LayerNormLSTM(ReadyMade):
             dropout=dropout, recurrent_dropout=recurrent_dropout,
             norm_gamma_initializer=norm_gamma_initializer,
             norm_beta_initializer=norm_beta_initializer,
-            norm_epsilon=norm_epsilon, form=form, **_taken(layer),
+            norm_epsilon=norm_epsilon, form=form, **taken(layer),
         )  # fmt: skip
         super().__init__(cell, **layer)
 
@@ -240,6 +240,6 @@ class LayerNormGRU(ReadyMade):
             kernel_initializer, recurrent_initializer, bias_initializer,
             dropout=dropout, recurrent_dropout=recurrent_dropout,
             norm_gamma_initializer=norm_gamma_initializer, norm_epsilon=norm_epsilon,
-            **_taken(layer),
+            **taken(layer),
         )  # fmt: skip
         super().__init__(cell, **layer)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..forms import form_of, initial_states, unit_program
+from ..forms import form_of, initial_states, positions_of, unit_program
 from ..threads import get_num_threads
 
 #: How many kinds of call a layer remembers.
@@ -109,7 +109,7 @@ def is_repeatable(layer, given):
         and not given.training
         and given.batched
         and layer.return_states is None
-        and all(form_of(cell) == "unit" for cell in layer._cells())
+        and all(form_of(cell) == "unit" and not positions_of(cell) for cell in layer._cells())
         and all(
             state is None
             for cell in layer._cells()

@@ -5,7 +5,14 @@ import threading
 import numpy as np
 
 from ..errors import ArgumentError
-from ..forms import form_of, initial_states, run_cells, state_shapes, unit_program
+from ..forms import (
+    form_of,
+    initial_states,
+    positions_of,
+    run_cells,
+    state_shapes,
+    unit_program,
+)
 from ..given.arrays import as_numbers, as_size
 from ..given.inputs import array_nest
 from ..given.nesting import flattened, mapped, packed_like, same_structure
@@ -52,7 +59,7 @@ class Stepper:
         self._layer, self._samples = layer, as_size("batch_size", batch_size, 1)
         self._dtype, self._constants = np.dtype(layer.dtype.name), constants
         self._lock = threading.Lock()
-        units = all(form_of(cell) == "unit" for cell in layer._cells())
+        units = all(form_of(cell) == "unit" and not positions_of(cell) for cell in layer._cells())
         self._in_loop = constants is None and units and is_shape(layer._input_shape)
         self._input_shape = None
         if self._in_loop:

@@ -150,9 +150,10 @@ def call_kind(batch, tracks, initial, turned):
     )
 
 
-def fill_task(tables, slots, batch, tracks, turned, work):
+def fill_task(tables, slots, batch, tracks, turned, work, positions=1):
     """What every loop is told: steps, masks, tracks; addresses are left to `set_task`."""
     task = tables.entry("task")
+    task[slot.POSITIONS] = positions
     task[slot.SAMPLES] = batch.samples
     task[slot.STEPS] = batch.steps
     task[slot.DIRECTION] = batch.direction
@@ -182,7 +183,7 @@ def fill_task(tables, slots, batch, tracks, turned, work):
         entry[slot.TRACK_TIME] = track.time_stride
         if track.by_offset:
             slots.add("offsets", entry.at(slot.TRACK_OFFSETS))
-        entry[slot.TRACK_BYTES] = track.size
+        entry[slot.TRACK_BYTES] = track.size // positions
         entry[slot.TRACK_HOLD] = track.hold
         entry[slot.TRACK_STATE] = track.state
     scanned = batch.mask is not None or batch.reset is not None
@@ -202,12 +203,13 @@ def fill_task(tables, slots, batch, tracks, turned, work):
     task[slot.WORK_GATHER] = work.region(slot.ASK_BYTES)
 
 
-def fill_state(tables, slots, number, size, row, copied, block, work):
-    """What every loop is told of one state: `row` bytes a sample in the workspace."""
+def fill_state(tables, slots, number, size, row, copied, block, work, positions=1):
+    """What every loop is told of one state: `size` bytes at a position, `row` in the workspace."""
     entry = tables.entry("states", number)
     slots.add(("initial", number), entry.at(slot.STATE_FROM))
     slots.add(("final", number), entry.at(slot.STATE_TO))
-    entry[slot.STATE_FROM_ROW] = entry[slot.STATE_TO_ROW] = entry[slot.STATE_BYTES] = size
+    entry[slot.STATE_FROM_ROW] = entry[slot.STATE_TO_ROW] = size * positions
+    entry[slot.STATE_BYTES] = size
     entry[slot.STATE_ROW] = row
     entry[slot.STATE_COPY] = block * row if copied else 0
     entry[slot.WORK_STATE] = work.region(block * row * (2 if copied else 1))

@@ -16,7 +16,7 @@ from ..lanes.memory import integer_at, pointer_at, storer
 from . import task as slot
 
 
-def _number_loader(dtype, compute):
+def number_loader(dtype, compute):
     """An intrinsic that loads one number of a NumPy dtype, in any byte order, as `compute`."""
     dtype = np.dtype(dtype)
     bits = ir.IntType(8 * dtype.itemsize)
@@ -97,7 +97,7 @@ def gather(recipe):
     compute = number_of(recipe.dtype)
     return bound(
         _gather,
-        load=_number_loader(recipe.source, compute),
+        load=number_loader(recipe.source, compute),
         store=storer(compute),
         SIZE=compute.bitwidth // 8,
     )

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import CellError
+from ..stages import Convolution, Map
+from .geometry import Geometry, geometry_of
 from .tables import aligned
 
 #: Vectors of sums that a panel should have, if the gates alone do not give them.
@@ -51,7 +53,7 @@ class LaidMap:
     operand : int
         Which input, constant, state or inner value.
     width : int
-        Numbers of the operand.
+        Numbers of the operand, or of what is gathered of it.
     targets : tuple of int
         Bytes behind the row's place, per vector of the panel.
     sources : tuple of int
@@ -60,6 +62,8 @@ class LaidMap:
     dropout : Dropout or None
     norm : LaidNorm or None
         How the row that this map completes is normalised.
+    geometry : Geometry or None
+        What is gathered of the operand, if it is not read as it lies.
     """
 
     kind: str
@@ -71,11 +75,17 @@ class LaidMap:
     bias: np.ndarray
     dropout: object
     norm: LaidNorm | None
+    geometry: Geometry | None
 
     @property
     def length(self):
         """How many products each sum has."""
         return self.width if self.kind == "dense" else 0
+
+    @property
+    def drawn(self):
+        """Numbers of the operand of a sample, each of which may be dropped."""
+        return self.width if self.geometry is None else self.geometry.numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,8 +128,8 @@ class Layout:
 
     @property
     def needs_rows(self):
-        """Whether the step must wait for the products of all units."""
-        return any(map_.norm is not None for map_ in self.recurrent)
+        """Whether the step must wait for the products of all units, or of all positions."""
+        return any(map_.norm is not None or map_.geometry is not None for map_ in self.recurrent)
 
 
 def _gates(map_, width, units, where):
@@ -176,16 +186,59 @@ def _split_by_gate(map_, gates, units):
     ]
 
 
-def listed_maps(entries, widths, what, units, where, training):
-    """Every map with its operand, gates, width, and the map whose normalisation it completes, in order."""
-    if len(entries) > len(widths):
+@dataclass(frozen=True, eq=False)
+class MapPart:
+    """A map, or one gate of it that drops an operand of its own.
+
+    `completed` is the map whose normalisation it completes, or None.
+    """
+
+    operand: int
+    map_: object
+    gates: int
+    width: int
+    completed: object
+    geometry: object
+
+
+def _flat(map_):
+    """A convolution as the dense map of what is gathered for it."""
+    kernel = map_.kernel
+    kernel = kernel.reshape(int(np.prod(kernel.shape[:-1])), kernel.shape[-1])
+    return Map(kernel, map_.bias, map_.gamma, map_.epsilon, map_.dropout)
+
+
+def _gathered(map_, shape, what, positions, where):
+    """How a map gathers its operand, or None if it reads it as it lies."""
+    convolved = isinstance(map_, Convolution)
+    if convolved and not positions:
         raise CellError(
-            f"{where}: a stage declares maps of {len(entries)} {what}; there are {len(widths)}."
+            f"{where}: a cell with a convolution must have states with positions, such as "
+            "nr.Shape(positions..., units); it has none."
+        )
+    if convolved and what == "constants":
+        raise CellError(f"{where}: a constant must be mapped by nr.Map; got a convolution.")
+    if what != "inputs" and not convolved:
+        return None
+    return geometry_of(map_, shape, positions, where) if positions else None
+
+
+def listed_maps(entries, sizes, what, units, where, training=False, positions=()):
+    """Every map, or gate of one, in order."""
+    if len(entries) > len(sizes):
+        raise CellError(
+            f"{where}: a stage declares maps of {len(entries)} {what}; there are {len(sizes)}."
         )
     found = []
     for operand, entry in enumerate(entries):
+        size = sizes[operand]
         for map_ in entry:
-            gates = _gates(map_, widths[operand], units, where)
+            shape = size if isinstance(size, tuple) else (size,)
+            shape = (*positions, *shape) if what == "states or inner values" else shape
+            geometry = _gathered(map_, shape, what, positions, where)
+            width = shape[-1] if geometry is None else geometry.width
+            map_ = _flat(map_) if isinstance(map_, Convolution) else map_
+            gates = _gates(map_, width, units, where)
             normed = map_ if map_.gamma is not None else None
             if normed is not None:
                 map_ = replace(map_, bias=None, gamma=None)
@@ -194,11 +247,13 @@ def listed_maps(entries, widths, what, units, where, training):
                 parts = _split_by_gate(map_, gates, units)
             for part in parts:
                 completed = normed if part is parts[-1] else None
-                found.append((operand, part, gates // len(parts), widths[operand], completed))
+                found.append(
+                    MapPart(operand, part, gates // len(parts), width, completed, geometry)
+                )
     return found
 
 
-def lay_out(stage, units, widths, width, dtype, where, training=False):
+def lay_out(stage, units, sizes, width, dtype, where, training=False, positions=()):
     """The layout of a stage.
 
     Parameters
@@ -206,8 +261,9 @@ def lay_out(stage, units, widths, width, dtype, where, training=False):
     stage : Stage
     units : int
         Of the stage.
-    widths : tuple of three sequences of int
-        Numbers of each input, of each constant, and of each state or inner value that it may map.
+    sizes : tuple of three sequences of int
+        Numbers of each input, of each constant, and of each state or inner value that it may map, at one
+        position; of an input that has axes in space its shape, the channels last.
     width : int
         Lanes of a vector.
     dtype : NumPy dtype
@@ -216,6 +272,8 @@ def lay_out(stage, units, widths, width, dtype, where, training=False):
         The cell's name for errors.
     training : bool
         Whether operands are dropped.
+    positions : tuple of int
+        Of the states.
 
     Returns
     -------
@@ -227,14 +285,14 @@ def lay_out(stage, units, widths, width, dtype, where, training=False):
         If a map does not fit its operand or the units.
     """
     lists = [
-        listed_maps(entries, sizes, what, units, where, training)
-        for entries, sizes, what in (
-            (stage.inputs, widths[0], "inputs"),
-            (stage.constants, widths[1], "constants"),
-            (stage.recurrent, widths[2], "states or inner values"),
+        listed_maps(entries, operands, what, units, where, training, positions)
+        for entries, operands, what in (
+            (stage.inputs, sizes[0], "inputs"),
+            (stage.constants, sizes[1], "constants"),
+            (stage.recurrent, sizes[2], "states or inner values"),
         )
     ]
-    totals = [sum(gates for _, _, gates, *_ in maps) for maps in lists]
+    totals = [sum(part.gates for part in parts) for parts in lists]
     tiles = -(-units // width)
     most = max(1, _VECTORS // max(1, *totals))
     groups = -(-tiles // most)
@@ -265,10 +323,11 @@ def lay_out(stage, units, widths, width, dtype, where, training=False):
         return LaidNorm((end - gates) * wide, gates, total * wide, gamma, bias, numbers)
 
     laid = []
-    for maps, total in zip(lists, totals, strict=True):
+    for parts, total in zip(lists, totals, strict=True):
         first, row = 0, []
-        for operand, map_, gates, size, completed in maps:
-            kind = kind_of(map_, size, units, where)
+        for part in parts:
+            map_, gates = part.map_, part.gates
+            kind = kind_of(map_, part.width, units, where)
             places = [(p, g) for p in range(joined) for g in range(gates)]
             bias = np.zeros((1, gates * units)) if map_.bias is None else map_.bias.reshape(1, -1)
             if kind == "dense":
@@ -281,8 +340,8 @@ def lay_out(stage, units, widths, width, dtype, where, training=False):
             row.append(
                 LaidMap(
                     kind=kind,
-                    operand=operand,
-                    width=size,
+                    operand=part.operand,
+                    width=part.width,
                     targets=tuple((p * total + first + g) * wide for p, g in places),
                     sources=()
                     if kind == "dense"
@@ -290,7 +349,8 @@ def lay_out(stage, units, widths, width, dtype, where, training=False):
                     panel=panel,
                     bias=packed(bias, gates),
                     dropout=map_.dropout if training else None,
-                    norm=completed and norm_of(completed, first + gates, total),
+                    norm=part.completed and norm_of(part.completed, first + gates, total),
+                    geometry=part.geometry,
                 )
             )
             first += gates

@@ -9,6 +9,8 @@ from functools import lru_cache
 
 #: Samples of a block at the most.
 MOST_ROWS = 36
+#: Rows that are gathered at once at the most.
+MOST_STRIP = 96
 #: Time steps of a chunk at the most.
 MOST_STEPS = 512
 #: Work in multiply-adds below which no thread is woken: about a third of a millisecond.
@@ -88,6 +90,32 @@ def pair_rows(vectors, registers):
         # With one row every weight is used once, and read from memory by its multiply-add.
         fitting = max(1, fitting)
     return max(0, min(few, fitting))
+
+
+def plan_positions(samples, positions, height, patch_bytes, machine, work, threads=1):
+    """The plan of a cell whose states have positions, and how many rows are gathered at once.
+
+    A block has whole samples, each of so many rows, and a chunk is one step.
+
+    Parameters
+    ----------
+    samples, positions, height : int
+    patch_bytes : int
+        Bytes that are gathered for one row.
+    machine : Machine
+    work : int
+        Multiply-adds of all steps of all samples.
+    threads : int
+
+    Returns
+    -------
+    Plan, int
+    """
+    threads = max(1, min(threads, samples, work // THREAD_WORK))
+    each = max(1, min(-(-samples // threads), MOST_ROWS // positions))
+    strip = machine.second_cache // (4 * max(1, patch_bytes)) // height * height
+    strip = max(height, min(strip, MOST_STRIP // height * height))
+    return Plan(each * positions, 1, -(-samples // each), threads), strip
 
 
 def _up_to(size, height):

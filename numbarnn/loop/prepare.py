@@ -95,6 +95,8 @@ class PreparedCell:
     width : int
         Numbers in one vector.
     dtype : NumPy dtype
+    positions : tuple of int
+        Of the states and the output; none for a cell without.
     """
 
     stages: tuple
@@ -102,6 +104,7 @@ class PreparedCell:
     copied: tuple
     width: int
     dtype: np.dtype
+    positions: tuple
 
     @property
     def output_width(self):
@@ -133,14 +136,16 @@ def _product(map_, dtype, width, groups):
     return Product(one, pair, rows, norm)
 
 
-def prepare(declaration, input_widths, constant_widths, dtype, training=False):
+def prepare(declaration, input_sizes, constant_widths, dtype, training=False):
     """Compile and pack every stage of a cell.
 
     Parameters
     ----------
     declaration : Declaration
-    input_widths, constant_widths : tuple of int
-        Numbers of each input and constant.
+    input_sizes : tuple of int or tuple
+        Numbers of each input at one step; the shape of one that has axes in space.
+    constant_widths : tuple of int
+        Numbers of each constant.
     dtype : NumPy dtype
     training : bool
 
@@ -173,8 +178,10 @@ def prepare(declaration, input_widths, constant_widths, dtype, training=False):
                     f"{where}: state {state}, which stage {number} sees, must have its {units} units; "
                     f"got {sizes[state]}."
                 )
-        widths = (input_widths, constant_widths, operands)
-        layout = lay_out(stage, units, widths, width, dtype, where, training)
+        operand_sizes = (input_sizes, constant_widths, operands)
+        layout = lay_out(
+            stage, units, operand_sizes, width, dtype, where, training, declaration.positions
+        )
         step = Pointwise(
             where=where,
             step=stage.step.function,
@@ -196,7 +203,7 @@ def prepare(declaration, input_widths, constant_widths, dtype, training=False):
         operands = (units,) * prepared[-1].outputs
     first = prepared[0]
     read_whole = {map_.operand for map_ in first.layout.recurrent if map_.kind == "dense"}
-    copied = tuple(
-        first.layout.groups > 1 and i in read_whole and i in first.seen for i in range(len(sizes))
-    )
-    return PreparedCell(tuple(prepared), tuple(sizes), copied, width, dtype)
+    # Where the step waits for all products, nothing is read any more when it writes.
+    overwritten = first.layout.groups > 1 and not first.layout.needs_rows
+    copied = tuple(overwritten and i in read_whole and i in first.seen for i in range(len(sizes)))
+    return PreparedCell(tuple(prepared), tuple(sizes), copied, width, dtype, declaration.positions)

@@ -12,8 +12,19 @@ from ..given.sequences import Batch, Track, Values
 from ..threads import get_num_threads
 from . import task as slot
 from .call import Idle, Slots, Team, call_kind, fill_state, fill_task, run_blocks, set_task
-from .plan import plan, this_machine, tile_height
-from .recipes import PROJECT_CONSTANTS, RUN_STEP, RUN_WHOLE, UNIT_LOOP, Gather, Scale
+from .geometry import AXES
+from .plan import plan, plan_positions, this_machine, tile_height
+from .recipes import (
+    CONVOLVE_INPUTS,
+    CONVOLVE_VALUES,
+    PROJECT_CONSTANTS,
+    RUN_STEP,
+    RUN_WHOLE,
+    UNIT_LOOP,
+    Gather,
+    Patches,
+    Scale,
+)
 from .results import Request, allocate
 from .tables import Tables, Workspace, address, aligned, layout_is_known
 
@@ -27,7 +38,7 @@ class UnitProgram:
     Parameters
     ----------
     cells : sequence of PreparedCell
-        Of one dtype.
+        Of one dtype; one whose states have positions is alone.
     """
 
     def __init__(self, cells):
@@ -44,11 +55,14 @@ class UnitProgram:
             ),
             default=1,
         )
-        self.work = sum(_work(layout) for layout in layouts)
-        self.products = sum(map(_products, layouts))
+        self.shape = self.cells[-1].positions
+        #: Rows of a sample.
+        self.positions = int(np.prod(self.shape, dtype=int))
+        self.work = self.positions * sum(_work(layout) for layout in layouts)
+        self.products = self.positions * sum(map(_products, layouts))
         self.state_sizes = [size for cell in self.cells for size in cell.state_sizes]
-        self._state_shapes = [(size,) for size in self.state_sizes]
-        self._output_shapes = [(self.cells[-1].output_width,)]
+        self._state_shapes = [(*self.shape, size) for size in self.state_sizes]
+        self._output_shapes = [(*self.shape, self.cells[-1].output_width)]
         self.dropped = self._drops()
         self._idle = Idle()
 
@@ -58,7 +72,7 @@ class UnitProgram:
         for c, cell in enumerate(self.cells):
             for stage in cell.stages:
                 for key, map_ in drop_keys(c, stage):
-                    found.setdefault(key, (map_.dropout.rate, map_.width))
+                    found.setdefault(key, (map_.dropout.rate, map_.drawn))
         return found
 
     def run(self, batch, request, initial, constants=(), dropped=None):
@@ -185,10 +199,14 @@ class UnitProgram:
         -------
         Plan, int
         """
-        features = sum(map_.width for map_ in self.cells[0].stages[0].layout.inputs[:1])
-        item = self.dtype.itemsize
-        values = Values(np.empty(0, self.dtype), steps * features * item, features * item,
-                        (features,), (item,))  # fmt: skip
+        maps = self.cells[0].stages[0].layout.inputs[:1]
+        shape, item = (sum(map_.width for map_ in maps),), self.dtype.itemsize
+        if maps and maps[0].geometry is not None:
+            axes = maps[0].geometry.axes[AXES - len(self.shape) :]
+            shape = (*[axis.size for axis in axes], maps[0].geometry.channels)
+        strides = np.empty(shape, self.dtype).strides
+        frame = int(np.prod(shape)) * item
+        values = Values(np.empty(0, self.dtype), steps * frame, frame, shape, strides)
         nothing = dict.fromkeys(("counts", "firsts", "mask", "reset", "order", "offsets"))
         batch = Batch((values,), samples, steps, 1, **nothing, by_length=False, time_major=False)
         track = Track(np.empty(0, self.dtype), 0, 0, False, 0, 0)
@@ -273,6 +291,19 @@ def _norms(stage):
     return sum(map_.norm is not None for map_ in stage.layout.maps)
 
 
+def _geometries(stage):
+    return sum(map_.geometry is not None for map_ in stage.layout.maps)
+
+
+def _patch_row(map_, layout, wide):
+    """Bytes of a row that is gathered for a map, or 0; elementwise maps read beyond its end."""
+    if map_.geometry is None:
+        return 0
+    item = map_.panel.itemsize
+    beyond = 0 if map_.kind == "dense" else layout.padded_units * item + wide
+    return -(-(map_.width * item + beyond) // 64) * 64
+
+
 def _work(layout):
     """The same with the step, counted as some for each gate."""
     gates = layout.x_values + layout.r_values
@@ -324,6 +355,7 @@ class UnitCall:
                 "maps": (sum(len(stage.layout.maps) for stage in stages), slot.MAP_ENTRY),
                 "seen": (sum(len(stage.seen) for stage in stages), slot.SEEN_ENTRY),
                 "norms": (sum(map(_norms, stages)), slot.NORM_ENTRY),
+                "geometries": (sum(map(_geometries, stages)), slot.GEOMETRY_ENTRY),
             }
         )
         self.slots = Slots(self.tables)
@@ -331,17 +363,31 @@ class UnitCall:
         x_bytes = max(sum(map(self._x_bytes, cell.stages)) for cell in self._cells)
         inner = [cell.output_width * self._item + 16 * self._wide for cell in self._cells[:-1]]
         source = max(gathered.values(), default=0)
-        self.plan = plan(
-            batch.samples, batch.steps, x_bytes + sum(inner) + source, program.work, program.height,
-            this_machine(), threads,
-        )  # fmt: skip
+        patch, strip = max(map(self._patch_bytes, stages)), 0
+        if program.shape:
+            work = program.work * batch.samples * batch.steps
+            self.plan, strip = plan_positions(
+                batch.samples,
+                program.positions,
+                program.height,
+                patch,
+                this_machine(),
+                work,
+                threads,
+            )
+        else:
+            self.plan = plan(
+                batch.samples, batch.steps, x_bytes + sum(inner) + source, program.work,
+                program.height, this_machine(), threads,
+            )  # fmt: skip
         if training:
             # The place for dropped operands is one for all.
             self.plan = replace(self.plan, members=1)
         work = Workspace()
         task = self.tables.entry("task")
         task[slot.BLOCK], task[slot.CHUNK] = self.plan.block, self.plan.chunk
-        fill_task(self.tables, self.slots, batch, tracks, turned, work)
+        task[slot.STRIP], task[slot.WORK_PATCHES] = strip, work.region(strip * patch)
+        fill_task(self.tables, self.slots, batch, tracks, turned, work, program.positions)
         task[slot.STATES], task[slot.STATE_COUNT] = (
             self.tables.at("states"),
             len(program.state_sizes),
@@ -376,6 +422,10 @@ class UnitCall:
         places = layout.groups if layout.needs_rows else 2 * self.plan.members
         return places * self.plan.block * layout.joined * layout.r_values * self._wide
 
+    def _patch_bytes(self, stage):
+        """Bytes of a row that is gathered for a map, at the most."""
+        return max((_patch_row(m, stage.layout, self._wide) for m in stage.layout.maps), default=0)
+
     def _gathered_rows(self, batch):
         """Per map of inputs: the bytes of a row that is gathered, or 0 if it is read in place."""
         rows = {}
@@ -392,7 +442,7 @@ class UnitCall:
                     dropped = self._training and map_.dropout is not None
                     # Elementwise maps read whole vectors, beyond the last unit too.
                     beyond = 0 if map_.kind == "dense" else 2 * layout.joined * self._wide
-                    needed = not in_place or dropped
+                    needed = (not in_place or dropped) and map_.geometry is None
                     rows[c, s, m] = map_.width * self._item + beyond if needed else 0
         return rows
 
@@ -404,7 +454,8 @@ class UnitCall:
             for size, copied in zip(cell.state_sizes, cell.copied, strict=True):
                 row = max(least, -(-size // self._width) * self._wide) + 4 * self._wide
                 fill_state(
-                    self.tables, self.slots, number, size * self._item, row, copied, self.plan.block, work
+                    self.tables, self.slots, number, size * self._item, row, copied, self.plan.block,
+                    work, self._program.positions,
                 )  # fmt: skip
                 number += 1
 
@@ -494,7 +545,7 @@ class UnitCall:
             entry = tables.entry("maps", first_map + m)
             self._fill_map(entry, map_, stage.products[m], layout)
             if m < constants:
-                self._fill_input(entry, map_, batch, c, gathered[c, s, m])
+                self._fill_input(entry, map_, batch, layout, c, gathered[c, s, m])
             elif m < recurrent:
                 self.slots.add(("constant", map_.operand), entry.at(slot.SOURCE))
                 entry[slot.SOURCE_SAMPLE] = map_.width * self._item
@@ -512,9 +563,18 @@ class UnitCall:
                 entry[slot.WORK_OPERAND], entry[slot.OPERAND_ROW] = place, row
                 entry[slot.OPERAND_COPY] = copy
                 self._masked_row = max(self._masked_row, row)
+                if map_.geometry is not None:
+                    sizes = [axis.size for axis in map_.geometry.axes]
+                    steps = (sizes[1] * sizes[2] * row, sizes[2] * row, row, self._item)
+                    self._fill_geometry(
+                        entry, map_, layout, steps, CONVOLVE_VALUES, self._dtype, True
+                    )
         if self._training:
             for key, map_ in drop_keys(c, stage):
                 entry = tables.entry("maps", first_map + layout.maps.index(map_))
+                if map_.geometry is not None:
+                    self._fill_tap_masks(entry, key, map_)
+                    continue
                 self.slots.add(("dropped", key), entry.at(slot.DROPPED))
                 entry[slot.DROPPED_ROW] = map_.width * self._item
                 entry[slot.SCALE] = self.tables.address_of(native(Scale(self._dtype.name)))
@@ -547,7 +607,33 @@ class UnitCall:
         entry[slot.NORM_NUMBERS] = laid.numbers.ctypes.data
         return self.tables.at("norms", index)
 
-    def _fill_input(self, entry, map_, batch, c, row):
+    def _fill_geometry(self, entry, map_, layout, steps, part, dtype, plain):
+        """Fill in what a map gathers; `steps` are bytes between positions along each axis, and channels."""
+        entry[slot.CONVOLVE] = self.tables.address_of(native(part))
+        entry[slot.PATCHES] = self.tables.address_of(native(Patches(dtype.str, self._dtype.name)))
+        entry[slot.PATCH_ROW] = _patch_row(map_, layout, self._wide)
+        index = self._count("geometries", 1)
+        entry[slot.GEOMETRY] = self.tables.at("geometries", index)
+        told = self.tables.entry("geometries", index)
+        for number, axis in enumerate(map_.geometry.axes):
+            for place, value in (
+                (slot.AXIS_SIZES, axis.size), (slot.AXIS_POSITIONS, axis.positions),
+                (slot.AXIS_STRIDES, axis.stride), (slot.AXIS_DILATIONS, axis.dilation),
+                (slot.AXIS_TAPS, axis.taps), (slot.AXIS_BEFORE, axis.before),
+                (slot.AXIS_STEPS, steps[number]),
+            ):  # fmt: skip
+                told[place + number * slot.EIGHT] = value
+        told[slot.CHANNELS], told[slot.CHANNEL_STEP] = map_.geometry.channels, steps[-1]
+        told[slot.PLAIN] = plain
+
+    def _fill_tap_masks(self, entry, key, map_):
+        """Fill in the dropout mask of an operand that is gathered."""
+        index = (entry[slot.GEOMETRY] - self.tables.at("geometries")) // slot.GEOMETRY_ENTRY
+        told = self.tables.entry("geometries", index)
+        self.slots.add(("dropped", key), told.at(slot.TAP_MASKS))
+        told[slot.TAP_MASK_ROW] = map_.drawn * self._item
+
+    def _fill_input(self, entry, map_, batch, layout, c, row):
         entry[slot.GATHER_ITEMS] = map_.width
         entry[slot.GATHER_ROW] = row
         if c > 0:
@@ -558,6 +644,14 @@ class UnitCall:
         entry[slot.SOURCE_TIME] = values.time_stride
         if batch.offsets is not None:
             self.slots.add("offsets", entry.at(slot.SOURCE_OFFSETS))
+        if map_.geometry is not None:
+            *steps, channel = values.item_strides
+            steps = (*[0] * (AXES - len(steps)), *steps, channel)
+            array = values.array
+            plain = array.dtype == self._dtype and array.dtype.isnative and array.flags.aligned
+            plain = plain and (channel == self._item or map_.geometry.channels == 1)
+            self._fill_geometry(entry, map_, layout, steps, CONVOLVE_INPUTS, array.dtype, plain)
+            return
         entry[slot.GATHER_STRIDE] = values.item_strides[0]
         plain = map_.kind == "dense" and values.is_plain(self._dtype)
         if not plain or batch.mask is not None or batch.reset is not None:

@@ -110,6 +110,21 @@ class Gather(Recipe):
 
 
 @dataclass(frozen=True)
+class Patches(Recipe):
+    """What the taps of a convolution fall on, of the NumPy dtype `source`, in the compute dtype."""
+
+    source: str
+    dtype: str
+    arguments = 5
+
+    def build(self):
+        """See `Recipe`."""
+        from .patches import patches
+
+        return patches(self), {}
+
+
+@dataclass(frozen=True)
 class Scale(Recipe):
     """A row times its dropout mask."""
 
@@ -210,6 +225,8 @@ class Part(Recipe):
 
 UNIT_LOOP = Part("unit", "run_blocks", 4)
 PROJECT_CONSTANTS = Part("unit", "project_constants", 3)
+CONVOLVE_INPUTS = Part("convolve", "convolve_inputs", 6)
+CONVOLVE_VALUES = Part("convolve", "convolve_values", 6)
 RUN_WHOLE = Part("whole", "run_whole", 6)
 SAMPLE_LOOP = Part("sample", "run_samples", 4)
 HOLD_ROWS = Part("times", "hold_rows", 3)

@@ -4,6 +4,9 @@ Every loop has the same signature, ``(task, work, first block, last block)``, wh
 the task says the rest. The names below are places in a table, in bytes; strides and row lengths are
 in bytes too. What begins with WORK is an offset into the workspace of the thread.
 
+A row of a block is a sample; or, of a cell whose states have positions, one position of a sample. Then
+all positions of a sample stand side by side, and a chunk is one step.
+
 Step number k = 0, 1, ... of sample b reads the input at time t: the k-th of its valid times, counted
 from the end when the direction is -1. Its output stands at a position p that is t, or, where a
 backward pass keeps the order of processing, the distance of t from the row's end.
@@ -22,18 +25,21 @@ def _places(count):
     TRACKS, TRACK_COUNT, OUTPUTS, TURNED, STATES, STATE_COUNT, LAYERS, LAYER_COUNT,
     WORK_ROW, WORK_WHEN, WORK_PLACE, WORK_RESET, WORK_SOURCE, WORK_MASKED, WORK_GATHER,
     HOLD_ROWS, RESET_STATES, RESET_ENDS, WRITE_STATES, PROJECT_CONSTANTS, SHARE, TEAM,
-) = _places(38)  # fmt: skip
-TASK_BYTES = 38 * EIGHT
+    POSITIONS, STRIP, WORK_PATCHES,
+) = _places(41)  # fmt: skip
+TASK_BYTES = 41 * EIGHT
 
-# HOLD_ROWS and what follows are addresses of parts of the loop, or 0 where a call has no use for them.
+# HOLD_ROWS and what follows, up to SHARE, are addresses of parts of the loop, or 0 where a call has no use
+# for them. STRIP rows are gathered at once for a map that gathers.
 
-#: A track: what is written at every step; outputs first, then states.
+#: A track: what is written at every step; outputs first, then states. BYTES are those of one position.
 (
     TRACK_TO, TRACK_SAMPLE, TRACK_TIME, TRACK_OFFSETS, TRACK_BYTES, TRACK_HOLD, TRACK_STATE,
 ) = _places(7)  # fmt: skip
 TRACK_ENTRY = 7 * EIGHT
 
-#: A state: where it begins and where it is left, and where it lies meanwhile. COPY is the distance
+#: A state: where it begins and where it is left, and where it lies meanwhile. BYTES are those of one
+#: position. COPY is the distance
 #: of its second copy, or 0: a state that maps read whole while it is written has two.
 (
     STATE_FROM, STATE_FROM_ROW, STATE_TO, STATE_TO_ROW, STATE_BYTES, WORK_STATE, STATE_ROW, STATE_COPY,
@@ -58,14 +64,14 @@ STAGE_ENTRY = 22 * EIGHT
 
 #: A map: of inputs, then of constants, then of states and inner values. PAIR is the product with two
 #: panels at once, for up to PAIR_ROWS rows. NORM is the address of what normalises the row that this
-#: map completes, or 0.
+#: map completes, or 0. CONVOLVE is the address of what gathers and multiplies, or 0.
 (
     PRODUCT, PANEL, PANEL_GROUP, BIAS, BIAS_GROUP, LENGTH, SOURCE_GROUP,
     SOURCE, SOURCE_SAMPLE, SOURCE_TIME, SOURCE_OFFSETS, GATHER, GATHER_ITEMS, GATHER_STRIDE, GATHER_ROW,
     WORK_OPERAND, OPERAND_ROW, OPERAND_COPY, DROPPED, DROPPED_ROW, SCALE, PAIR, PAIR_ROWS,
-    NORM,
-) = _places(24)  # fmt: skip
-MAP_ENTRY = 24 * EIGHT
+    NORM, CONVOLVE, PATCHES, GEOMETRY, PATCH_ROW,
+) = _places(28)  # fmt: skip
+MAP_ENTRY = 28 * EIGHT
 
 #: How a row of a map is normalised: AT and TILE are bytes, to its first vector and between unit tiles.
 #: NUMBERS has two vectors: the number of columns and epsilon, in every lane.
@@ -74,6 +80,14 @@ MAP_ENTRY = 24 * EIGHT
     NORM_NUMBERS,
 ) = _places(9)  # fmt: skip
 NORM_ENTRY = 9 * EIGHT
+
+#: What a map gathers for a row: seven numbers for each of three axes in space, then the rest. PLAIN: the
+#: channels lie side by side in the compute type. TAP_MASKS are dropout masks of the whole operand, or 0.
+(
+    AXIS_SIZES, AXIS_POSITIONS, AXIS_STRIDES, AXIS_DILATIONS, AXIS_TAPS, AXIS_BEFORE, AXIS_STEPS,
+) = range(0, 21 * EIGHT, 3 * EIGHT)  # fmt: skip
+(CHANNELS, CHANNEL_STEP, PLAIN, TAP_MASKS, TAP_MASK_ROW) = range(21 * EIGHT, 26 * EIGHT, EIGHT)
+GEOMETRY_ENTRY = 26 * EIGHT
 
 #: A state as a stage sees it. FRESH: an earlier stage of this step has written it already.
 (SEEN_AT, SEEN_ROW, SEEN_COPY, FRESH) = _places(4)
@@ -98,8 +112,8 @@ INPUT_ENTRY = 9 * EIGHT
 CONSTANT_ENTRY = 2 * EIGHT
 
 #: What the loop keeps for each row of a block.
-(SAMPLE, VALID, CURSOR, ORIGIN, AT, AT_STEP) = _places(6)
-ROW_ENTRY = 6 * EIGHT
+(SAMPLE, VALID, CURSOR, ORIGIN, AT, AT_STEP, POSITION) = _places(7)
+ROW_ENTRY = 7 * EIGHT
 
 #: What a gather is told. An item of one axis has its stride in ASK_STRIDE and no ASK_AXES.
 (

@@ -32,6 +32,12 @@ def position_of(task, place, t):
     return integer_at(place + slot.ORIGIN) - t if integer_at(task + slot.TURNED) != 0 else t
 
 
+def row_track_at(track, place):
+    """The same of a row, which is a sample or one of its positions."""
+    offset = integer_at(place + slot.POSITION) * integer_at(track + slot.TRACK_BYTES)
+    return track_at(track, integer_at(place + slot.SAMPLE)) + offset
+
+
 def track_at(track, b):
     """The address of position 0 of a sample in a track."""
     offsets = integer_at(track + slot.TRACK_OFFSETS)
@@ -43,20 +49,24 @@ def track_at(track, b):
 
 def begin_rows(task, work, block):
     """Fill in the table of rows; returns how many the block has."""
-    first_row = block * integer_at(task + slot.BLOCK)
-    rows = min(integer_at(task + slot.BLOCK), integer_at(task + slot.SAMPLES) - first_row)
+    first_row, positions = block * integer_at(task + slot.BLOCK), integer_at(task + slot.POSITIONS)
+    rows = integer_at(task + slot.SAMPLES) * positions - first_row
+    rows = min(integer_at(task + slot.BLOCK), rows)
     order = integer_at(task + slot.ORDER)
     steps = integer_at(task + slot.STEPS)
     backwards = integer_at(task + slot.DIRECTION) < 0
     by_length = integer_at(task + slot.BY_LENGTH) != 0
     for row in range(rows):
         place = row_at(task, work, row)
-        b = first_row + row
+        b, position = first_row + row, 0
+        if positions != 1:
+            b, position = b // positions, b % positions
         if order != 0:
             b = integer_at(order + slot.EIGHT * b)
         valid = count_of(task, b)
         last = (valid if by_length else steps) - 1
         set_integer(place + slot.SAMPLE, b)
+        set_integer(place + slot.POSITION, position)
         set_integer(place + slot.VALID, valid)
         set_integer(place + slot.ORIGIN, last)
         set_integer(place + slot.CURSOR, last if backwards else 0)
@@ -112,7 +122,7 @@ def find_times(task, work, rows, begin, steps):
             t = first_of(task, b) + (begin if direction > 0 else valid - 1 - begin)
             for i in range(n):
                 set_integer(when + slot.EIGHT * i, t + direction * i)
-        base = track_at(track, b)
+        base = row_track_at(track, place)
         for i in range(n):
             position = position_of(task, place, integer_at(when + slot.EIGHT * i))
             set_integer(where + slot.EIGHT * i, base + position * time_stride)
@@ -133,15 +143,17 @@ def reset_after(task, work, row):
     return False
 
 
-def show_first(task, track, b, here):
+def show_first(task, track, place, here):
     """What stands before the first valid step: zeros, or the state that the row began with."""
+    b, position = integer_at(place + slot.SAMPLE), integer_at(place + slot.POSITION)
     size = integer_at(track + slot.TRACK_BYTES)
     number = integer_at(track + slot.TRACK_STATE)
     if number >= 0:
         state = integer_at(task + slot.STATES) + number * slot.STATE_ENTRY
         source = integer_at(state + slot.STATE_FROM)
         if source != 0:
-            copy_bytes(here, source + b * integer_at(state + slot.STATE_FROM_ROW), size)
+            source += b * integer_at(state + slot.STATE_FROM_ROW) + position * size
+            copy_bytes(here, source, size)
             return
     zero_bytes(here, size)
 
@@ -154,7 +166,7 @@ def hold_scanned(task, work, track, row):
     direction = integer_at(task + slot.DIRECTION)
     place = row_at(task, work, row)
     b, last = integer_at(place + slot.SAMPLE), integer_at(place + slot.ORIGIN)
-    base = track_at(track, b)
+    base = row_track_at(track, place)
     t = 0 if direction > 0 else last
     previous = 0
     for _ in range(last + 1):
@@ -166,7 +178,7 @@ def hold_scanned(task, work, track, row):
         elif repeats and previous != 0:
             copy_bytes(here, previous, size)
         elif repeats:
-            show_first(task, track, b, here)
+            show_first(task, track, place, here)
         else:
             zero_bytes(here, size)
         t += direction
@@ -179,7 +191,7 @@ def hold_scanned(task, work, track, row):
         if repeats and previous != 0 and after:
             copy_bytes(here, previous, size)
         elif repeats:
-            show_first(task, track, b, here)
+            show_first(task, track, place, here)
         else:
             zero_bytes(here, size)
 
@@ -191,7 +203,7 @@ def hold_around(task, work, track, row):
     repeats = integer_at(track + slot.TRACK_HOLD) == 1
     place = row_at(task, work, row)
     b, n = integer_at(place + slot.SAMPLE), integer_at(place + slot.VALID)
-    base = track_at(track, b)
+    base = row_track_at(track, place)
     backwards = integer_at(task + slot.DIRECTION) < 0
     turned = integer_at(task + slot.TURNED) != 0
     first = position_of(task, place, first_of(task, b) + (n - 1 if turned else 0))
@@ -210,7 +222,7 @@ def hold_around(task, work, track, row):
         elif n > 0 and (p < first if before else p >= end):
             copy_bytes(here, held, size)
         else:
-            show_first(task, track, b, here)
+            show_first(task, track, place, here)
 
 
 def hold_rows(task, work, rows):
@@ -222,8 +234,8 @@ def hold_rows(task, work, rows):
             if integer_at(track + slot.TRACK_STATE) < 0:
                 for row in range(rows):
                     if reset_after(task, work, row):
-                        b = integer_at(row_at(task, work, row) + slot.SAMPLE)
-                        zero_bytes(track_at(track, b), integer_at(track + slot.TRACK_BYTES))
+                        here = row_track_at(track, row_at(task, work, row))
+                        zero_bytes(here, integer_at(track + slot.TRACK_BYTES))
             continue
         if integer_at(track + slot.TRACK_HOLD) == 0:
             continue
@@ -244,6 +256,7 @@ def end_states(task, work, rows):
             place = row_at(task, work, row)
             b, parity = integer_at(place + slot.SAMPLE), integer_at(place + slot.VALID) & 1
             here = target + b * integer_at(state + slot.STATE_TO_ROW)
+            here += integer_at(place + slot.POSITION) * size
             copy_bytes(here, at + row * integer_at(state + slot.STATE_ROW) + parity * copy, size)
 
 
@@ -252,15 +265,18 @@ def reset_ends(task, work, rows):
     for row in range(rows):
         if not reset_after(task, work, row):
             continue
-        b = integer_at(row_at(task, work, row) + slot.SAMPLE)
+        place = row_at(task, work, row)
+        b, position = integer_at(place + slot.SAMPLE), integer_at(place + slot.POSITION)
         for i in range(integer_at(task + slot.STATE_COUNT)):
             state = integer_at(task + slot.STATES) + i * slot.STATE_ENTRY
             source, size = integer_at(state + slot.STATE_FROM), integer_at(state + slot.STATE_BYTES)
             here = integer_at(state + slot.STATE_TO) + b * integer_at(state + slot.STATE_TO_ROW)
+            here += position * size
             if source == 0:
                 zero_bytes(here, size)
             else:
-                copy_bytes(here, source + b * integer_at(state + slot.STATE_FROM_ROW), size)
+                source += b * integer_at(state + slot.STATE_FROM_ROW) + position * size
+                copy_bytes(here, source, size)
 
 
 def begin_state(task, work, state, row, shift):
@@ -275,9 +291,9 @@ def begin_state(task, work, state, row, shift):
     if source == 0:
         zero_bytes(at, integer_at(state + slot.STATE_BYTES))
     else:
-        b = integer_at(row_at(task, work, row) + slot.SAMPLE)
-        row_bytes = integer_at(state + slot.STATE_FROM_ROW)
-        copy_bytes(at, source + b * row_bytes, integer_at(state + slot.STATE_BYTES))
+        place, size = row_at(task, work, row), integer_at(state + slot.STATE_BYTES)
+        source += integer_at(place + slot.SAMPLE) * integer_at(state + slot.STATE_FROM_ROW)
+        copy_bytes(at, source + integer_at(place + slot.POSITION) * size, size)
 
 
 def begin_states(task, work, rows):
@@ -315,8 +331,7 @@ def write_states(task, work, first, end, rows, i, parity):
             place = row_at(task, work, row)
             t = integer_at(when + slot.EIGHT * (row * integer_at(task + slot.CHUNK) + i))
             position = position_of(task, place, t)
-            here = track_at(track, integer_at(place + slot.SAMPLE))
-            here += position * integer_at(track + slot.TRACK_TIME)
+            here = row_track_at(track, place) + position * integer_at(track + slot.TRACK_TIME)
             at = (
                 work
                 + integer_at(state + slot.WORK_STATE)

@@ -20,6 +20,7 @@ call_states = caller(7)
 call_share = caller(7)
 call_whole = caller(6)
 call_norm = caller(5)
+call_convolve = caller(6)
 call_gather = caller(1)
 call_scale = caller(4)
 call_pointwise = caller(9)
@@ -77,6 +78,14 @@ def dropped_copy(task, work, map_, source, b):
     return target
 
 
+def sample_source(map_, b):
+    """The address of time 0 of a sample of the input that a map reads."""
+    source, offsets = integer_at(map_ + slot.SOURCE), integer_at(map_ + slot.SOURCE_OFFSETS)
+    if offsets != 0:
+        return source + integer_at(offsets + slot.EIGHT * b) * integer_at(map_ + slot.SOURCE_TIME)
+    return source + b * integer_at(map_ + slot.SOURCE_SAMPLE)
+
+
 def find_sources(task, work, layer, map_, rows, begin, steps):
     """Say where each row's inputs of the chunk lie: in place, or gathered into the workspace."""
     chunk = integer_at(task + slot.CHUNK)
@@ -84,7 +93,6 @@ def find_sources(task, work, layer, map_, rows, begin, steps):
     gather = integer_at(map_ + slot.GATHER)
     direction = integer_at(task + slot.DIRECTION)
     gather_row = integer_at(map_ + slot.GATHER_ROW)
-    offsets = integer_at(map_ + slot.SOURCE_OFFSETS)
     inner = integer_at(layer + slot.WORK_INNER) if layer != 0 else -1
     ask = work + integer_at(task + slot.WORK_GATHER)
     for row in range(rows):
@@ -96,11 +104,7 @@ def find_sources(task, work, layer, map_, rows, begin, steps):
             source = work + inner + row * integer_at(layer + slot.INNER_ROW)
             step = integer_at(layer + slot.INNER_TIME)
         else:
-            source = integer_at(map_ + slot.SOURCE)
-            if offsets != 0:
-                source += integer_at(offsets + slot.EIGHT * b) * stride
-            else:
-                source += b * integer_at(map_ + slot.SOURCE_SAMPLE)
+            source = sample_source(map_, b)
             step = direction * stride
             if gather == 0:
                 source += integer_at(when) * stride
@@ -224,12 +228,16 @@ def project(task, work, before, stage, rows, begin, steps):
     share = integer_at(task + slot.SHARE)
     for index in range(integer_at(stage + slot.INPUT_MAPS)):
         map_ = integer_at(stage + slot.MAPS) + index * slot.MAP_ENTRY
-        find_sources(task, work, before, map_, rows, begin, steps)
-        if share != 0:
-            call_share(share, (task, work, stage, map_, rows, begin, steps))
+        convolve = integer_at(map_ + slot.CONVOLVE)
+        if convolve != 0:
+            call_convolve(convolve, (task, work, stage, map_, rows, begin))
         else:
-            groups = integer_at(stage + slot.GROUPS)
-            project_groups(task, work, stage, map_, rows, begin, steps, 0, groups)
+            find_sources(task, work, before, map_, rows, begin, steps)
+            if share != 0:
+                call_share(share, (task, work, stage, map_, rows, begin, steps))
+            else:
+                groups = integer_at(stage + slot.GROUPS)
+                project_groups(task, work, stage, map_, rows, begin, steps, 0, groups)
         if integer_at(map_ + slot.NORM) != 0:
             normalise_chunk(task, work, stage, map_, rows, begin, steps)
 

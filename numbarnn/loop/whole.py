@@ -1,12 +1,13 @@
-"""A stage whose recurrent maps are normalised, at one step: whole rows first, then the step.
+"""A stage whose step must wait for all products, at one step: normalised maps, and convolutions.
 
-What a group of units needs depends on the products of all of them. So these are all made, each group in a
-place of its own, then the rows are normalised, and only then does the step run.
+What a group of units needs depends on the products of all of them, or on neighbours whose states the step
+will overwrite. So all products are made, each group's in a place of its own, then rows are normalised, and
+only then does the step run.
 """
 
 from ..lanes.memory import caller, integer_at
 from . import task as slot
-from .unit import call_share, multiply, multiply_pair, normalise, operand_of
+from .unit import call_convolve, call_share, multiply, multiply_pair, normalise, operand_of
 
 call_pointwise = caller(9)
 
@@ -24,6 +25,10 @@ def product_groups(task, work, stage, rows, parity, first, end):
     paired = rows <= integer_at(stage + slot.PAIRED_ROWS)
     for index in range(integer_at(stage + slot.RECURRENT_MAPS)):
         map_ = maps + index * slot.MAP_ENTRY
+        convolve = integer_at(map_ + slot.CONVOLVE)
+        if convolve != 0:
+            call_convolve(convolve, (task, work, stage, map_, rows, parity))
+            continue
         source = operand_of(task, work, map_, rows, parity)
         source_row = integer_at(map_ + slot.OPERAND_ROW)
         group = first

@@ -1,0 +1,140 @@
+"""The gated recurrent unit whose maps are convolutions."""
+
+from ..activations import get_activation
+from ..stages import Stage
+from .convolutional import ConvolutionalCell
+from .gru import GRUCell, stages_with_reset_before
+
+
+class ConvGRUCell(ConvolutionalCell):
+    """One step of a convolutional GRU, in one, two or three axes of space.
+
+    At every position and for one filter, with x from the convolution of the inputs with `kernel`, plus
+    `bias`, and r from that of h with `recurrent_kernel`, in the order update gate, reset gate,
+    candidate::
+
+        z  = recurrent_activation(x[0] + r[0])
+        g  = recurrent_activation(x[1] + r[1])
+        n  = activation(x[2] + r[2]), with r[2] from the convolution of g * h
+        h' = z * h + (1 - z) * n
+
+    With ``reset_after=True`` the reset gate acts after the convolution: the bias has a second row, which
+    belongs to r, and the candidate is ``n = activation(x[2] + g * r[2])``. Both convolutions are
+    cross-correlations. That of the state has stride 1 and pads with zeros to the same positions.
+
+    Parameters
+    ----------
+    rank : int
+        Axes in space: 1, 2 or 3.
+    filters : int
+        Numbers of the output and of the state at one position; at least 1.
+    kernel_size : int or sequence of int
+        Taps along every axis in space, or along each.
+    strides, dilation_rate : int or sequence of int
+        Of the convolution of the inputs.
+    padding : {"valid", "same"}
+        Of the convolution of the inputs.
+    data_format : {"channels_last", "channels_first"}, optional
+        Whether channels and filters stand behind the axes in space or in front of them.
+    activation : str, function or None
+        Of the candidate.
+    recurrent_activation : str, function or None
+        Of the gates.
+    use_bias : bool
+    kernel_initializer, recurrent_initializer, bias_initializer : str or function
+    reset_after : bool
+        Whether the reset gate acts after the convolution of the state, or before.
+    dropout, recurrent_dropout : float
+        The share of the inputs, and of h, that is dropped under ``training=True``, for each gate apart.
+    kept
+        Keras's regularizers and constraints.
+
+    Attributes
+    ----------
+    kernel : ndarray, shape (taps..., channels, 3 * filters)
+    recurrent_kernel : ndarray, shape (taps..., filters, 3 * filters)
+    bias : ndarray, shape (3 * filters,), or (2, 3 * filters) with ``reset_after=True``
+        The weights, once `build` has run.
+    state_size, output_size : Shape
+        The positions and the filters; known once `build` has run.
+
+    Raises
+    ------
+    ArgumentError
+        If a size is below 1, `rank` above 3, an activation or initializer is unknown, or another
+        argument is none of those named.
+
+    See Also
+    --------
+    GRUCell : the same mathematics without space.
+
+    References
+    ----------
+    N. Ballas, L. Yao, C. Pal, A. Courville, "Delving Deeper into Convolutional Networks for Learning
+    Video Representations" (2016), eq. 4-7. Unlike there, and as in `tf.keras.layers.GRUCell`, z is the
+    share of the old state.
+
+    Examples
+    --------
+    With the update gate at 1/2 and candidates of 1, every position moves half of the way to 1:
+
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> layer = nr.RNN(nr.ConvGRUCell(2, 1, (2, 1), recurrent_activation="sigmoid"))
+    >>> layer.build((None, None, 3, 2, 1))
+    >>> layer.set_weights([np.zeros((2, 1, 1, 3)), np.zeros((2, 1, 1, 3)), [0, 0, 99]])
+    >>> layer(np.zeros((1, 3, 3, 2, 1)))[0, :, :, 0]
+    array([[0.875, 0.875],
+           [0.875, 0.875]], dtype=float32)
+    """
+
+    gates = 3
+    step = GRUCell.step
+
+    def __init__(
+        self,
+        rank,
+        filters,
+        kernel_size,
+        strides=1,
+        padding="valid",
+        data_format=None,
+        dilation_rate=1,
+        activation="tanh",
+        recurrent_activation="hard_sigmoid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        reset_after=False,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        dtype=None,
+        **kept,
+    ):
+        super().__init__(
+            rank, filters, kernel_size, strides, padding, data_format, dilation_rate,
+            activation=activation, use_bias=use_bias, kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer, bias_initializer=bias_initializer,
+            dropout=dropout, recurrent_dropout=recurrent_dropout, dtype=dtype, **kept,
+        )  # fmt: skip
+        self.recurrent_activation = get_activation(recurrent_activation, "recurrent_activation")
+        self.reset_after = bool(reset_after)
+
+    def bias_shape(self):
+        """The shape of `bias`: with `reset_after` a row for the inputs and one for the state."""
+        return (2, 3 * self.filters) if self.reset_after else (3 * self.filters,)
+
+    def stages(self):
+        """One stage; or, where the reset gate comes first, the gates and then the rest."""
+        bias = self.bias if self.use_bias else None
+        if self.reset_after:
+            x_bias, r_bias = (None, None) if bias is None else bias
+            inputs = self.input_map(slice(None), x_bias)
+            recurrent = self.recurrent_map(slice(None), r_bias)
+            return (Stage(self.step, inputs=(inputs,), recurrent=(recurrent,)),)
+        return stages_with_reset_before(
+            lambda part: self.input_map(part, None if bias is None else bias[part]),
+            self.recurrent_map,
+            self.filters,
+        )
