@@ -254,10 +254,10 @@ class Cell(Weighted, Configured):
         inputs = array_nest("inputs", inputs)
         leaves, names = flattened(inputs), names_of("inputs", inputs)
         for name, leaf in zip(names, leaves, strict=True):
-            if leaf.ndim < 2 or (form == "unit" and leaf.ndim > 2):
-                raise ArgumentError(
-                    f"`{name}` must have shape (batch, features); got {leaf.shape}."
-                )
+            axes = self.input_axes + 1
+            if leaf.ndim < 2 or (form == "unit" and leaf.ndim != axes):
+                wanted = "shape (batch, features)" if axes == 2 else f"{axes} axes, the batch first"
+                raise ArgumentError(f"`{name}` must have {wanted}; got {leaf.shape}.")
         samples = len(leaves[0])
         before = None if self.built else self.snapshot()
         try:

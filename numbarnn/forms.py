@@ -227,10 +227,14 @@ def positions_of(cell):
 def _positions_of(cell):
     shapes = state_shapes(cell)
     found = {shape[1:] if has_channels_first(cell) else shape[:-1] for shape in shapes}
-    if len(found) > 1 or any(len(shape) == 0 for shape in shapes):
+    if (
+        len(found) > 1
+        or any(len(shape) == 0 for shape in shapes)
+        or any(0 in positions for positions in found)
+    ):
         raise CellError(
-            f"`{name_of(cell)}.state_size` must have the same axes in space for every state, as its "
-            f"step sees one unit; got {cell.state_size!r}."
+            f"`{name_of(cell)}.state_size` must have the same axes in space for every state, with at "
+            f"least one position, as its step sees one unit; got {cell.state_size!r}."
         )
     return found.pop() if found else ()
 

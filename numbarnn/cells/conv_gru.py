@@ -56,7 +56,7 @@ class ConvGRUCell(ConvolutionalCell):
     bias : ndarray, shape (3 * filters,), or (2, 3 * filters) with ``reset_after=True``
         The weights, once `build` has run.
     state_size, output_size : Shape
-        The positions and the filters; known once `build` has run.
+        The positions and the filters. Until `build` has run, the filters alone.
 
     Raises
     ------

@@ -55,7 +55,8 @@ class ConvLSTMCell(ConvolutionalCell):
     bias : ndarray, shape (4 * filters,)
         The weights, once `build` has run.
     state_size : tuple of Shape
-        h, then c: the positions and the filters; known once `build` has run, as is `output_size`.
+        h, then c: the positions and the filters. Until `build` has run, the filters alone; so for
+        `output_size`, which is that of h.
 
     Raises
     ------

@@ -58,8 +58,8 @@ class ConvolutionalCell(KerasCell):
         self.state_dropout = (
             Dropout(self.recurrent_dropout, per_gate=True) if self.recurrent_dropout else None
         )
-        # What is not known before `build` are the sizes in space.
-        del self.state_size, self.output_size
+        # As Keras has it; `build` finds out the positions.
+        self._keep_sizes(filters)
 
     def build(self, input_shape):
         """Make the weights for inputs of shape (batch, space..., channels), or with channels first."""
@@ -88,6 +88,9 @@ class ConvolutionalCell(KerasCell):
                 f"padding is 'valid'; got {tuple(input_shape)}."
             )
         size = Shape(self.filters, *positions) if first else Shape(*positions, self.filters)
+        self._keep_sizes(size)
+
+    def _keep_sizes(self, size):
         self.output_size = size
         self.state_size = (size,) * self.state_count if self.state_count > 1 else size
 

@@ -17,15 +17,15 @@ def _patches(geometry, place, rows, target, target_row):
         integer_at(geometry + slot.CHANNEL_STEP),
         integer_at(geometry + slot.PLAIN),
     )
-    masks, mask_row = (
-        integer_at(geometry + slot.TAP_MASKS),
-        integer_at(geometry + slot.TAP_MASK_ROW),
+    masks, mask_sample = (
+        integer_at(geometry + slot.MASKS),
+        integer_at(geometry + slot.MASKS_SAMPLE),
     )
-    bytes_ = channels * SIZE
+    mask_step, bytes_ = integer_at(geometry + slot.MASKS_STEP), channels * SIZE
     for row in range(rows):
         entry = place + row * slot.ROW_ENTRY
         base, position = integer_at(entry + slot.AT), integer_at(entry + slot.POSITION)
-        mask = masks + integer_at(entry + slot.SAMPLE) * mask_row
+        mask = masks + integer_at(entry + slot.SAMPLE) * mask_sample
         first_x = position % computed[2] * strides[2] - before[2]
         rest = position // computed[2]
         first_y = rest % computed[1] * strides[1] - before[1]
@@ -43,7 +43,7 @@ def _patches(geometry, place, rows, target, target_row):
                     if not inside or x < 0 or x >= sizes[2]:
                         zero_bytes(to, bytes_)
                     elif masks != 0:
-                        drop = mask + ((z * sizes[1] + y) * sizes[2] + x) * bytes_
+                        drop = mask + ((z * sizes[1] + y) * sizes[2] + x) * mask_step
                         for c in range(channels):
                             (kept,) = load_plain(drop + c * SIZE)
                             value = load(here + c * channel_step)

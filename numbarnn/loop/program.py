@@ -367,14 +367,8 @@ class UnitCall:
         if program.shape:
             work = program.work * batch.samples * batch.steps
             self.plan, strip = plan_positions(
-                batch.samples,
-                program.positions,
-                program.height,
-                patch,
-                this_machine(),
-                work,
-                threads,
-            )
+                batch.samples, program.positions, program.height, patch, this_machine(), work, threads
+            )  # fmt: skip
         else:
             self.plan = plan(
                 batch.samples, batch.steps, x_bytes + sum(inner) + source, program.work,
@@ -573,7 +567,7 @@ class UnitCall:
             for key, map_ in drop_keys(c, stage):
                 entry = tables.entry("maps", first_map + layout.maps.index(map_))
                 if map_.geometry is not None:
-                    self._fill_tap_masks(entry, key, map_)
+                    self._fill_masks(entry, key, map_)
                     continue
                 self.slots.add(("dropped", key), entry.at(slot.DROPPED))
                 entry[slot.DROPPED_ROW] = map_.width * self._item
@@ -626,12 +620,14 @@ class UnitCall:
         told[slot.CHANNELS], told[slot.CHANNEL_STEP] = map_.geometry.channels, steps[-1]
         told[slot.PLAIN] = plain
 
-    def _fill_tap_masks(self, entry, key, map_):
+    def _fill_masks(self, entry, key, map_):
         """Fill in the dropout mask of an operand that is gathered."""
         index = (entry[slot.GEOMETRY] - self.tables.at("geometries")) // slot.GEOMETRY_ENTRY
         told = self.tables.entry("geometries", index)
-        self.slots.add(("dropped", key), told.at(slot.TAP_MASKS))
-        told[slot.TAP_MASK_ROW] = map_.drawn * self._item
+        self.slots.add(("dropped", key), told.at(slot.MASKS))
+        told[slot.MASKS_SAMPLE] = map_.drawn * self._item
+        if not map_.geometry.shared:
+            told[slot.MASKS_STEP] = map_.geometry.channels * self._item
 
     def _fill_input(self, entry, map_, batch, layout, c, row):
         entry[slot.GATHER_ITEMS] = map_.width

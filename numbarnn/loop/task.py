@@ -82,12 +82,14 @@ MAP_ENTRY = 28 * EIGHT
 NORM_ENTRY = 9 * EIGHT
 
 #: What a map gathers for a row: seven numbers for each of three axes in space, then the rest. PLAIN: the
-#: channels lie side by side in the compute type. TAP_MASKS are dropout masks of the whole operand, or 0.
+#: channels lie side by side in the compute type. MASKS are dropout masks of the whole operand, or 0.
 (
     AXIS_SIZES, AXIS_POSITIONS, AXIS_STRIDES, AXIS_DILATIONS, AXIS_TAPS, AXIS_BEFORE, AXIS_STEPS,
 ) = range(0, 21 * EIGHT, 3 * EIGHT)  # fmt: skip
-(CHANNELS, CHANNEL_STEP, PLAIN, TAP_MASKS, TAP_MASK_ROW) = range(21 * EIGHT, 26 * EIGHT, EIGHT)
-GEOMETRY_ENTRY = 26 * EIGHT
+(CHANNELS, CHANNEL_STEP, PLAIN, MASKS, MASKS_SAMPLE, MASKS_STEP) = range(
+    21 * EIGHT, 27 * EIGHT, EIGHT
+)
+GEOMETRY_ENTRY = 27 * EIGHT
 
 #: A state as a stage sees it. FRESH: an earlier stage of this step has written it already.
 (SEEN_AT, SEEN_ROW, SEEN_COPY, FRESH) = _places(4)

@@ -1,14 +1,19 @@
 """Layers whose cells convolve: what Keras gives, what numbarnn keeps beyond it, and the same bits."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import reference
+from compiled import llvm_of
 from recorded import conv_cases
 
 import numbarnn as nr
+from numbarnn.compile.code import native
+from numbarnn.loop import plan
+from numbarnn.loop.recipes import Patches
 
 RECORDED = np.load(Path(conv_cases.__file__).with_name("tf_keras_conv.npz"))
 ABOUT = json.loads(str(RECORDED["about"]))
@@ -122,7 +127,8 @@ def layers(dtype, **options):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("index", range(4))
-def test_the_bits_do_not_depend_on_the_batch(rng, dtype, index):
+def test_the_bits_do_not_depend_on_the_batch_and_threads(rng, dtype, index, monkeypatch):
+    monkeypatch.setattr(plan, "THREAD_WORK", 1)
     layer, item = layers(dtype, return_sequences=True, return_state=True)[index]
     built(layer, rng, *item)
     x = rng.normal(size=(41, 9, *item)).astype(dtype)
@@ -444,6 +450,7 @@ def test_a_convolution_checks_what_it_is_given(made, told):
         (nr.Shape(4, 2), {"inputs": (nr.Convolution(np.ones((1, 3, 2))),)}, r"1 axes in space and 3 channels, .*; got shape \(4, 1\)"),
         (nr.Shape(4, 2), {"constants": (nr.Convolution(np.ones((1, 1, 2))),)}, "a constant must be mapped by nr.Map"),
         ((nr.Shape(4, 2), nr.Shape(2, 2)), {"inputs": (nr.Map(),)}, "the same axes in space for every state"),
+        (nr.Shape(0, 2), {"inputs": (nr.Map(),)}, r"at least one position, .*; got Shape\(0, 2\)"),
     ],
 )  # fmt: skip
 def test_cells_that_do_not_hold_together_are_refused(state_size, maps, told):
@@ -475,3 +482,60 @@ def test_configs_make_the_same_layer(layer, rng):
     again.build((None, None, 5, 5, 5))
     again.set_weights(layer.get_weights())
     assert again(x).tobytes() == wanted.tobytes()
+
+
+class Dropping(Conditioned):
+    """The same, its input dropped."""
+
+    def stages(self):
+        dropped = nr.Map(dropout=nr.stages.Dropout(0.5))
+        return (nr.Stage(self.step, inputs=(dropped,), recurrent=(nr.Map(),)),)
+
+
+def test_all_positions_drop_the_same_of_an_input_without_them():
+    found = nr.RNN(Dropping(), seed=3)(np.ones((50, 1, 2)), training=True)
+    assert np.array_equal(found, np.repeat(found[:, :1], 3, axis=1))
+    assert set(found.ravel().tolist()) == {0.0, 2.0}
+
+
+def test_calling_the_cell_is_one_step(rng):
+    for layer, item in layers("float32"):
+        built(layer, rng, *item)
+        x = rng.normal(size=(2, *item))
+        states = [rng.normal(size=(2, *size)) for size in flat_sizes(layer)]
+        given = states[0] if len(states) == 1 else states
+        output, _ = layer.cell(x, given)
+        assert np.array_equal(output, layer(x[:, None], initial_state=states))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("source", ["<f4", "<f8", "|u1"])
+def test_gathering_calls_nothing_and_counts_no_reference(source, dtype):
+    text = llvm_of(native(Patches(source, dtype)))
+    called = set(re.findall(r"call [^@\n]*@\"?([\w.]+)", text))
+    assert all(name.startswith("llvm.") for name in called), called
+    assert "NRT_" not in text
+    for flag in ("contract", "reassoc", "arcp", "afn", "nnan", "ninf", "fast"):
+        assert not re.search(rf"= f\w+ ([a-z]+ )*{flag} ", text), flag
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("dilation", [1, 2])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_positions_are_those_that_the_reference_finds(count, stride, dilation, padding):
+    for size in range(dilation * (count - 1) + 1, 9):
+        x, kernel = np.arange(1.0, size + 1).reshape(1, size, 1), np.ones((count, 1, 1))
+        wanted = reference.convolution(x, kernel, stride, padding, dilation)
+        map_ = nr.Convolution(kernel, strides=stride, padding=padding, dilation=dilation)
+        assert map_.positions((size,)) == wanted.shape[1:2]
+
+
+def test_a_saved_layer_is_the_same(rng, tmp_path):
+    model = nr.Sequential(
+        [nr.ConvLSTM2D(3, 2, return_sequences=True), nr.ConvGRU2D(2, 2, padding="same")]
+    )
+    x = rng.normal(size=(2, 3, 5, 5, 1))
+    wanted = model(x)
+    model.save(tmp_path / "model")
+    assert nr.load(tmp_path / "model")(x).tobytes() == wanted.tobytes()
