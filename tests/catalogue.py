@@ -6,7 +6,7 @@ from functools import cached_property, partial
 
 import numpy as np
 import reference
-from references import arrays, gated, lstms, plain, wrappers
+from references import arrays, gated, lstms, normalised, plain, wrappers
 
 import numbarnn as nr
 
@@ -338,21 +338,21 @@ CATALOGUE = [
     Entry(
         "LayerNormSimpleRNN",
         nr.LayerNormSimpleRNNCell,
-        reference.layer_norm_simple_rnn,
+        normalised.layer_norm_simple_rnn,
         nr.LayerNormSimpleRNN,
         weights=GAINS,
     ),
     Entry(
         "LayerNormLSTM",
         nr.LayerNormLSTMCell,
-        reference.layer_norm_lstm_tfa,
+        normalised.layer_norm_lstm_tfa,
         nr.LayerNormLSTM,
         weights=GAINS,
     ),
     Entry(
         "LayerNormLSTM, haste",
         nr.LayerNormLSTMCell,
-        reference.layer_norm_lstm_haste,
+        normalised.layer_norm_lstm_haste,
         nr.LayerNormLSTM,
         settings={"form": "haste"},
         weights=GAINS,
@@ -360,7 +360,7 @@ CATALOGUE = [
     Entry(
         "LayerNormGRU",
         nr.LayerNormGRUCell,
-        reference.layer_norm_gru,
+        normalised.layer_norm_gru,
         nr.LayerNormGRU,
         weights=GAINS,
     ),

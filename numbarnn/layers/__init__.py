@@ -18,6 +18,9 @@ from .ready_made import (
     SRU,
     CfC,
     IndRNN,
+    LayerNormGRU,
+    LayerNormLSTM,
+    LayerNormSimpleRNN,
     MinGRU,
     MinLSTM,
     PeepholeLSTM,
@@ -25,14 +28,7 @@ from .ready_made import (
     ProjectionLSTM,
     TimeAwareLSTM,
 )
-from .recurrent import (
-    GRU,
-    LSTM,
-    LayerNormGRU,
-    LayerNormLSTM,
-    LayerNormSimpleRNN,
-    SimpleRNN,
-)
+from .recurrent import GRU, LSTM, SimpleRNN
 from .rnn import RNN
 from .sequential import Sequential
 from .stacked import StackedRNNCells

@@ -1,13 +1,16 @@
 """The ready-made layers whose cells convolve."""
 
 from ..cells import ConvGRUCell, ConvLSTMCell
-from .recurrent import ReadyMade, taken
+from .ready_made import Made
 
 
-class _Convolutional(ReadyMade):
+class _Convolutional(Made):
     """A layer over a convolutional cell; how many axes in space, its class says."""
 
     rank = None
+
+    def __init__(self, *arguments, **keywords):
+        super().__init__(self.rank, *arguments, **keywords)
 
     @property
     def filters(self):
@@ -21,37 +24,7 @@ class _Convolutional(ReadyMade):
         return config
 
 
-class _ConvLSTM(_Convolutional):
-    def __init__(
-        self,
-        filters,
-        kernel_size,
-        strides=1,
-        padding="valid",
-        data_format=None,
-        dilation_rate=1,
-        activation="tanh",
-        recurrent_activation="hard_sigmoid",
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
-        unit_forget_bias=True,
-        *,
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        **layer,
-    ):
-        cell = ConvLSTMCell(
-            self.rank, filters, kernel_size, strides, padding, data_format, dilation_rate,
-            activation, recurrent_activation, use_bias,
-            kernel_initializer, recurrent_initializer, bias_initializer, unit_forget_bias,
-            dropout=dropout, recurrent_dropout=recurrent_dropout, **taken(layer),
-        )  # fmt: skip
-        super().__init__(cell, **layer)
-
-
-class ConvLSTM1D(_ConvLSTM):
+class ConvLSTM1D(_Convolutional):
     """`RNN` over a `ConvLSTMCell` of one axis in space; takes the arguments of both but `rank`.
 
     Inputs have shape (batch, time, steps in space, channels), outputs at one step (positions, filters).
@@ -64,10 +37,10 @@ class ConvLSTM1D(_ConvLSTM):
     (2, 7, 4)
     """
 
-    rank = 1
+    cell_type, rank = ConvLSTMCell, 1
 
 
-class ConvLSTM2D(_ConvLSTM):
+class ConvLSTM2D(_Convolutional):
     """`RNN` over a `ConvLSTMCell` of two axes in space; takes the arguments of both but `rank`.
 
     Inputs have shape (batch, time, rows, columns, channels), or (batch, time, channels, rows, columns)
@@ -81,10 +54,10 @@ class ConvLSTM2D(_ConvLSTM):
     (2, 3, 6, 7, 4)
     """
 
-    rank = 2
+    cell_type, rank = ConvLSTMCell, 2
 
 
-class ConvLSTM3D(_ConvLSTM):
+class ConvLSTM3D(_Convolutional):
     """`RNN` over a `ConvLSTMCell` of three axes in space; takes the arguments of both but `rank`.
 
     Examples
@@ -95,7 +68,7 @@ class ConvLSTM3D(_ConvLSTM):
     (2, 2, 2, 3, 4)
     """
 
-    rank = 3
+    cell_type, rank = ConvLSTMCell, 3
 
 
 class ConvGRU2D(_Convolutional):
@@ -112,32 +85,4 @@ class ConvGRU2D(_Convolutional):
     (2, 8, 8, 4)
     """
 
-    rank = 2
-
-    def __init__(
-        self,
-        filters,
-        kernel_size,
-        strides=1,
-        padding="valid",
-        data_format=None,
-        dilation_rate=1,
-        activation="tanh",
-        recurrent_activation="hard_sigmoid",
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
-        reset_after=False,
-        *,
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        **layer,
-    ):
-        cell = ConvGRUCell(
-            self.rank, filters, kernel_size, strides, padding, data_format, dilation_rate,
-            activation, recurrent_activation, use_bias,
-            kernel_initializer, recurrent_initializer, bias_initializer, reset_after,
-            dropout=dropout, recurrent_dropout=recurrent_dropout, **taken(layer),
-        )  # fmt: skip
-        super().__init__(cell, **layer)
+    cell_type, rank = ConvGRUCell, 2

@@ -6,6 +6,9 @@ from ..cells import (
     CfCCell,
     ESNCell,
     IndRNNCell,
+    LayerNormGRUCell,
+    LayerNormLSTMCell,
+    LayerNormSimpleRNNCell,
     LIFCell,
     LRUCell,
     LTCCell,
@@ -27,7 +30,7 @@ from .rnn import RNN
 _OWN = {*inspect.signature(RNN.__init__).parameters, *WITHOUT_EFFECT, "num_constants"}
 
 
-class _Made(ReadyMade):
+class Made(ReadyMade):
     """A layer over a cell of `cell_type`."""
 
     cell_type = None
@@ -37,7 +40,7 @@ class _Made(ReadyMade):
         super().__init__(self.cell_type(*arguments, **keywords), **own)
 
 
-class CfC(_Made):
+class CfC(Made):
     """`RNN` over a `CfCCell`; takes the arguments of both.
 
     Examples
@@ -51,7 +54,7 @@ class CfC(_Made):
     cell_type = CfCCell
 
 
-class ESN(_Made):
+class ESN(Made):
     """`RNN` over an `ESNCell`; takes the arguments of both.
 
     Examples
@@ -65,7 +68,7 @@ class ESN(_Made):
     cell_type = ESNCell
 
 
-class IndRNN(_Made):
+class IndRNN(Made):
     """`RNN` over an `IndRNNCell`; takes the arguments of both.
 
     Examples
@@ -79,7 +82,7 @@ class IndRNN(_Made):
     cell_type = IndRNNCell
 
 
-class LIF(_Made):
+class LIF(Made):
     """`RNN` over an `LIFCell`; takes the arguments of both.
 
     Examples
@@ -93,7 +96,7 @@ class LIF(_Made):
     cell_type = LIFCell
 
 
-class LRU(_Made):
+class LRU(Made):
     """`RNN` over an `LRUCell`; takes the arguments of both.
 
     Examples
@@ -107,7 +110,7 @@ class LRU(_Made):
     cell_type = LRUCell
 
 
-class LTC(_Made):
+class LTC(Made):
     """`RNN` over an `LTCCell`; takes the arguments of both.
 
     Examples
@@ -121,7 +124,7 @@ class LTC(_Made):
     cell_type = LTCCell
 
 
-class MGU(_Made):
+class MGU(Made):
     """`RNN` over an `MGUCell`; takes the arguments of both.
 
     Examples
@@ -135,7 +138,7 @@ class MGU(_Made):
     cell_type = MGUCell
 
 
-class MinGRU(_Made):
+class MinGRU(Made):
     """`RNN` over a `MinGRUCell`; takes the arguments of both.
 
     Examples
@@ -149,7 +152,7 @@ class MinGRU(_Made):
     cell_type = MinGRUCell
 
 
-class MinLSTM(_Made):
+class MinLSTM(Made):
     """`RNN` over a `MinLSTMCell`; takes the arguments of both.
 
     Examples
@@ -163,7 +166,7 @@ class MinLSTM(_Made):
     cell_type = MinLSTMCell
 
 
-class PeepholeLSTM(_Made):
+class PeepholeLSTM(Made):
     """`RNN` over a `PeepholeLSTMCell`; takes the arguments of both.
 
     Examples
@@ -177,7 +180,7 @@ class PeepholeLSTM(_Made):
     cell_type = PeepholeLSTMCell
 
 
-class PhasedLSTM(_Made):
+class PhasedLSTM(Made):
     """`RNN` over a `PhasedLSTMCell`; takes the arguments of both.
 
     Examples
@@ -191,7 +194,7 @@ class PhasedLSTM(_Made):
     cell_type = PhasedLSTMCell
 
 
-class ProjectionLSTM(_Made):
+class ProjectionLSTM(Made):
     """`RNN` over a `ProjectionLSTMCell`; takes the arguments of both.
 
     Examples
@@ -205,7 +208,7 @@ class ProjectionLSTM(_Made):
     cell_type = ProjectionLSTMCell
 
 
-class QRNN(_Made):
+class QRNN(Made):
     """`RNN` over a `QRNNCell`; takes the arguments of both.
 
     Examples
@@ -219,7 +222,7 @@ class QRNN(_Made):
     cell_type = QRNNCell
 
 
-class SLSTM(_Made):
+class SLSTM(Made):
     """`RNN` over an `SLSTMCell`; takes the arguments of both.
 
     Examples
@@ -233,7 +236,7 @@ class SLSTM(_Made):
     cell_type = SLSTMCell
 
 
-class SRU(_Made):
+class SRU(Made):
     """`RNN` over an `SRUCell`; takes the arguments of both.
 
     Examples
@@ -247,7 +250,7 @@ class SRU(_Made):
     cell_type = SRUCell
 
 
-class TimeAwareLSTM(_Made):
+class TimeAwareLSTM(Made):
     """`RNN` over a `TimeAwareLSTMCell`; takes the arguments of both.
 
     Examples
@@ -259,3 +262,45 @@ class TimeAwareLSTM(_Made):
     """
 
     cell_type = TimeAwareLSTMCell
+
+
+class LayerNormGRU(Made):
+    """`RNN` over a `LayerNormGRUCell`; takes the arguments of both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> nr.LayerNormGRU(4)(np.zeros((2, 3, 5))).shape
+    (2, 4)
+    """
+
+    cell_type = LayerNormGRUCell
+
+
+class LayerNormLSTM(Made):
+    """`RNN` over a `LayerNormLSTMCell`; takes the arguments of both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> nr.LayerNormLSTM(4, form="haste")(np.zeros((2, 3, 5))).shape
+    (2, 4)
+    """
+
+    cell_type = LayerNormLSTMCell
+
+
+class LayerNormSimpleRNN(Made):
+    """`RNN` over a `LayerNormSimpleRNNCell`; takes the arguments of both.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> nr.LayerNormSimpleRNN(4)(np.zeros((2, 3, 5))).shape
+    (2, 4)
+    """
+
+    cell_type = LayerNormSimpleRNNCell

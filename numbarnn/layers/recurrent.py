@@ -1,18 +1,11 @@
 """The ready-made layers: an RNN with its cell's arguments beside its own."""
 
-from ..cells import (
-    GRUCell,
-    LayerNormGRUCell,
-    LayerNormLSTMCell,
-    LayerNormSimpleRNNCell,
-    LSTMCell,
-    SimpleRNNCell,
-)
+from ..cells import GRUCell, LSTMCell, SimpleRNNCell
 from ..cells.keras_arguments import KEPT
 from .rnn import RNN
 
 
-def taken(layer_arguments):
+def _taken(layer_arguments):
     """Take what belongs to the cell out of the layer's further arguments; the name is the layer's."""
     names = [name for name in KEPT if name in layer_arguments and name != "name"]
     return {name: layer_arguments.pop(name) for name in names}
@@ -60,7 +53,7 @@ class SimpleRNN(ReadyMade):
         cell = SimpleRNNCell(
             units, activation, use_bias,
             kernel_initializer, recurrent_initializer, bias_initializer,
-            dropout=dropout, recurrent_dropout=recurrent_dropout, **taken(layer),
+            dropout=dropout, recurrent_dropout=recurrent_dropout, **_taken(layer),
         )  # fmt: skip
         super().__init__(cell, **layer)
 
@@ -94,7 +87,7 @@ class LSTM(ReadyMade):
         cell = LSTMCell(
             units, activation, recurrent_activation, use_bias,
             kernel_initializer, recurrent_initializer, bias_initializer, unit_forget_bias,
-            dropout=dropout, recurrent_dropout=recurrent_dropout, **taken(layer),
+            dropout=dropout, recurrent_dropout=recurrent_dropout, **_taken(layer),
         )  # fmt: skip
         super().__init__(cell, **layer)
 
@@ -128,118 +121,6 @@ class GRU(ReadyMade):
         cell = GRUCell(
             units, activation, recurrent_activation, use_bias,
             kernel_initializer, recurrent_initializer, bias_initializer, reset_after,
-            dropout=dropout, recurrent_dropout=recurrent_dropout, **taken(layer),
-        )  # fmt: skip
-        super().__init__(cell, **layer)
-
-
-class LayerNormSimpleRNN(ReadyMade):
-    """`RNN` over a `LayerNormSimpleRNNCell`; takes the arguments of both.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import numbarnn as nr
-    >>> nr.LayerNormSimpleRNN(4)(np.zeros((2, 3, 5))).shape
-    (2, 4)
-    """
-
-    def __init__(
-        self,
-        units,
-        activation="tanh",
-        use_bias=True,
-        layernorm_epsilon=1e-5,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
-        gamma_initializer="ones",
-        *,
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        **layer,
-    ):
-        cell = LayerNormSimpleRNNCell(
-            units, activation, use_bias, layernorm_epsilon,
-            kernel_initializer, recurrent_initializer, bias_initializer, gamma_initializer,
-            dropout=dropout, recurrent_dropout=recurrent_dropout, **taken(layer),
-        )  # fmt: skip
-        super().__init__(cell, **layer)
-
-
-class LayerNormLSTM(ReadyMade):
-    """`RNN` over a `LayerNormLSTMCell`; takes the arguments of both.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import numbarnn as nr
-    >>> nr.LayerNormLSTM(4, form="haste", return_sequences=True)(np.zeros((2, 3, 5))).shape
-    (2, 3, 4)
-    """
-
-    def __init__(
-        self,
-        units,
-        activation="tanh",
-        recurrent_activation="sigmoid",
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
-        unit_forget_bias=True,
-        *,
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        norm_gamma_initializer="ones",
-        norm_beta_initializer="zeros",
-        norm_epsilon=None,
-        form="tfa",
-        **layer,
-    ):
-        cell = LayerNormLSTMCell(
-            units, activation, recurrent_activation, use_bias,
-            kernel_initializer, recurrent_initializer, bias_initializer, unit_forget_bias,
-            dropout=dropout, recurrent_dropout=recurrent_dropout,
-            norm_gamma_initializer=norm_gamma_initializer,
-            norm_beta_initializer=norm_beta_initializer,
-            norm_epsilon=norm_epsilon, form=form, **taken(layer),
-        )  # fmt: skip
-        super().__init__(cell, **layer)
-
-
-class LayerNormGRU(ReadyMade):
-    """`RNN` over a `LayerNormGRUCell`; takes the arguments of both.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import numbarnn as nr
-    >>> nr.LayerNormGRU(4)(np.zeros((2, 3, 5))).shape
-    (2, 4)
-    """
-
-    def __init__(
-        self,
-        units,
-        activation="tanh",
-        recurrent_activation="sigmoid",
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
-        *,
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        norm_gamma_initializer="ones",
-        norm_epsilon=1e-5,
-        **layer,
-    ):
-        cell = LayerNormGRUCell(
-            units, activation, recurrent_activation, use_bias,
-            kernel_initializer, recurrent_initializer, bias_initializer,
-            dropout=dropout, recurrent_dropout=recurrent_dropout,
-            norm_gamma_initializer=norm_gamma_initializer, norm_epsilon=norm_epsilon,
-            **taken(layer),
+            dropout=dropout, recurrent_dropout=recurrent_dropout, **_taken(layer),
         )  # fmt: skip
         super().__init__(cell, **layer)

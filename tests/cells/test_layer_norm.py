@@ -109,7 +109,7 @@ def test_dropout_is_the_same_for_all_gates_of_the_lstm_and_for_each_of_the_gru(r
     lstm(x)
     lstm.cell.kernel = [[1, 2, 3, 4, 7, 6, 5, 8]]
     assert len(np.unique(lstm(x, training=True)[:, 0].round(5))) == 2
-    gru = nr.LayerNormGRU(1, dropout=0.5, implementation=1, seed=4)
+    gru = nr.RNN(nr.LayerNormGRUCell(1, dropout=0.5, implementation=1), seed=4)
     gru(x)
     gru.cell.kernel = [[1, 2, 4]]
     assert len(np.unique(gru(x, training=True).round(5))) > 2

@@ -9,6 +9,8 @@ import pytest
 import reference
 from compiled import llvm_of
 from recorded import conv_cases
+from references import convolutional
+from references.normalised import layer_norm
 
 import numbarnn as nr
 from numbarnn.compile.code import native
@@ -88,7 +90,7 @@ def test_the_gru_is_that_of_the_reference(rng, filters, padding, after, dtype):
     size = layer.cell.state_size
     initial = rng.normal(size=(4, *size)).astype(dtype)
     options["dilation"] = options.pop("dilation_rate")
-    step = reference.conv_gru(*exact(layer), reset_after=after, **options)
+    step = convolutional.conv_gru(*exact(layer), reset_after=after, **options)
     wanted, _ = reference.rnn(step, x, [initial], mask)
     got = layer(x, initial_state=initial, mask=mask)
     assert size == ((5, 8, filters) if padding == "same" else (4, 4, filters))
@@ -103,7 +105,7 @@ def test_the_state_is_padded_whatever_the_inputs_are(rng, layer):
     item = (6, 2) if layer.rank == 1 else (5, 4, 2)
     built(layer, rng, *item)
     initial = [rng.normal(size=(3, *size)) for size in flat_sizes(layer)]
-    step = (reference.conv_lstm if layer.rank == 1 else reference.conv_gru)(
+    step = (convolutional.conv_lstm if layer.rank == 1 else convolutional.conv_gru)(
         *exact(layer), padding=layer.cell.padding
     )
     x = rng.normal(size=(3, 1, *item))
@@ -376,7 +378,7 @@ def test_a_cell_of_ones_own(rng):
     h, s, wanted = np.zeros((3, 6, 3)), np.zeros((3, 6, 3)), []
     for t in range(5):
         mapped, old = x[:, t] @ plain, s
-        spread = reference.layer_norm(reference.convolution(h, around), gain, 0.0, 1e-3)
+        spread = layer_norm(convolutional.convolution(h, around), gain, 0.0, 1e-3)
         s = 0.5 * s + mapped[..., :3] - old * diagonal
         h = 0.25 * h + spread * mapped[..., 3:] + (given @ constant)[:, None]
         wanted.append(h + s)
@@ -526,7 +528,7 @@ def test_gathering_calls_nothing_and_counts_no_reference(source, dtype):
 def test_positions_are_those_that_the_reference_finds(count, stride, dilation, padding):
     for size in range(dilation * (count - 1) + 1, 9):
         x, kernel = np.arange(1.0, size + 1).reshape(1, size, 1), np.ones((count, 1, 1))
-        wanted = reference.convolution(x, kernel, stride, padding, dilation)
+        wanted = convolutional.convolution(x, kernel, stride, padding, dilation)
         map_ = nr.Convolution(kernel, strides=stride, padding=padding, dilation=dilation)
         assert map_.positions((size,)) == wanted.shape[1:2]
 
