@@ -7,11 +7,13 @@ import pytest
 from numbarnn.loop.plan import (
     MOST_ROWS,
     MOST_STEPS,
+    MOST_STRIP,
     SHARED_WORK,
     THREAD_WORK,
     Machine,
     pair_rows,
     plan,
+    plan_positions,
     tile_height,
 )
 
@@ -85,3 +87,23 @@ def test_a_tile_fits_the_registers(vectors, registers, height, pair):
     assert height * vectors + 1 < registers
     assert pair_rows(vectors, registers) == pair
     assert pair * 2 * vectors + 1 < registers
+
+
+@pytest.mark.parametrize("samples", [1, 5, 40])
+@pytest.mark.parametrize("positions", [1, 7, 36, 4096])
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("patch_bytes", [0, 64, 5_000, 10**6])
+def test_blocks_of_positions_are_whole_samples(samples, positions, threads, patch_bytes):
+    made, strip = plan_positions(
+        samples, positions, 6, patch_bytes, MACHINE, 10 * THREAD_WORK, threads
+    )
+    assert made.chunk == made.members == 1
+    assert made.block % positions == 0
+    each = made.block // positions
+    assert (made.blocks - 1) * each < samples <= made.blocks * each
+    assert made.block <= max(MOST_ROWS, positions)
+    assert made.blocks >= min(samples, made.threads)
+    # What is gathered at once is whole tiles, and stays in the second cache unless one tile does not.
+    assert strip % 6 == 0
+    assert 6 <= strip <= MOST_STRIP
+    assert strip == 6 or strip * patch_bytes <= MACHINE.second_cache // 4
