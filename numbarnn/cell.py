@@ -8,6 +8,7 @@ from .configs import Configured, serialized
 from .errors import ArgumentError, CellError
 from .forms import (
     build_cell,
+    check_axes,
     check_constants,
     form_of,
     run_cells,
@@ -63,10 +64,10 @@ class Cell(Weighted, Configured):
     output_state : int or None
         Which of the states the output is, for what is put around the cell; None if it is none. As
         in Keras it is the first, unless a subclass says otherwise.
-    input_axes : int
-        Axes that one step of an input has, if the step sees one unit: 1, the features. More with a
-        `state_size` such as ``nr.Shape(positions..., units)``: the step then runs for every position and
-        unit, a `Map` maps position by position, and a `Convolution` reads around each.
+    input_axes : int or tuple of int
+        Axes that one step of an input, or of each, has if the step sees one unit: 1, the features. More
+        with a `state_size` such as ``nr.Shape(positions..., units)``: the step then runs for every
+        position and unit, a `Map` maps position by position, and a `Convolution` reads around each.
     data_format : {"channels_last", "channels_first"}, optional
         Whether features and units stand behind the axes in space or in front of them.
     dtype : NumPy dtype
@@ -94,7 +95,8 @@ class Cell(Weighted, Configured):
     step = None
     kind = "cell"
     output_state = 0
-    #: Axes of one step of an input of a cell whose step sees one unit: those in space, and the features.
+    #: Axes of one step of an input of a cell whose step sees one unit: those in space, and the features;
+    #: or such a number for each input.
     input_axes = 1
     #: Dropout of the operands of the maps that are made from reserved names.
     input_dropout = state_dropout = None
@@ -254,10 +256,13 @@ class Cell(Weighted, Configured):
         inputs = array_nest("inputs", inputs)
         leaves, names = flattened(inputs), names_of("inputs", inputs)
         for name, leaf in zip(names, leaves, strict=True):
-            axes = self.input_axes + 1
-            if leaf.ndim < 2 or (form == "unit" and leaf.ndim != axes):
-                wanted = "shape (batch, features)" if axes == 2 else f"{axes} axes, the batch first"
-                raise ArgumentError(f"`{name}` must have {wanted}; got {leaf.shape}.")
+            if leaf.ndim < 2:
+                raise ArgumentError(
+                    f"`{name}` must have shape (batch, features); got {leaf.shape}."
+                )
+        if form == "unit":
+            shapes = [leaf.shape for leaf in leaves]
+            check_axes(self, names, [shape[1:] for shape in shapes], shapes)
         samples = len(leaves[0])
         before = None if self.built else self.snapshot()
         try:

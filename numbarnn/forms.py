@@ -384,6 +384,37 @@ def _top(cell):
     return list(nest) if is_nested(nest) else [nest]
 
 
+def check_axes(cell, names, items, given):
+    """Refuse inputs of a cell per unit that have other axes at each step than it says.
+
+    Parameters
+    ----------
+    cell : Cell
+    names : sequence of str
+        What the inputs are called in errors.
+    items, given : sequence of tuple of int
+        The shape of each at one step, and as it was given.
+
+    Raises
+    ------
+    ArgumentError
+        If one has other axes, or the cell speaks of more or fewer inputs.
+    """
+    axes = cell.input_axes
+    each = tuple(axes) if isinstance(axes, (tuple, list)) else (axes,) * len(items)
+    if len(each) != len(items):
+        raise ArgumentError(
+            f"`inputs` must hold {len(each)} arrays, as `{name_of(cell)}.input_axes` says; "
+            f"got {len(items)}."
+        )
+    for name, count, item, shape in zip(names, each, items, given, strict=True):
+        if len(item) != count:
+            wanted = "one axis of features" if count == 1 else f"{count} axes for each step"
+            raise ArgumentError(
+                f"`{name}` must have {wanted}, as the step of the cell sees one unit; got {shape}."
+            )
+
+
 def step_sizes(shapes):
     """What a step per unit is told of its inputs: how many numbers, or a shape if there are more axes."""
     return tuple([shape[0] if len(shape) == 1 else tuple(shape) for shape in shapes])

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..errors import ArgumentError, DeviceError
 from ..forms import (
+    check_axes,
     check_constants,
     form_of,
     initial_states,
@@ -108,14 +109,8 @@ class Arguments:
             reset_mask, names,
         )  # fmt: skip
         if form_of(self._cells()[0]) == "unit":
-            axes = getattr(self._cells()[0], "input_axes", 1)
-            for name, values in zip(names, batch.inputs, strict=True):
-                if len(values.item_shape) != axes:
-                    wanted = "one axis of features" if axes == 1 else f"{axes} axes for each step"
-                    raise ArgumentError(
-                        f"`{name}` must have {wanted}, as the step of the cell sees one unit; "
-                        f"got {values.array.shape}."
-                    )
+            items, given = zip(*[(v.item_shape, v.array.shape) for v in batch.inputs], strict=True)
+            check_axes(self._cells()[0], names, items, given)
         return batch
 
     def _infer_dtype(self, batch):

@@ -32,12 +32,6 @@ def position_of(task, place, t):
     return integer_at(place + slot.ORIGIN) - t if integer_at(task + slot.TURNED) != 0 else t
 
 
-def row_track_at(track, place):
-    """The same of a row, which is a sample or one of its positions."""
-    offset = integer_at(place + slot.POSITION) * integer_at(track + slot.TRACK_BYTES)
-    return track_at(track, integer_at(place + slot.SAMPLE)) + offset
-
-
 def track_at(track, b):
     """The address of position 0 of a sample in a track."""
     offsets = integer_at(track + slot.TRACK_OFFSETS)
@@ -45,6 +39,12 @@ def track_at(track, b):
     if offsets != 0:
         return base + integer_at(offsets + slot.EIGHT * b) * integer_at(track + slot.TRACK_TIME)
     return base + b * integer_at(track + slot.TRACK_SAMPLE)
+
+
+def row_track_at(track, place):
+    """The same of a row, which is a sample or one of its positions."""
+    offset = integer_at(place + slot.POSITION) * integer_at(track + slot.TRACK_BYTES)
+    return track_at(track, integer_at(place + slot.SAMPLE)) + offset
 
 
 def begin_rows(task, work, block):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from recorded import layer_norm_cases
 
 import numbarnn as nr
 
@@ -147,3 +148,27 @@ def test_configs_make_the_same_layer(layer, rng):
     again.build((None, None, 5))
     again.set_weights(layer.get_weights())
     assert again(x).tobytes() == wanted.tobytes()
+
+
+MADE = {
+    "tfa lstm": lambda **options: nr.LayerNormLSTM(layer_norm_cases.UNITS, **options),
+    "haste lstm": lambda **options: nr.LayerNormLSTM(
+        layer_norm_cases.UNITS, form="haste", **options
+    ),
+    "haste gru": lambda **options: nr.LayerNormGRU(layer_norm_cases.UNITS, **options),
+    "tfa simple rnn": lambda **options: nr.LayerNormSimpleRNN(layer_norm_cases.UNITS, **options),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", layer_norm_cases.CELLS)
+def test_numbers_are_those_upon_the_normalisation_of_keras(name, dtype):
+    data, recorded = layer_norm_cases.Data(name), np.load(layer_norm_cases.FILE)
+    layer = MADE[name](dtype=dtype, return_sequences=True, return_state=True)
+    layer.build((None, None, layer_norm_cases.FEATURES))
+    assert list(layer.cell.weights) == list(data.weights)
+    layer.set_weights(list(data.weights.values()))
+    found = layer(data.x, initial_state=data.states)
+    tolerance = {"float32": 2e-6, "float64": 1e-14}[dtype]
+    for index, array in enumerate(found):
+        np.testing.assert_allclose(array, recorded[f"{name}.{index}"], rtol=0, atol=tolerance)

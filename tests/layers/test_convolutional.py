@@ -549,3 +549,29 @@ def test_a_device_says_that_it_has_no_positions():
         nr.DeviceError, match=r"must have states without positions .*; they have \(4,\)"
     ):
         nr.ConvLSTM1D(3, 2)(fake(np.ones((1, 2, 5, 3)), "float32"))
+
+
+class FilmAndNumbers(nr.Cell):
+    """A film, and numbers that say how strongly each frame counts."""
+
+    input_axes, units, state_size = (2, 1), 1, nr.Shape(3, 1)
+
+    def stages(self):
+        around = nr.Convolution([[[1.0]], [[10.0]]])
+        return (nr.Stage(self.step, inputs=(around, nr.Map())),)
+
+    @nr.step(per="unit")
+    def step(x, r, states, params):
+        h = states[0] + x[0] * x[1]
+        return h, (h,)
+
+
+def test_inputs_may_have_axes_of_their_own():
+    film = np.array([[[[1], [2], [3], [4]], [[0], [0], [1], [0]]]], float)
+    strength = np.array([[[1.0], [0.5]]])
+    layer = nr.RNN(FilmAndNumbers())
+    assert layer((film, strength))[0, :, 0].tolist() == [21, 32 + 5, 43 + 0.5]
+    with pytest.raises(nr.ArgumentError, match=r"`inputs\[1\]` must have one axis of features"):
+        nr.RNN(FilmAndNumbers())((film, film))
+    with pytest.raises(nr.ArgumentError, match="`inputs` must hold 2 arrays, as"):
+        nr.RNN(FilmAndNumbers())(film)
