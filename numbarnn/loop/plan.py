@@ -92,30 +92,44 @@ def pair_rows(vectors, registers):
     return max(0, min(few, fitting))
 
 
-def plan_positions(samples, positions, height, patch_bytes, machine, work, threads=1):
+def plan_positions(samples, steps, positions, work, patch_bytes, height, machine, threads=1):
     """The plan of a cell whose states have positions, and how many rows are gathered at once.
 
     A block has whole samples, each of so many rows, and a chunk is one step.
 
     Parameters
     ----------
-    samples, positions, height : int
+    samples, steps, positions : int
+    work : int
+        Multiply-adds of one sample and step.
     patch_bytes : int
         Bytes that are gathered for one row.
+    height : int
+        Rows of the highest tile.
     machine : Machine
-    work : int
-        Multiply-adds of all steps of all samples.
     threads : int
+        How many may be used.
 
     Returns
     -------
     Plan, int
     """
-    threads = max(1, min(threads, samples, work // THREAD_WORK))
-    each = max(1, min(-(-samples // threads), MOST_ROWS // positions))
     strip = machine.second_cache // (4 * max(1, patch_bytes)) // height * height
     strip = max(height, min(strip, MOST_STRIP // height * height))
+    total = samples * max(1, steps) * max(1, work)
+    members = _members(samples, work, total, threads) if samples < threads else 1
+    if members > 1:
+        return Plan(samples * positions, 1, 1, 1, members), strip
+    threads = max(1, min(threads, samples, total // THREAD_WORK))
+    each = max(1, min(-(-samples // threads), MOST_ROWS // positions))
     return Plan(each * positions, 1, -(-samples // each), threads), strip
+
+
+def _members(samples, work, total, threads):
+    """How many threads share each step of few samples."""
+    if total < 2 * THREAD_WORK or os.name != "posix":
+        return 1
+    return max(1, min(threads, samples * work // SHARED_WORK, MOST_MEMBERS))
 
 
 def _up_to(size, height):
@@ -152,10 +166,10 @@ def plan(samples, steps, step_bytes, work, height, machine, threads=1):
     allowed = threads
     threads = max(1, min(threads, samples, total // THREAD_WORK))
     share, members = -(-samples // threads), 1
-    if share < height and samples <= MOST_ROWS and total >= 2 * THREAD_WORK and os.name == "posix":
+    if share < height and samples <= MOST_ROWS:
         # Fewer rows than a tile for each thread: every one would read all weights for little. What
         # they share instead is the units of each step.
-        members = max(1, min(allowed, samples * work // SHARED_WORK, MOST_MEMBERS))
+        members = _members(samples, work, total, allowed)
         if members > 1:
             share, threads = samples, 1
     # Blocks of whole tiles, as equal as can be, several for each thread where there are enough.

@@ -25,12 +25,12 @@ def _places(count):
     TRACKS, TRACK_COUNT, OUTPUTS, TURNED, STATES, STATE_COUNT, LAYERS, LAYER_COUNT,
     WORK_ROW, WORK_WHEN, WORK_PLACE, WORK_RESET, WORK_SOURCE, WORK_MASKED, WORK_GATHER,
     HOLD_ROWS, RESET_STATES, RESET_ENDS, WRITE_STATES, PROJECT_CONSTANTS, SHARE, TEAM,
-    POSITIONS, STRIP, WORK_PATCHES,
-) = _places(41)  # fmt: skip
-TASK_BYTES = 41 * EIGHT
+    POSITIONS, STRIP, WORK_PATCHES, PATCH_BYTES,
+) = _places(42)  # fmt: skip
+TASK_BYTES = 42 * EIGHT
 
 # HOLD_ROWS and what follows, up to SHARE, are addresses of parts of the loop, or 0 where a call has no use
-# for them. STRIP rows are gathered at once for a map that gathers.
+# for them. STRIP rows are gathered at once for a map that gathers, into PATCH_BYTES for each of a team.
 
 #: A track: what is written at every step; outputs first, then states. BYTES are those of one position.
 (
@@ -143,8 +143,8 @@ STREAM_BYTES = 13 * EIGHT
 LINE = 64
 TEAM_JOB, TEAM_DONE, TEAM_OVER = range(0, 3 * LINE, LINE)
 (TEAM_PIECES, TEAM_MEMBERS, TEAM_REST, TEAM_NEXT_REST) = range(3 * LINE, 3 * LINE + 32, EIGHT)
-#: What a job is about, where it is not a map over a chunk of time: a stage at one step, or, of a stage that
-#: needs whole rows, first its products, then its step.
+#: What a job is about, where it is not a map: a stage at one step, or, of a stage whose step waits for all
+#: products, first these, then the step. A map that gathers is shared by rows, all else by groups.
 WHOLE_STAGE, PRODUCTS, STEP = range(3)
 (JOB_STAGE, JOB_MAP, JOB_ROWS, JOB_STEP, JOB_EXTENT) = range(4 * LINE, 4 * LINE + 40, EIGHT)
 TEAM_CLAIMS = 5 * LINE

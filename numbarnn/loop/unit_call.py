@@ -91,9 +91,9 @@ class UnitCall:
         source = max(gathered.values(), default=0)
         patch, strip = max(map(self._patch_bytes, stages)), 0
         if program.shape:
-            work = program.work * batch.samples * batch.steps
             self.plan, strip = plan_positions(
-                batch.samples, program.positions, program.height, patch, this_machine(), work, threads
+                batch.samples, batch.steps, program.positions, program.work, patch, program.height,
+                this_machine(), threads,
             )  # fmt: skip
         else:
             self.plan = plan(
@@ -106,7 +106,8 @@ class UnitCall:
         work = Workspace()
         task = self.tables.entry("task")
         task[slot.BLOCK], task[slot.CHUNK] = self.plan.block, self.plan.chunk
-        task[slot.STRIP], task[slot.WORK_PATCHES] = strip, work.region(strip * patch)
+        task[slot.STRIP], task[slot.PATCH_BYTES] = strip, strip * patch
+        task[slot.WORK_PATCHES] = work.region(self.plan.members * strip * patch)
         fill_task(self.tables, self.slots, batch, tracks, turned, work, program.positions)
         task[slot.STATES], task[slot.STATE_COUNT] = (
             self.tables.at("states"),

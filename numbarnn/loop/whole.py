@@ -19,15 +19,13 @@ def recurrent_maps(stage):
 
 
 def product_groups(task, work, stage, rows, parity, first, end):
-    """The products of all recurrent maps, all rows, groups `first` up to, not with, `end`."""
+    """The products of the recurrent maps that do not gather, all rows, groups `first` up to `end`."""
     r, r_row = work + integer_at(stage + slot.WORK_R), integer_at(stage + slot.R_ROW)
     r_group, maps = integer_at(stage + slot.R_GROUP), recurrent_maps(stage)
     paired = rows <= integer_at(stage + slot.PAIRED_ROWS)
     for index in range(integer_at(stage + slot.RECURRENT_MAPS)):
         map_ = maps + index * slot.MAP_ENTRY
-        convolve = integer_at(map_ + slot.CONVOLVE)
-        if convolve != 0:
-            call_convolve(convolve, (task, work, stage, map_, rows, parity))
+        if integer_at(map_ + slot.CONVOLVE) != 0:
             continue
         source = operand_of(task, work, map_, rows, parity)
         source_row = integer_at(map_ + slot.OPERAND_ROW)
@@ -51,11 +49,19 @@ def step_groups(task, work, stage, rows, i, parity, first, end):
 
 
 def run_whole(task, work, stage, rows, i, parity):
-    """The stage at one step, all rows and groups; two jobs where a team shares them."""
+    """The stage at one step, all rows and groups; several jobs where a team shares them."""
     share, groups = integer_at(task + slot.SHARE), integer_at(stage + slot.GROUPS)
-    if share != 0:
+    others = 0
+    for index in range(integer_at(stage + slot.RECURRENT_MAPS)):
+        map_ = recurrent_maps(stage) + index * slot.MAP_ENTRY
+        convolve = integer_at(map_ + slot.CONVOLVE)
+        if convolve != 0:
+            call_convolve(convolve, (task, work, stage, map_, rows, parity))
+        else:
+            others += 1
+    if others != 0 and share != 0:
         call_share(share, (task, work, stage, slot.PRODUCTS, rows, i, parity))
-    else:
+    elif others != 0:
         product_groups(task, work, stage, rows, parity, 0, groups)
     r, r_row = work + integer_at(stage + slot.WORK_R), integer_at(stage + slot.R_ROW)
     for index in range(integer_at(stage + slot.RECURRENT_MAPS)):

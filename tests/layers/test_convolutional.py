@@ -132,11 +132,12 @@ def layers(dtype, **options):
 @pytest.mark.parametrize("index", range(4))
 def test_the_bits_do_not_depend_on_the_batch_and_threads(rng, dtype, index, monkeypatch):
     monkeypatch.setattr(plan, "THREAD_WORK", 1)
+    monkeypatch.setattr(plan, "SHARED_WORK", 1)
     layer, item = layers(dtype, return_sequences=True, return_state=True)[index]
     built(layer, rng, *item)
     x = rng.normal(size=(41, 9, *item)).astype(dtype)
     whole, *states = layer(x)
-    for threads in (1, 2, 3):
+    for threads in (1, 2, 3, 5):
         with nr.set_num_threads(threads):
             for first, size in ((0, 41), (7, 1), (3, 2), (11, 5), (20, 17)):
                 part = slice(first, first + size)

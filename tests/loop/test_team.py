@@ -123,3 +123,25 @@ def test_a_helper_that_never_comes_is_not_waited_for(rng, monkeypatch):
     assert count == 2
     del layer
     job(1)  # now it comes: there is nothing left to do, and nothing of the call is touched
+
+
+@pytest.mark.usefixtures("_eager")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("samples", [1, 2])
+def test_positions_are_shared_row_by_row(samples, dtype, rng):
+    options = {"dtype": dtype, "return_sequences": True, "return_state": True}
+    layers = [
+        (nr.ConvLSTM2D(20, 3, padding="same", **options), (7, 9, 3)),
+        (nr.ConvGRU2D(33, 2, strides=2, **options), (8, 10, 2)),
+        (nr.ConvGRU2D(5, 2, reset_after=True, **options), (4, 3, 1)),
+        (nr.ConvLSTM1D(2, 2, go_backwards=True, **options), (3, 1)),
+    ]
+    for layer, item in layers:
+        x = rng.normal(size=(samples, 12, *item)).astype(dtype)
+        mask = rng.random((samples, 12)) > 0.3
+        alone = told(layer, x, 1, mask=mask)
+        for threads in (2, 3, 5):
+            for _ in range(4):
+                assert told(layer, x, threads, mask=mask) == alone
+    made, _ = plan.plan_positions(samples, 12, 63, 10**6, 100, 6, plan.this_machine(), 3)
+    assert made.members == 3
