@@ -176,18 +176,19 @@ def _plan(program, samples, steps):
     from .loop.peak import peak
 
     plan, size = program.planned(samples, steps)
+    threads = max(plan.threads, plan.members)
     blocks = "1 block" if plan.blocks == 1 else f"{plan.blocks} blocks"
     rows = f"{plan.block // program.positions} samples"
     if program.shape:
         rows += f" at {program.positions} positions"
     yield (
         f"  plan: {samples} x {steps} steps as {blocks} of {rows}, "
-        f"{plan.chunk} steps at a time, on {plan.threads} of {get_num_threads()} threads"
+        f"{plan.chunk} steps at a time, on {threads} of {get_num_threads()} threads"
     )
     yield f"  workspace: {size / 1024:.0f} KB a thread"
     work = program.products * samples * steps
     speed = peak(program.dtype.name, program.width)
     yield (
-        f"  bound: {work / 1e6:.1f} million multiply-adds, {1e3 * work / speed / plan.threads:.3g} ms on "
-        f"{plan.threads} thread{'s' if plan.threads > 1 else ''} at {2e-9 * speed:.0f} GFLOP/s"
+        f"  bound: {work / 1e6:.1f} million multiply-adds, {1e3 * work / speed / threads:.3g} ms on "
+        f"{threads} thread{'s' if threads > 1 else ''} at {2e-9 * speed:.0f} GFLOP/s"
     )

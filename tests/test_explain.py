@@ -1,5 +1,7 @@
 """What `explain` prints is what runs."""
 
+import os
+
 import numpy as np
 import pytest
 from toys import ACC, AccCall
@@ -111,3 +113,12 @@ def test_normalised_maps_and_convolutions(capsys):
     text = told(capsys, stack, 1, 1)
     assert "at 7 positions" in text
     assert "at 6 positions" in text
+
+
+@pytest.mark.skipif(os.name != "posix", reason="waiting threads give way by POSIX's call")
+def test_a_team_is_told_of(capsys):
+    layer = nr.LSTM(300)
+    layer.build((None, None, 64))
+    with nr.set_num_threads(3):
+        assert " as 1 block of 1 samples, " in told(capsys, layer, 1, 1000)
+        assert " on 3 of 3 threads" in told(capsys, layer, 1, 1000)

@@ -1,4 +1,4 @@
-"""One block on several threads: the groups of units of every stage shared out, step by step.
+"""One block on several threads: groups of units, or rows of a map that gathers, shared out step by step.
 
 For a single large sequence, whose steps must follow one another. The thread that runs the loop publishes
 a job (a stage at one step, or a map over a chunk of time) and works on it itself; helpers take pieces
