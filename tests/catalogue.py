@@ -57,6 +57,11 @@ class Entry:
         return self.cell(units, **self.settings)
 
     @cached_property
+    def normalises(self):
+        """Whether some map normalises what it gives: no kernel for devices does that yet."""
+        return "LayerNorm" in self.name
+
+    @cached_property
     def per(self):
         """How much the step sees."""
         step = self.made_cell(2).step

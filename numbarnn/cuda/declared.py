@@ -6,7 +6,7 @@ import numpy as np
 from numba import typeof
 
 from ..compile.step import count_outputs
-from ..errors import CellError
+from ..errors import CellError, DeviceError
 from ..loop.layout import kind_of, listed_maps
 from ..stages import plain_function
 
@@ -142,6 +142,18 @@ def _output_of(stage, settings, counts, inner, dtype, where):
     return count_outputs(kind, states, inner, where), isinstance(given[0], tuple)
 
 
+def _check_maps(declaration):
+    """Refuse maps that no kernel has yet."""
+    for stage in declaration.stages:
+        for entry in (*stage.inputs, *stage.constants, *stage.recurrent):
+            for map_ in entry:
+                kind = "a convolution" if declaration.positions else "layer normalisation"
+                if declaration.positions or map_.gamma is not None:
+                    raise DeviceError(
+                        f"{declaration.where} must have no map with {kind} to run on a device; it has one."
+                    )
+
+
 def declared(declaration, input_widths, constant_widths, dtype):
     """A declaration, checked, its numbers in the compute type.
 
@@ -159,8 +171,11 @@ def declared(declaration, input_widths, constant_widths, dtype):
     ------
     CellError
         If a map does not fit its operand or the units, or a step returns something else.
+    DeviceError
+        If a map is of a kind that no kernel has.
     """
     where, sizes = declaration.where, declaration.state_sizes
+    _check_maps(declaration)
     dtype = np.dtype(dtype)
     operands, stages = sizes, []
     for number, (stage, settings) in enumerate(

@@ -28,7 +28,7 @@ from numbarnn.cuda.unit_program import device_steps
 from numbarnn.forms import declaration_of, output_nest, state_shapes, step_of
 
 CAPABILITIES = [(8, 0), (9, 0)]
-UNITS = [entry for entry in CATALOGUE if entry.per == "unit"]
+UNITS = [entry for entry in CATALOGUE if entry.per == "unit" and not entry.normalises]
 SAMPLES = [entry for entry in CATALOGUE if entry.per == "sample"]
 
 
@@ -81,6 +81,25 @@ def test_every_cell_per_unit(entry, dtype, tmp_path):
     kernel = unit_kernel(entry.made_cell(17), features, dtype, constants=constants)
     # In float64 the assembler puts six numbers of one cell aside on sm_80.
     assert_good(kernel, dtype, tmp_path, stack=0 if dtype == "float32" else 48)
+
+
+@pytest.mark.parametrize(
+    "entry", [entry for entry in CATALOGUE if entry.normalises], ids=lambda entry: entry.name
+)
+def test_maps_with_normalisation_are_refused_in_a_sentence(entry):
+    with pytest.raises(
+        nr.DeviceError, match="must have no map with layer normalisation to run on a"
+    ):
+        unit_kernel(entry.made_cell(4), (3,), "float32")
+
+
+def test_convolutions_are_refused_in_a_sentence():
+    layer = nr.ConvLSTM1D(2, 3)
+    layer.build((None, None, 5, 2))
+    with pytest.raises(
+        nr.DeviceError, match="must have no map with a convolution to run on a device"
+    ):
+        declared(declaration_of(layer.cell), (2,), (), np.dtype("float32"))
 
 
 @pytest.mark.parametrize(
