@@ -125,6 +125,7 @@ def _made(kind, config, custom_objects):
     own = getattr(kind, "from_config", None)
     if own is None:
         return kind(**config)
-    if getattr(own, "__func__", None) is Configured.from_config.__func__:
+    ours = isinstance(kind, type) and issubclass(kind, Configured) and _is_own(kind)
+    if ours or getattr(own, "__func__", None) is Configured.from_config.__func__:
         return own(config, custom_objects)
     return own(config)

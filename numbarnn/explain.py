@@ -7,7 +7,7 @@ from .forms import declaration_of, form_of, output_nest, programs
 from .given.arrays import as_size
 from .given.nesting import flattened, shape_of
 from .given.shapes import is_shape
-from .layers import RNN, Bidirectional, Layer, Sequential
+from .layers import RNN, Bidirectional, Layer, Model, Sequential
 from .threads import get_num_threads
 
 _FORMS = {
@@ -75,7 +75,7 @@ def explain(layer, batch=None, time=None, device=False):
 
 
 def _lines(layer, sizes, recurrent):
-    if isinstance(layer, Sequential):
+    if isinstance(layer, (Model, Sequential)):
         for part in layer.layers:
             yield from _lines(part, sizes, recurrent)
     elif isinstance(layer, Bidirectional):

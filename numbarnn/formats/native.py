@@ -15,7 +15,7 @@ import numpy as np
 from ..configs import deserialized, is_own, serialized
 from ..errors import ArgumentError, FormatError, NumbarnnError, extra
 from ..files import replacing
-from ..layers import Layer, Sequential
+from ..layers import Layer, Model, Sequential, TimeDistributed
 
 VERSION = 1
 _KEY = "numbarnn"
@@ -55,10 +55,21 @@ def _described(model):
     return found
 
 
+def _parts(layer, described):
+    """The layers that a layer is made of, what describes them, and what their weights' names begin with."""
+    config = described["config"]
+    if isinstance(layer, (Sequential, Model)):
+        for each, data in zip(layer.layers, config["layers"], strict=True):
+            yield each, data, f"{each.name}/"
+    elif isinstance(layer, TimeDistributed):
+        yield layer.layer, config["layer"], ""
+
+
 def _add_features(layer, described):
-    if isinstance(layer, Sequential):
-        for each, data in zip(layer.layers, described["config"]["layers"], strict=True):
-            _add_features(each, data)
+    parts = list(_parts(layer, described))
+    for part, data, _ in parts:
+        _add_features(part, data)
+    if parts:
         return
     described["features"] = [_features_of(cell.input_shape) for cell in layer._weighted()]
 
@@ -185,9 +196,10 @@ class _Reader:
 
     def fill(self, layer, data, prefix):
         """Give a layer its weights."""
-        if isinstance(layer, Sequential):
-            for each, described in zip(layer.layers, data["config"]["layers"], strict=True):
-                self.fill(each, described, f"{prefix}{each.name}/")
+        parts = list(_parts(layer, data))
+        for part, described, start in parts:
+            self.fill(part, described, prefix + start)
+        if parts:
             return
         cells, features = layer._weighted(), data.get("features")
         if not isinstance(features, list) or len(features) != len(cells):

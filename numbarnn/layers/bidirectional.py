@@ -14,6 +14,7 @@ from ..given.ragged import Ragged
 from ..given.shapes import checked_shapes
 from ..loop.out import check_outs, new_output, output_shape
 from .attempt import Attempt
+from .graph import is_symbolic, symbolic_call
 from .layer import Layer
 from .rnn import RNN
 from .stacked import StackedRNNCells
@@ -183,9 +184,9 @@ class Bidirectional(Layer):
         """Whether a call gives one array, not a list."""
         return not (self.return_state or self.return_states) and self.merge_mode is not None
 
-    def in_model(self, values, mask, lengths, training):
+    def in_model(self, values, mask, lengths, training, **further):
         """Call the layer as one of a model, which offers it everything it knows."""
-        return self(values, mask=mask, lengths=lengths, training=training)
+        return self(values, mask=mask, lengths=lengths, training=training, **further)
 
     def compute_mask(self, inputs, mask=None):
         """The mask for the next layer: the same where sequences are returned, else none."""
@@ -244,6 +245,10 @@ class Bidirectional(Layer):
         ArgumentError
             If a shape does not fit, or `initial_state` has an odd number of entries.
         """
+        if is_symbolic(inputs):
+            return symbolic_call(
+                self, inputs, initial_state=initial_state, constants=constants, mask=mask
+            )
         training = checked_training(training)
         (out,) = seen_on_device(out=out)
         attempt = Attempt([self], training)

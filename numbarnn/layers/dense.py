@@ -9,14 +9,20 @@ from ..given.ragged import Ragged
 from ..given.sequences import canonical
 from ..given.shapes import checked_shapes
 from ..loop.results import Request
+from .graph import is_symbolic, symbolic_call
 from .layer import Layer
+
+
+def map_rows(cell, rows):
+    """Run a cell without states over rows, shape (batch, time, features)."""
+    batch = canonical([rows])
+    (results,) = run_cells([cell], batch, None, Request(sequences=True), [[]], [], cell.dtype)
+    return results.outputs[0]
 
 
 def _rows(cell, rows):
     """Run a cell without states over rows, shape (n, features), as one sequence."""
-    batch = canonical([rows[None]])
-    (results,) = run_cells([cell], batch, None, Request(sequences=True), [[]], [], cell.dtype)
-    return results.outputs[0][0]
+    return map_rows(cell, rows[None])[0]
 
 
 class Dense(Layer):
@@ -100,6 +106,8 @@ class Dense(Layer):
         ArgumentError
             If the inputs have other features than the layer was built for, or no axis.
         """
+        if is_symbolic(inputs):
+            return symbolic_call(self, inputs)
         if isinstance(inputs, Ragged):
             return inputs.with_values(self(inputs.values))
         array = as_numbers("inputs", inputs)

@@ -8,6 +8,7 @@ from ..given.arrays import as_list, as_numbers, as_size
 from ..given.inputs import checked_training
 from ..given.ragged import Ragged
 from ..loop.dropout import Draws
+from .graph import is_symbolic, symbolic_call
 from .layer import Layer
 
 
@@ -78,6 +79,8 @@ class Dropout(Layer, stages.Dropout):
         ArgumentError
             If `noise_shape` does not fit the inputs.
         """
+        if is_symbolic(inputs):
+            return symbolic_call(self, inputs)
         if isinstance(inputs, Ragged):
             return inputs.with_values(self(inputs.values, training=training))
         array = as_numbers("inputs", inputs)

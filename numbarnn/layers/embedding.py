@@ -8,6 +8,7 @@ from ..given.arrays import as_numbers, as_size
 from ..given.ragged import Ragged
 from ..given.shapes import checked_shapes
 from ..initializers import get_initializer
+from .graph import is_symbolic, symbolic_call
 from .layer import Layer
 
 
@@ -119,6 +120,8 @@ class Embedding(Layer):
         ArgumentError
             If an id is outside the table, or is 0 in a ragged batch while `mask_zero` is set.
         """
+        if is_symbolic(inputs):
+            return symbolic_call(self, inputs)
         if isinstance(inputs, Ragged):
             ids = self._checked_ids(inputs.values)
             if self.mask_zero and not ids.all():

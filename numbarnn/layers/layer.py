@@ -18,9 +18,9 @@ WITHOUT_EFFECT = (
 
 
 def snake_case(name):
-    """``SimpleRNN`` -> ``simple_rnn``."""
-    name = re.sub(r"(.)([A-Z][a-z])", r"\1_\2", name)
-    return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower()
+    """``SimpleRNN`` -> ``simple_rnn``, ``Conv1D`` -> ``conv1d``: as Keras does."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 class Layer(Configured):
@@ -131,9 +131,14 @@ class Layer(Configured):
     #: Whether a call gives one array, not a list.
     gives_one = True
 
-    def in_model(self, values, mask, lengths, training):
+    def in_model(self, values, mask, lengths, training, **further):
         """Call the layer as one of a model, which offers it everything it knows."""
-        return self(values, training=training)
+        return self(values, training=training, **further)
+
+    def passed(self, values, mask, lengths, training, **further):
+        """Outputs of a call in a model, and their mask."""
+        following = self.compute_mask(values, mask)
+        return self.in_model(values, mask, lengths, training, **further), following
 
     def reset_states(self):
         """Forget what was remembered between calls; a layer that remembers nothing does nothing."""

@@ -5,6 +5,7 @@ import numpy as np
 from ..errors import ArgumentError
 from ..given.arrays import as_numbers
 from ..given.ragged import Ragged
+from .graph import is_symbolic, symbolic_call
 from .layer import Layer
 
 
@@ -73,6 +74,8 @@ class Masking(Layer):
         ArgumentError
             If the inputs are ragged or have fewer axes.
         """
+        if is_symbolic(inputs):
+            return symbolic_call(self, inputs)
         array = self._checked(inputs)
         return np.where(self.compute_mask(array)[..., None], array, array.dtype.type(0))
 

@@ -26,6 +26,7 @@ from ..loop.dropout import Draws
 from ..loop.results import Request
 from .arguments import Arguments
 from .attempt import Attempt
+from .graph import is_symbolic, symbolic_call
 from .layer import Layer
 from .recorded import Recorded, own_copy
 from .repeated import Memory, Repeated, is_repeatable
@@ -252,9 +253,9 @@ class RNN(Arguments, Recorded, Layer):
         """Whether a call gives one array, not a list."""
         return not (self.return_state or self.return_states)
 
-    def in_model(self, values, mask, lengths, training):
+    def in_model(self, values, mask, lengths, training, **further):
         """Call the layer as one of a model, which offers it everything it knows."""
-        return self(values, mask=mask, lengths=lengths, training=training)
+        return self(values, mask=mask, lengths=lengths, training=training, **further)
 
     def compute_mask(self, inputs, mask=None):
         """The mask for the next layer: the same where sequences are returned, else none.
@@ -365,6 +366,10 @@ class RNN(Arguments, Recorded, Layer):
         if repeated is not None:
             output, states = repeated(inputs)
             return [output, *self.structured(states)] if self.return_state else output
+        if is_symbolic(inputs):
+            return symbolic_call(
+                self, inputs, initial_state=initial_state, constants=constants, mask=mask
+            )
         training = checked_training(training)
         (out,) = seen_on_device(out=out)
         attempt = Attempt([self], training)

@@ -8,6 +8,7 @@ from ..given.ragged import Ragged
 from ..given.shapes import checked_shapes
 from .attempt import Attempt
 from .bidirectional import Bidirectional
+from .graph import is_symbolic, symbolic_call
 from .layer import Layer
 from .rnn import RNN
 
@@ -101,9 +102,12 @@ class Sequential(Layer):
         """The mask of the output: none once a layer has given up the time steps."""
         return mask if self.keeps_time else None
 
-    def in_model(self, values, mask, lengths, training):
-        """Call the model as a layer of another one."""
-        return self(values, mask=mask, lengths=lengths, training=training)
+    def passed(self, values, mask, lengths, training):
+        """Outputs of a call in a model, and their mask."""
+        for layer in self.layers:
+            values, mask = layer.passed(values, mask, lengths, training)
+            lengths = lengths if layer.keeps_time else None
+        return values, mask
 
     def __call__(self, inputs, mask=None, lengths=None, training=None):
         """Run the model.
@@ -120,15 +124,13 @@ class Sequential(Layer):
         -------
         ndarray or Ragged
         """
+        if is_symbolic(inputs):
+            return symbolic_call(self, inputs)
         training = checked_training(training)
         attempt = Attempt(self.layers, training)
         try:
             with attempt:
-                values = inputs
-                for layer in self.layers:
-                    following = layer.compute_mask(values, mask)
-                    values = layer.in_model(values, mask, lengths, training)
-                    mask, lengths = following, lengths if layer.keeps_time else None
+                values, _ = self.passed(inputs, mask, lengths, training)
             return values
         except BaseException:
             # An interrupt may come between the last layer and returning.

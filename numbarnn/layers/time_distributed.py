@@ -5,6 +5,7 @@ from ..errors import ArgumentError
 from ..given.arrays import as_numbers
 from ..given.ragged import Ragged
 from ..given.shapes import checked_shapes
+from .graph import is_symbolic, symbolic_call
 from .layer import Layer
 
 
@@ -88,6 +89,8 @@ class TimeDistributed(Layer):
         ArgumentError
             If the inputs have fewer than three axes.
         """
+        if is_symbolic(inputs):
+            return symbolic_call(self, inputs)
         if isinstance(inputs, Ragged):
             return inputs.with_values(self.layer(inputs.values, training=training))
         array = as_numbers("inputs", inputs)

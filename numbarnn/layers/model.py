@@ -1,0 +1,430 @@
+"""Models put together of calls of layers."""
+
+from dataclasses import dataclass, field
+
+from ..configs import deserialized, serialized
+from ..errors import ArgumentError
+from ..given.arrays import as_list, as_numbers
+from ..given.inputs import checked_training
+from ..given.nesting import flattened, is_nested, mapped, packed_like, top_level
+from ..given.ragged import Ragged
+from ..given.shapes import checked_shapes, is_shape
+from .attempt import Attempt
+from .graph import Input, Symbol, is_symbolic, nodes_before, symbolic_call
+from .layer import Layer
+
+#: Arguments of a call, beside the inputs, that may be symbols.
+FURTHER = ("initial_state", "constants", "mask")
+
+
+@dataclass
+class _Call:
+    """One call of a layer; arrays are told by their numbers, inputs of the model first.
+
+    Attributes
+    ----------
+    layer : int
+        Its place among the layers of the model.
+    inputs : int or nest of int
+    outputs : int or nest of int
+    further : dict of str -> nest of int
+    """
+
+    layer: int
+    inputs: object
+    outputs: object
+    further: dict = field(default_factory=dict)
+
+    def needed(self):
+        """The numbers of all arrays that it reads."""
+        nests = [self.inputs, *self.further.values()]
+        return [number for nest in nests for number in flattened(nest)]
+
+    def config(self):
+        """The call as plain data."""
+        return {"layer": self.layer, "inputs": self.inputs, **self.further}
+
+
+class Model(Layer):
+    """Layers in a graph: with several inputs and outputs, shared layers, and models as layers.
+
+    Masks are handed on as in Keras: each array has the mask that the layer it comes from gives it.
+
+    Parameters
+    ----------
+    inputs : Symbol, or a list, tuple or dict of them
+        Made by `numbarnn.Input`.
+    outputs : Symbol or a nest of them
+        What layers gave that were called with the inputs, or with what came of them.
+    name : str, optional
+
+    Attributes
+    ----------
+    layers : list of Layer
+        In the order in which they are first run; of the same name, they get a number.
+    input_names : list of str
+
+    Raises
+    ------
+    ArgumentError
+        If an input is none made by `Input`, is missing or stands there twice, or there is no output.
+
+    References
+    ----------
+    `tf.keras.Model`, made by the functional API.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> one, other = nr.Input((2,), name="one"), nr.Input((2,), name="other")
+    >>> model = nr.Model([one, other], nr.Add()([nr.ReLU()(one), other]))
+    >>> model([np.array([[-5.0, 1.0]]), np.array([[10.0, 20.0]])])
+    array([[10., 21.]])
+    """
+
+    def __init__(self, inputs, outputs, name=None, **ignored):
+        super().__init__(name, **ignored)
+        if not is_symbolic(outputs) or not all(isinstance(s, Symbol) for s in flattened(outputs)):
+            raise ArgumentError(f"`outputs` must be symbols, given by layers; got {outputs!r:.80}.")
+        self._inputs = self._taken_inputs(inputs)
+        numbers = {id(symbol): number for number, symbol in enumerate(flattened(inputs))}
+        self._inputs_nest = mapped(lambda symbol: numbers[id(symbol)], inputs)
+        self.layers, self._calls = [], []
+        places = {}
+        for node in nodes_before(outputs):
+            if id(node.layer) not in places:
+                places[id(node.layer)] = len(self.layers)
+                self.layers.append(node.layer)
+            for symbol in flattened(node.outputs):
+                numbers[id(symbol)] = len(numbers)
+            self._calls.append(
+                _Call(
+                    places[id(node.layer)],
+                    self._numbered(node.inputs, numbers),
+                    self._numbered(node.outputs, numbers),
+                    {key: self._numbered(nest, numbers) for key, nest in node.further.items()},
+                )
+            )
+        self._outputs_nest = self._numbered(outputs, numbers)
+        self._output_shapes = [symbol.shape for symbol in flattened(outputs)]
+        self._name_layers()
+        self._plan()
+
+    def _taken_inputs(self, inputs):
+        """Inputs, in order: their shapes, names and dtypes."""
+        found, seen, names = [], set(), set()
+        for symbol in flattened(inputs):
+            if not isinstance(symbol, Symbol) or symbol.node is not None:
+                raise ArgumentError(f"`inputs` must be made by nr.Input; got {symbol!r:.80}.")
+            if id(symbol) in seen:
+                raise ArgumentError(f"`inputs` must hold each input once; got {symbol!r} twice.")
+            seen.add(id(symbol))
+            base = name = symbol.name or "input"
+            while name in names:
+                name = f"{base}_{len(names)}"
+            names.add(name)
+            found.append(Symbol(symbol.shape, None, name, symbol.dtype))
+        if not found:
+            raise ArgumentError("`inputs` must hold at least one input; got none.")
+        return found
+
+    @staticmethod
+    def _numbered(nest, numbers):
+        def number(symbol):
+            if id(symbol) not in numbers:
+                raise ArgumentError(
+                    f"`inputs` must hold every input that the outputs come from; {symbol!r} is missing."
+                )
+            return numbers[id(symbol)]
+
+        return mapped(number, nest)
+
+    def _name_layers(self):
+        taken = set()
+        for layer in self.layers:
+            base, number = layer.name, 1
+            while layer.name in taken:
+                layer.name, number = f"{base}_{number}", number + 1
+            taken.add(layer.name)
+
+    def _plan(self):
+        """After which call each array is needed no more."""
+        last = {number: -1 for number in flattened(self._outputs_nest)}
+        self._freed = [[] for _ in self._calls]
+        for place in reversed(range(len(self._calls))):
+            for number in self._calls[place].needed():
+                if number not in last:
+                    last[number] = place
+                    self._freed[place].append(number)
+
+    @property
+    def input_names(self):
+        """The names of the inputs, in order."""
+        return [symbol.name for symbol in self._inputs]
+
+    def _cells(self):
+        return [cell for layer in self.layers for cell in layer._cells()]
+
+    def _parts(self):
+        return [part for layer in self.layers for part in layer._parts()]
+
+    @property
+    def built(self):
+        """Whether the weights exist."""
+        return all(layer.built for layer in self.layers)
+
+    def _named_weights(self):
+        for layer in self.layers:
+            for name, array in layer._named_weights():
+                yield f"{layer.name}/{name}", array
+
+    def compute_output_shape(self, input_shape=None):
+        """The shapes of the outputs, in their structure; the batch is that of the inputs.
+
+        Sizes that `Input` left free stay free.
+        """
+        batch = None
+        if input_shape is not None:
+            shape = checked_shapes(input_shape, 1)
+            while not is_shape(shape):
+                shape = next(iter(shape.values() if isinstance(shape, dict) else shape))
+            batch = shape[0]
+        return packed_like(
+            self._outputs_nest, [(batch, *shape[1:]) for shape in self._output_shapes]
+        )
+
+    @property
+    def gives_one(self):
+        """Whether a call gives one array, not a list."""
+        return not is_nested(self._outputs_nest)
+
+    @property
+    def keeps_time(self):
+        """Whether the output has the time steps of the input."""
+        return all(layer.keeps_time for layer in self.layers)
+
+    def _flat_inputs(self, argument, values, default=False):
+        """One entry per input, of a structure like that of the inputs, or by their names."""
+        nest, count = self._inputs_nest, len(self._inputs)
+        if default and values is None:
+            return [None] * count
+        if isinstance(values, dict) and not isinstance(nest, dict):
+            if set(values) != set(self.input_names):
+                raise ArgumentError(
+                    f"`{argument}` must hold the inputs {self.input_names}; got {sorted(values)}."
+                )
+            return [values[name] for name in self.input_names]
+        if not is_nested(nest):
+            return [values]
+        if isinstance(nest, dict):
+            good = isinstance(values, dict) and values.keys() == nest.keys()
+            entries = [values[key] for key in sorted(nest)] if good else []
+        else:
+            good = isinstance(values, (list, tuple)) and len(values) == len(nest)
+            entries = list(values) if good else []
+        if not good or len(entries) != count:
+            got = f"{len(values)}" if isinstance(values, (list, tuple)) else type(values).__name__
+            raise ArgumentError(
+                f"`{argument}` must hold one entry for each of the inputs {self.input_names}; got {got}."
+            )
+        return entries
+
+    def _checked_input(self, symbol, value):
+        if isinstance(value, Ragged):
+            return value
+        array = as_numbers(symbol.name, value)
+        wanted = symbol.shape
+        good = array.ndim == len(wanted) and all(
+            size in (None, found) for size, found in zip(wanted, array.shape, strict=True)
+        )
+        if not good:
+            raise ArgumentError(f"`{symbol.name}` must have shape {wanted}; got {array.shape}.")
+        return array if symbol.dtype is None else array.astype(symbol.dtype, copy=False)
+
+    def __call__(self, inputs, mask=None, lengths=None, training=None):
+        """Run the model.
+
+        Parameters
+        ----------
+        inputs : array_like, Ragged, or a structure of them
+            As the model was made with, or a dict by the names of the inputs.
+        mask, lengths : array_like, or a structure of them, optional
+            As in `RNN.__call__`, for each of the inputs.
+        training : bool, optional
+            Whether dropout acts.
+
+        Returns
+        -------
+        ndarray, Ragged, or a structure of them
+            As the outputs that the model was made with.
+
+        Raises
+        ------
+        ArgumentError
+            If the inputs are not those of the model.
+        """
+        if is_symbolic(inputs):
+            return symbolic_call(self, inputs)
+        training = checked_training(training)
+        attempt = Attempt(self.layers, training)
+        try:
+            with attempt:
+                outputs, _ = self.passed(inputs, mask, lengths, training)
+            return outputs
+        except BaseException:
+            # An interrupt may come between the last layer and returning.
+            attempt.undo()
+            raise
+
+    def passed(self, values, mask, lengths, training):
+        """Outputs of a call, and their masks."""
+        given = [
+            self._checked_input(symbol, value)
+            for symbol, value in zip(self._inputs, self._flat_inputs("inputs", values), strict=True)
+        ]
+        known = {
+            number: found
+            for number, found in enumerate(
+                zip(
+                    given,
+                    self._flat_inputs("mask", mask, True),
+                    self._flat_inputs("lengths", lengths, True),
+                    strict=True,
+                )
+            )
+        }
+        for call, freed in zip(self._calls, self._freed, strict=True):
+            self._run(call, known, training)
+            for number in freed:
+                known.pop(number, None)
+        outputs = mapped(lambda number: known[number][0], self._outputs_nest)
+        return outputs, mapped(lambda number: known[number][1], self._outputs_nest)
+
+    def _run(self, call, known, training):
+        layer = self.layers[call.layer]
+        values, masks, lengths = (
+            mapped(lambda number, part=part: known[number][part], call.inputs) for part in range(3)
+        )
+        further = {
+            name: mapped(lambda number: known[number][0], nest)
+            for name, nest in call.further.items()
+        }
+        masks = further.pop("mask", masks)
+        length = next((one for one in flattened(lengths) if one is not None), None)
+        outputs, following = layer.passed(values, masks, length, training, **further)
+        length = length if layer.keeps_time else None
+        if not is_nested(call.outputs):
+            known[call.outputs] = outputs, following, length
+            return
+        if following is None:
+            following = [None] * len(top_level(call.outputs))
+        places = zip(top_level(call.outputs), top_level(outputs), top_level(following), strict=True)
+        for place, output, one in places:
+            if is_nested(place):
+                one = None
+            for number, array in zip(flattened(place), flattened(output), strict=True):
+                known[number] = array, one, length
+
+    def compute_mask(self, inputs, mask=None):
+        """The masks of the outputs."""
+        return self.passed(inputs, mask, None, False)[1]
+
+    def reset_states(self):
+        """Set the recorded states of all stateful layers to zeros."""
+        for layer in self.layers:
+            if getattr(layer, "stateful", True):
+                layer.reset_states()
+
+    def get_config(self):
+        """The model as plain data: its layers, and how each is called.
+
+        Arrays are numbered: first the inputs, then the outputs of call after call.
+        """
+        inputs = [
+            {"shape": list(symbol.shape), "name": symbol.name, "dtype": symbol.dtype}
+            for symbol in self._inputs
+        ]
+        return {
+            **super().get_config(),
+            "inputs": inputs,
+            "structure": self._inputs_nest,
+            "layers": serialized(self.layers),
+            "calls": [call.config() for call in self._calls],
+            "outputs": self._outputs_nest,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        """Make a model from what `get_config` gave.
+
+        Raises
+        ------
+        ArgumentError
+            If a class is not known, or the calls do not make a graph.
+        """
+        config = dict(config)
+        parts = {name: config.pop(name, None) for name in ("inputs", "layers", "calls")}
+        nests = config.pop("structure", None), config.pop("outputs", None)
+        layers = deserialized(parts["layers"], custom_objects)
+        return cls.from_calls(parts["inputs"], layers, parts["calls"], *nests, **config)
+
+    @classmethod
+    def from_calls(cls, inputs, layers, calls, structure, outputs, **keywords):
+        """Make a model from layers and a list of their calls, as `get_config` describes them.
+
+        Raises
+        ------
+        ArgumentError
+            If the calls do not make a graph.
+        """
+        known = [
+            Input(batch_shape=each["shape"], name=each["name"], dtype=each["dtype"])
+            for each in as_list("inputs", inputs)
+        ]
+
+        def symbols(nest):
+            return mapped(lambda number: _at(known, number), nest)
+
+        first = symbols(structure)
+        for call in as_list("calls", calls):
+            layer = _at(as_list("layers", layers), call["layer"])
+            if not isinstance(layer, Layer):
+                raise ArgumentError(f"`layers` must be layers; got {type(layer).__name__}.")
+            further = {name: symbols(call[name]) for name in FURTHER if name in call}
+            outputs_of = layer(symbols(call["inputs"]), **further)
+            known += flattened(outputs_of)
+        return cls(first, symbols(outputs), **keywords)
+
+    def summary(self):
+        """Print the layers, what they are called with, and how many weights they have."""
+        print(self._table())
+
+    def _table(self):
+        sources = {number: symbol.name for number, symbol in enumerate(self._inputs)}
+        rows = [(symbol.name, "Input", str(symbol.shape), "", "") for symbol in self._inputs]
+        for call in self._calls:
+            layer = self.layers[call.layer]
+            for index, number in enumerate(flattened(call.outputs)):
+                sources[number] = layer.name if not index else f"{layer.name}[{index}]"
+            given = ", ".join(sources[number] for number in call.needed())
+            rows.append((layer.name, type(layer).__name__, "", f"{layer.count_params():,}", given))
+        widths = [max(len(row[column]) for row in rows) for column in range(5)]
+        lines = [f"Model({self.name!r}, {self.count_params():,} weights)"]
+        for name, kind, shape, count, given in rows:
+            line = f"  {name:<{widths[0]}}  {kind:<{widths[1]}}  {count:>{widths[3]}}  {given or shape}"
+            lines.append(line.rstrip())
+        ends = ", ".join(sources[number] for number in flattened(self._outputs_nest))
+        return "\n".join([*lines, f"  -> {ends}"])
+
+    def __repr__(self):
+        return self._table()
+
+
+def _at(entries, number):
+    """An entry by its number; an ArgumentError if there is none."""
+    if type(number) is not int or not 0 <= number < len(entries):
+        raise ArgumentError(
+            f"`calls` must name arrays and layers by numbers below {len(entries)}; got {number!r:.80}."
+        )
+    return entries[number]
