@@ -8,10 +8,26 @@ import numpy as np
 from recorded import keras_models
 
 import numbarnn as nr
+from numbarnn.layers.graph import symbolic_call
 
 HERE = Path(keras_models.__file__).parent
 RECORDED = {era: np.load(HERE / f"keras{era}_models.npz") for era in (2, 3)}
 ERRORS = {era: json.loads(str(RECORDED[era]["about"]))["errors"] for era in (2, 3)}
+
+
+class MinimalRNNCell(nr.Cell):
+    def __init__(self, units):
+        super().__init__()
+        self.units = self.state_size = units
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight("kernel", (input_shape[-1], self.units))
+        self.recurrent_kernel = self.add_weight("recurrent_kernel", (self.units, self.units))
+
+    @nr.step(per="unit")
+    def step(x, r, states, params):
+        output = x[0] + r[0]
+        return output, (output,)
 
 
 def merging(kind, era):
@@ -37,6 +53,11 @@ def names(era):
     ):
         found[name] = merging(found[name], era)
     found["Sequential"] = sequential
+    found["MinimalRNNCell"] = MinimalRNNCell
+    # Keras 3 hands a layer that is given states no mask.
+    found["begun"] = lambda layer, x, states: symbolic_call(
+        layer, x, era == 3, initial_state=states
+    )
     hard_sigmoid = "hard_sigmoid" if era == 2 else "hard_sigmoid_keras3"
     return SimpleNamespace(**found, era=era, hard_sigmoid=hard_sigmoid)
 

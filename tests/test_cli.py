@@ -86,7 +86,7 @@ def test_run_emits_what_is_asked(here, emit):
     [
         (["run", "none.safetensors", "in.parquet", "-o", "o", "--column", "events"], 1, "numbarnn: No such file or directory `none.safetensors`."),
         (["run", "tiny.safetensors", "none.parquet", "-o", "o", "--column", "events"], 1, "none.parquet"),
-        (["run", "notes.txt", "in.parquet", "-o", "o", "--column", "events"], 1, "numbarnn: `notes.txt` must be a safetensors file with a numbarnn model"),
+        (["run", "notes.txt", "in.parquet", "-o", "o", "--column", "events"], 1, "numbarnn: `notes.txt` must be a model"),
         (["run", "tiny.safetensors", "notes.txt", "-o", "o", "--column", "events"], 1, "numbarnn: `notes.txt` must be a Parquet file"),
         (["run", "tiny.safetensors", "in.parquet", "-o", "o", "--column", "event"], 1, "numbarnn: `--column` must be one of ['events', 'who', 'text']; got 'event'."),
         (["run", "tiny.safetensors", "in.parquet", "-o", "o", "--column", "events", "--id", "w"], 1, "numbarnn: `--id` must be one of"),
@@ -96,7 +96,7 @@ def test_run_emits_what_is_asked(here, emit):
         (["run", "tiny.safetensors", "in.parquet", "-o", "o", "--column", "events", "--emit", "all"], 2, "invalid choice: 'all'"),
         (["walk"], 2, "invalid choice: 'walk'"),
         ([], 2, "the following arguments are required: COMMAND"),
-        (["inspect", "notes.txt"], 1, "numbarnn: `notes.txt` must be a safetensors file"),
+        (["inspect", "notes.txt"], 1, "numbarnn: `notes.txt` must be a model"),
         (["inspect", "."], 1, "numbarnn: Is a directory `.`."),
     ],
 )  # fmt: skip

@@ -134,6 +134,7 @@ def test_optional_libraries_are_imported_only_when_used():
     [
         ("pyarrow", "from numbarnn.data.parquet import run_parquet; run_parquet(m, 'a', 'b', 'c')", "arrow"),
         ("safetensors", "m.save('x')", "safetensors"),
+        ("h5py", r"open('x', 'wb').write(b'\x89HDF\r\n\x1a\n'); nr.load('x')", "keras"),
         ("matplotlib", "from numbarnn.plot import plot_confusion; plot_confusion([0], [0], ['a'])", "plot"),
     ],
 )  # fmt: skip

@@ -1,7 +1,8 @@
 """Files to layers, and back."""
 
 from ..layers import Layer
-from .native import load, save
+from .loading import load
+from .native import save
 
 Layer.writer = staticmethod(save)
 

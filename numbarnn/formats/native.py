@@ -8,7 +8,6 @@ the names under which they were defined, never imported.
 """
 
 import json
-import os
 
 import numpy as np
 
@@ -16,11 +15,11 @@ from ..configs import deserialized, is_own, serialized
 from ..errors import ArgumentError, FormatError, NumbarnnError, extra
 from ..files import replacing
 from ..layers import Layer, Model, Sequential, TimeDistributed
+from .source import json_data
+from .tensors import is_safetensors, read_arrays, read_header
 
 VERSION = 1
 _KEY = "numbarnn"
-#: More of a header than any model has: a guard against a file that claims to be one.
-_LONGEST_HEADER = 64 << 20
 
 
 def _features_of(shape):
@@ -118,43 +117,8 @@ def save(model, path):
         tensors.save_file(arrays, temporary, metadata={_KEY: json.dumps(spec)})
 
 
-def _header(path):
-    """The JSON header of a safetensors file, with every claim checked against the file's size."""
-    size = os.path.getsize(path)
-    with open(path, "rb") as file:
-        start = file.read(8)
-        length = int.from_bytes(start, "little")
-        if len(start) < 8 or not 2 <= length <= min(size - 8, _LONGEST_HEADER):
-            raise FormatError(
-                f"`{path}` must be a safetensors file with a numbarnn model; it is "
-                + ("empty." if size == 0 else "something else, or cut short.")
-            )
-        raw = file.read(length)
-    try:
-        header = json.loads(raw.decode("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise FormatError(
-            f"`{path}` must be a safetensors file with a numbarnn model; its header is no JSON."
-        ) from error
-    if not isinstance(header, dict):
-        raise FormatError(
-            f"`{path}` must have a safetensors header; it is a {type(header).__name__}."
-        )
-    return header, size - 8 - length
-
-
 def _spec(path, header):
-    metadata = header.get("__metadata__")
-    if not isinstance(metadata, dict) or _KEY not in metadata:
-        names = sorted(name for name in header if name != "__metadata__")[:8]
-        raise FormatError(
-            f"`{path}` must hold a numbarnn model; it is safetensors without one "
-            f"(its first arrays: {names})."
-        )
-    try:
-        spec = json.loads(metadata[_KEY])
-    except (TypeError, json.JSONDecodeError, RecursionError) as error:
-        raise FormatError(f"`{path}`: the model's declaration is no JSON.") from error
+    spec = json_data(header["__metadata__"][_KEY], f"`{path}`: the model's declaration")
     version = spec.get("version") if isinstance(spec, dict) else None
     if version != VERSION:
         raise FormatError(f"`{path}` must have format version {VERSION}; got {version!r}.")
@@ -231,44 +195,35 @@ class _Reader:
         return own[name]
 
 
-def load(path, cells=None):
-    """Read a layer or model from one file.
+def sniff(source):
+    """Whether it is safetensors with a declaration of numbarnn's."""
+    if not is_safetensors(source):
+        return False
+    header, _ = read_header(source.path)
+    metadata = header.get("__metadata__")
+    return isinstance(metadata, dict) and _KEY in metadata
 
-    Parameters
-    ----------
-    path : path-like
-    cells : dict of str -> class, optional
-        Cells of one's own, by the name in the file.
 
-    Returns
-    -------
-    Layer
+def read(source, options):
+    """The model of the file.
 
     Raises
     ------
     FormatError
-        If the file is no safetensors file, holds no numbarnn model, is cut short, is of another
-        version, or its arrays do not fit its declaration.
-    FileNotFoundError
-        If there is no such file.
-    MissingExtraError
-        If safetensors is not installed.
+        If it is cut short, of another version, or its arrays do not fit its declaration.
     """
-    path = os.fspath(path)
-    header, data_bytes = _header(path)
+    path = source.path
+    if options.spec is not None:
+        raise FormatError(f"`{path}` tells its layers itself; `spec` must be None.")
+    if options.until is not None:
+        raise FormatError(f"`{path}` is read as a whole; `until` must be None.")
+    header, start = read_header(path)
     spec = _spec(path, header)
-    tensors = extra("safetensors.numpy", "safetensors")
-    try:
-        arrays = tensors.load_file(path)
-    except Exception as error:  # whatever the reader raises, the file is not what it must be
-        raise FormatError(
-            f"`{path}` must be a whole safetensors file; it is damaged "
-            f"({data_bytes} bytes of data; {error})."
-        ) from error
+    arrays = read_arrays(path, header, start)
     wrong = [f"{name} {a.dtype}" for name, a in arrays.items() if a.dtype.kind != "f"]
     if wrong:
         raise FormatError(f"`{path}`: weights must be floats; got {wrong[:4]}.")
-    reader = _Reader(path, arrays, dict(cells or {}))
+    reader = _Reader(path, arrays, dict(options.cells))
     described = spec.get("model")
     model = reader.made(described) if isinstance(described, dict) else None
     if not isinstance(model, Layer):

@@ -15,7 +15,7 @@ from .windows import Windows, as_single, checked_padding
 PADDINGS = ("valid", "same", "causal")
 
 
-class _WindowCell(DenseCell):
+class WindowCell(DenseCell):
     """A dense map of the numbers of one window, whose kernel has Keras's three axes."""
 
     def __init__(
@@ -25,12 +25,14 @@ class _WindowCell(DenseCell):
         self.size = size
 
     def build(self, input_shape):
+        """Make the weights for inputs of shape (batch, features)."""
         shape = (self.size, input_shape[-1], self.units)
         self.kernel = self.add_weight("kernel", shape, self.kernel_initializer)
         if self.use_bias:
             self.bias = self.add_weight("bias", (self.units,), self.bias_initializer)
 
     def stages(self):
+        """One dense map of all numbers of a window."""
         kernel = self.kernel.reshape(-1, self.units)
         return (Stage(self.step, inputs=(Map(kernel, self.bias if self.use_bias else None),)),)
 
@@ -106,7 +108,7 @@ class Conv1D(ArrayLayer):
             )
         self.padding = checked_padding(padding, PADDINGS)
         self._windows = Windows(self.kernel_size, self.strides, self.dilation_rate, self.padding)
-        self.cell = _WindowCell(
+        self.cell = WindowCell(
             self.filters,
             self.kernel_size,
             activation,

@@ -12,7 +12,7 @@ from .graph import is_symbolic, symbolic_call
 from .layer import Layer
 
 
-class _Table(Cell):
+class Table(Cell):
     """The one weight of an embedding."""
 
     state_size = ()
@@ -22,6 +22,7 @@ class _Table(Cell):
         self.rows, self.units, self.initializer = rows, columns, initializer
 
     def build(self, input_shape):
+        """Make the table."""
         self.embeddings = self.add_weight("embeddings", (self.rows, self.units), self.initializer)
 
 
@@ -75,7 +76,7 @@ class Embedding(Layer):
         get_initializer(embeddings_initializer, "embeddings_initializer")
         self.mask_zero = bool(mask_zero)
         self.embeddings_initializer = embeddings_initializer
-        self._table = _Table(self.input_dim, self.output_dim, embeddings_initializer)
+        self._table = Table(self.input_dim, self.output_dim, embeddings_initializer)
         self._table.dtype = self.dtype = checked_dtype(dtype)
         self.build(None)
 

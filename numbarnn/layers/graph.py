@@ -46,12 +46,15 @@ class Node:
     inputs : Symbol or nest of them
     further : dict of str -> nest of Symbol
         Further arguments that are symbols too, such as `initial_state`.
+    unmasked : bool
+        Whether the layer gets no mask, though what follows does: as in Keras 3, if it is given states.
     outputs : Symbol or nest of them
     """
 
     layer: object
     inputs: object
     further: dict = field(default_factory=dict)
+    unmasked: bool = False
     outputs: object = None
 
 
@@ -141,7 +144,7 @@ def _symbols(shapes, node):
     return [_symbols(entry, node) for entry in shapes]
 
 
-def symbolic_call(layer, inputs, **further):
+def symbolic_call(layer, inputs, unmasked=False, **further):
     """Call a layer with symbols: it is built, and nothing is run.
 
     Returns
@@ -155,7 +158,7 @@ def symbolic_call(layer, inputs, **further):
         If something else is among the symbols, or a shape does not fit.
     """
     given = {name: _checked(name, nest) for name, nest in further.items() if nest is not None}
-    node = Node(layer, _checked("inputs", inputs), given)
+    node = Node(layer, _checked("inputs", inputs), given, unmasked)
     shapes = _shapes(inputs)
     layer.build(shapes)
     node.outputs = _symbols(layer.compute_output_shape(shapes), node)

@@ -13,7 +13,7 @@ from .graph import is_symbolic, symbolic_call
 from .layer import Layer
 
 
-class _Merging(Layer):
+class Merging(Layer):
     """A layer that is called with a list of arrays.
 
     Parameters
@@ -147,7 +147,7 @@ def _flags(array, mask):
     return np.broadcast_to(mask.reshape(mask.shape + (1,) * (array.ndim - mask.ndim)), array.shape)
 
 
-class _Extremum(_Merging):
+class _Extremum(Merging):
     """The largest or smallest of the inputs."""
 
     choose = None
@@ -167,7 +167,7 @@ class _Extremum(_Merging):
         return found
 
 
-class Add(_Merging):
+class Add(Merging):
     """The sum of the inputs.
 
     References
@@ -186,7 +186,7 @@ class Add(_Merging):
         return reduce(np.add, arrays)
 
 
-class Subtract(_Merging):
+class Subtract(Merging):
     """The first input less the second.
 
     References
@@ -207,7 +207,7 @@ class Subtract(_Merging):
         return np.subtract(*arrays)
 
 
-class Multiply(_Merging):
+class Multiply(Merging):
     """The product of the inputs, element by element.
 
     References
@@ -235,7 +235,7 @@ class Multiply(_Merging):
         return np.where(reduce(np.logical_or, flags), found, found.dtype.type(0))
 
 
-class Average(_Merging):
+class Average(Merging):
     """The mean of the inputs.
 
     References
@@ -290,7 +290,7 @@ class Minimum(_Extremum):
     choose = staticmethod(np.minimum)
 
 
-class Concatenate(_Merging):
+class Concatenate(Merging):
     """The inputs side by side along an axis.
 
     Parameters

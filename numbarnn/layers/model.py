@@ -28,12 +28,15 @@ class _Call:
     inputs : int or nest of int
     outputs : int or nest of int
     further : dict of str -> nest of int
+    unmasked : bool
+        Whether the layer gets no mask, though what follows does.
     """
 
     layer: int
     inputs: object
     outputs: object
     further: dict = field(default_factory=dict)
+    unmasked: bool = False
 
     def needed(self):
         """The numbers of all arrays that it reads."""
@@ -42,7 +45,8 @@ class _Call:
 
     def config(self):
         """The call as plain data."""
-        return {"layer": self.layer, "inputs": self.inputs, **self.further}
+        config = {"layer": self.layer, "inputs": self.inputs, **self.further}
+        return {**config, "unmasked": True} if self.unmasked else config
 
 
 class Model(Layer):
@@ -104,6 +108,7 @@ class Model(Layer):
                     self._numbered(node.inputs, numbers),
                     self._numbered(node.outputs, numbers),
                     {key: self._numbered(nest, numbers) for key, nest in node.further.items()},
+                    node.unmasked,
                 )
             )
         self._outputs_nest = self._numbered(outputs, numbers)
@@ -312,7 +317,11 @@ class Model(Layer):
         }
         masks = further.pop("mask", masks)
         length = next((one for one in flattened(lengths) if one is not None), None)
-        outputs, following = layer.passed(values, masks, length, training, **further)
+        if call.unmasked:
+            following = layer.compute_mask(values, masks)
+            outputs, _ = layer.passed(values, None, length, training, **further)
+        else:
+            outputs, following = layer.passed(values, masks, length, training, **further)
         length = length if layer.keeps_time else None
         if not is_nested(call.outputs):
             known[call.outputs] = outputs, following, length
@@ -392,8 +401,8 @@ class Model(Layer):
             if not isinstance(layer, Layer):
                 raise ArgumentError(f"`layers` must be layers; got {type(layer).__name__}.")
             further = {name: symbols(call[name]) for name in FURTHER if name in call}
-            outputs_of = layer(symbols(call["inputs"]), **further)
-            known += flattened(outputs_of)
+            unmasked = call.get("unmasked") is True
+            known += flattened(symbolic_call(layer, symbols(call["inputs"]), unmasked, **further))
         return cls(first, symbols(outputs), **keywords)
 
     def summary(self):

@@ -10,7 +10,7 @@ from ..initializers import get_initializer
 from .array_layer import ArrayLayer, as_axis, as_floats
 
 
-class _Scales(Cell):
+class Scales(Cell):
     """Weights of one shape, by name."""
 
     state_size = ()
@@ -20,6 +20,7 @@ class _Scales(Cell):
         self.initializers = initializers
 
     def build(self, input_shape):
+        """Make the weights, of the shape behind the batch."""
         for name, initializer in self.initializers.items():
             setattr(self, name, self.add_weight(name, input_shape[1:], initializer))
 
@@ -55,7 +56,7 @@ class _Normalization(ArrayLayer):
         for argument, value in self._initializers.items():
             get_initializer(value, argument)
         self.dtype = checked_dtype(dtype)
-        self.cell = _Scales({**initializers, **further})
+        self.cell = Scales({**initializers, **further})
         self.cell.dtype = self.dtype
 
     def _cells(self):

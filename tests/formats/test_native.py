@@ -132,7 +132,7 @@ def test_a_file_cut_anywhere_is_refused(saved):
     raw = saved.read_bytes()
     for length in [0, 1, 7, 8, 9, 100, len(raw) // 2, len(raw) - 1]:
         saved.write_bytes(raw[:length])
-        refused(saved, "must be a (whole )?safetensors file")
+        refused(saved, "must be a (whole safetensors file|model)")
 
 
 @pytest.mark.parametrize(
@@ -141,14 +141,17 @@ def test_a_file_cut_anywhere_is_refused(saved):
 )  # fmt: skip
 def test_a_foreign_file_is_refused(saved, content):
     saved.write_bytes(content)
-    refused(saved, "must be a safetensors file with a numbarnn model")
+    refused(
+        saved,
+        "must be a model: of numbarnn's, .*; it begins with|is a zip that is cut short|HDF5 file",
+    )
 
 
 def test_safetensors_without_a_model_names_its_arrays(saved):
     from safetensors.numpy import save_file
 
     save_file({"weight_ih_l0": np.zeros(3, np.float32)}, saved)
-    refused(saved, r"must hold a numbarnn model; .*first arrays: \['weight_ih_l0'\]")
+    refused(saved, r"must be read with a spec, .*: weight_ih_l0 \(3,\); to begin with, try spec=")
 
 
 def test_no_file_is_no_format_error(tmp_path):
@@ -160,14 +163,14 @@ def test_no_file_is_no_format_error(tmp_path):
 def test_a_header_that_lies_about_its_length_is_refused(saved, length):
     raw = saved.read_bytes()
     saved.write_bytes(struct.pack("<Q", length) + raw[8:])
-    refused(saved, "must be a safetensors file")
+    refused(saved, "must be a (whole safetensors file; its header claims|model)")
 
 
 def test_other_declarations_are_refused(saved):
     spec = spec_of(saved)
     for change, told in (
-        ("no json", "the model's declaration is no JSON"),
-        ("[" * 100_000, "the model's declaration is no JSON"),
+        ("no json", "the model's declaration must be JSON"),
+        ("[" * 100_000, "the model's declaration must be JSON"),
         ({**spec, "version": 2}, "must have format version 1; got 2"),
         ([1], "must have format version 1; got None"),
         ({"version": 1}, "must declare a layer; got None"),

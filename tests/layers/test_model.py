@@ -6,7 +6,7 @@ import pickle
 
 import numpy as np
 import pytest
-from kerases import names
+from kerases import MinimalRNNCell, names
 from recorded import keras_models
 
 import numbarnn as nr
@@ -33,7 +33,7 @@ def test_models_come_back(name, tmp_path):
     again = type(model).from_config(config)
     assert json.loads(json.dumps(again.get_config())) == config
     model.save(tmp_path / "m")
-    loaded = nr.load(tmp_path / "m")
+    loaded = nr.load(tmp_path / "m", cells={"MinimalRNNCell": MinimalRNNCell})
     assert repr(loaded) == repr(model)
     for each in (loaded, pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
         assert same(each(inputs), wanted)

@@ -251,11 +251,51 @@ def graph(k):
     return k.Model([x, d], [p, s, inner(y), h]), [events("graph x"), events("graph d")]
 
 
+def masked_start(k):
+    """Masked steps and given states; Keras 3 hands a layer that is given states no mask."""
+    x, h, c = k.Input((None, F), name="x"), k.Input((4,), name="h"), k.Input((4,), name="c")
+    m = k.Masking(name="masking")(x)
+    y = k.begun(k.LSTM(4, return_sequences=True, name="one"), m, [h, c])
+    z = k.Bidirectional(k.GRU(2, return_sequences=True), name="two")(y)
+    inputs = [events("start", zeros=True), vectors("h", 4), vectors("c", 4)]
+    return k.Model([x, h, c], [y, z, k.GRU(2, name="three")(m)]), inputs
+
+
+def frozen(k):
+    """A model in a model, some of whose layers are not trained: old files hold their weights last."""
+    x = k.Input((None, F), name="x")
+    inner = k.Sequential(
+        [k.Input((None, F)), k.Dense(3, name="inner_dense", trainable=False),
+         k.BatchNormalization(name="inner_batch"), k.Dense(3, name="inner_last")], name="inner",
+    )  # fmt: skip
+    y = k.BatchNormalization(name="batch", trainable=False)(inner(x))
+    return k.Model(x, k.SimpleRNN(2, name="last", trainable=False)(y)), [events("frozen")]
+
+
+def custom(k):
+    x = k.Input((None, F), name="x")
+    y = k.RNN(k.MinimalRNNCell(4), return_sequences=True, name="one")(x)
+    y = k.RNN([k.LSTMCell(3), k.MinimalRNNCell(2)], return_sequences=True, name="two")(y)
+    return k.Model(x, k.Bidirectional(k.RNN(k.MinimalRNNCell(3)), name="three")(y)), [
+        events("custom")
+    ]
+
+
+def cudnn(k):
+    """What `CuDNNLSTM` and `CuDNNGRU` of these names and weights compute."""
+    x = k.Input((None, F), name="x")
+    y = k.CuDNNLSTM(4, return_sequences=True, name="one")(x)
+    return k.Model(x, k.Bidirectional(k.CuDNNGRU(3, name="inner"), name="two")(y)), [
+        events("cudnn")
+    ]
+
+
 MODELS = {
     function.__name__: function
     for function in (
         activations, dense, normalization, pooling, shaping, merging, convolution, lstm, gru,
-        simple_rnn, bidirectional, both_layers, stack, embedding, masks, graph,
+        simple_rnn, bidirectional, both_layers, stack, embedding, masks, graph, masked_start, frozen,
+        custom,
     )
 }  # fmt: skip
 

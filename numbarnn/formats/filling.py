@@ -1,0 +1,105 @@
+"""Arrays put into the cells of layers: by name, with their shapes checked before anything is made."""
+
+import numpy as np
+
+from ..cells import DenseCell, GRUCell, LSTMCell, SimpleRNNCell
+from ..errors import FormatError, NumbarnnError
+from ..layers import RNN, Bidirectional, Model, Sequential, StackedRNNCells, TimeDistributed
+from ..layers.convolution import WindowCell
+from ..layers.embedding import Table
+from ..layers.normalization import Scales
+
+RECURRENT = (SimpleRNNCell, LSTMCell, GRUCell)
+
+
+def weight_names(cell):
+    """The names of a cell's weights, in order, before there are any; None if only `build` tells."""
+    kind = type(cell)
+    if kind in RECURRENT:
+        return ("kernel", "recurrent_kernel") + ("bias",) * cell.use_bias
+    if kind in (DenseCell, WindowCell):
+        return ("kernel",) + ("bias",) * cell.use_bias
+    if kind is Scales:
+        return tuple(cell.initializers)
+    return ("embeddings",) if kind is Table else None
+
+
+def fill(cell, arrays, where):
+    """Give a cell its weights, in their order; it is built by them if it is not yet.
+
+    Parameters
+    ----------
+    cell : Cell
+    arrays : list of ndarray
+    where : str
+        What it is called in errors.
+
+    Raises
+    ------
+    FormatError
+        If there are more or fewer arrays than weights, or a shape or kind is another.
+    """
+    for array in arrays:
+        if array.dtype.kind != "f":
+            raise FormatError(f"the weights of {where} must be floats; got {array.dtype}.")
+    names = weight_names(cell)
+    try:
+        if names is not None and len(names) != len(arrays):
+            raise FormatError(
+                f"{where} must have the weights {list(names)}; the file has {len(arrays)}, of shapes "
+                f"{[array.shape for array in arrays]}."
+            )
+        if cell.built:
+            cell.set_weights(arrays)
+        elif names is not None:
+            shape = _input_shape(cell, arrays, where)
+            cell.build_from(shape, dict(zip(names, arrays, strict=True)))
+        else:
+            cell.ensure_built(_input_shape(cell, arrays, where))
+            cell.set_weights(arrays)
+    except FormatError:
+        raise
+    except NumbarnnError as error:
+        raise FormatError(f"{where}: {error}") from error
+
+
+def _input_shape(cell, arrays, where):
+    """What a cell was built for, told by its first weight."""
+    if not arrays:
+        return None, 1
+    if type(cell) is Scales:
+        return None, *arrays[0].shape
+    if arrays[0].ndim < 2:
+        raise FormatError(
+            f"the first weight of {where} must have two axes or more; it has shape {arrays[0].shape}."
+        )
+    return None, arrays[0].shape[-2]
+
+
+def finish(layer):
+    """Let a layer know that its cells are built."""
+    for part in parts_of(layer):
+        finish(part)
+    if isinstance(layer, (RNN, Bidirectional)) and not layer.built:
+        layer.build((None, None, *layer._cells()[0].input_shape[1:]))
+
+
+def parts_of(layer):
+    """The layers that a layer is made of."""
+    if isinstance(layer, (Sequential, Model)):
+        return layer.layers
+    return [layer.layer] if isinstance(layer, TimeDistributed) else []
+
+
+def cells_of(layer):
+    """The cells that hold a layer's weights, in Keras's order: a stack's one after the other."""
+    if isinstance(layer, RNN) and isinstance(layer.cell, StackedRNNCells):
+        return layer.cell.flat_cells()
+    return layer._weighted()
+
+
+def in_one_line(arrays, most=40):
+    """Names and shapes, for errors."""
+    found = [f"{name} {np.shape(array)}" for name, array in list(arrays.items())[:most]]
+    more = len(arrays) - len(found)
+    return ", ".join(found) + (f" and {more} more" if more else "")

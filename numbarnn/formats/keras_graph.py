@@ -1,0 +1,475 @@
+"""Keras's models to numbarnn's: chains of layers and graphs of them, with what weights they wait for.
+
+Layers are made first, then given their weights, and put together last: a shape that the file only
+claims makes no array.
+"""
+
+from dataclasses import dataclass, field
+
+from ..cells.keras_arguments import name_of
+from ..errors import FormatError, NumbarnnError
+from ..layers import (
+    RNN,
+    Bidirectional,
+    Input,
+    Model,
+    Sequential,
+)
+from ..layers.graph import symbolic_call
+from ..layers.merging import Merging
+from .filling import finish
+from .keras_config import MODELS, Maker, input_of
+from .keras_paths import layer_paths, numbered
+
+#: What computes masks in the files of Keras 3, whose layers hand masks on by themselves as well.
+_OPERATIONS = {
+    "Any", "Cast", "Concatenate", "ExpandDims", "LogicalAnd", "LogicalOr", "NotEqual", "OnesLike",
+    "ZerosLike",
+}  # fmt: skip
+
+
+def _is_operation(class_name, data):
+    """Whether something in the list of layers is an operation, which has no config of a layer's."""
+    return class_name in _OPERATIONS and "trainable" not in data["config"]
+
+
+@dataclass
+class Part:
+    """A layer of a model, or a model.
+
+    Attributes
+    ----------
+    name, class_name : str
+        In the file.
+    layer : Layer or None
+        None for an input, a model, what only computes masks, and what is left out.
+    parts : list of Part or None
+        Of a model.
+    data : dict
+        Its description.
+    kind : {"layer", "input", "model", "mask", "left out"}
+    """
+
+    name: str
+    class_name: str
+    data: dict
+    kind: str = "layer"
+    layer: object = None
+    parts: list = field(default_factory=list)
+
+
+class Planner(Maker):
+    """Makes the layers of whole models, and puts them together."""
+
+    def planned(self, data, until=None):
+        """The parts of a model; layers from `until` on are left out.
+
+        Raises
+        ------
+        FormatError
+            If a layer is not supported, or there is none called `until`.
+        """
+        name, config = self.described(data, "the model")
+        if name not in MODELS:
+            if until is not None:
+                raise FormatError(
+                    "the file must hold a model to be read until a layer; it holds one layer."
+                )
+            return self._part(data)
+        part = Part(self._name_of(data), name, data, "model")
+        entries = config if isinstance(config, list) else config.get("layers")
+        if not isinstance(entries, list) or not entries:
+            raise FormatError(f"model {part.name!r:.80} must have layers; got {entries!r:.80}.")
+        names = [self._name_of(entry) for entry in entries]
+        if until is not None and until not in names:
+            raise FormatError(f"`until` must be one of the layers {names}; got {until!r}.")
+        kept = self._kept(name, config, names, entries, until)
+        for number, entry in enumerate(entries):
+            if number in kept:
+                part.parts.append(self._part(entry))
+            else:
+                part.parts.append(Part(names[number], self._class_of(entry), entry, "left out"))
+        return part
+
+    def _kept(self, class_name, config, names, entries, until):
+        """The numbers of the layers that are read: all, or those that come before one."""
+        if until is None:
+            return range(len(entries))
+        if class_name == "Sequential":
+            return range(names.index(until))
+        places = {name: number for number, name in enumerate(names)}
+        needed, waiting = set(), [until]
+        while waiting:
+            number = places.get(waiting.pop())
+            if number is None or (number in needed):
+                continue
+            needed.add(number)
+            for node in _nodes(entries[number]):
+                waiting += [place[0] for place in node.places()]
+        return needed - {places[until]}
+
+    def _part(self, data):
+        class_name = self._class_of(data)
+        name = self._name_of(data)
+        if class_name == "InputLayer":
+            return Part(name, class_name, data, "input")
+        if _is_operation(class_name, data):
+            return Part(name, class_name, data, "mask")
+        if class_name in MODELS:
+            return self.planned(data)
+        return Part(name, class_name, data, "layer", self.layer(data))
+
+    def _class_of(self, data):
+        return self.described(data, "a layer")[0]
+
+    @staticmethod
+    def _name_of(data):
+        if not isinstance(data, dict):
+            raise FormatError(f"a layer must have a class_name and a config; got {data!r:.100}.")
+        config = data.get("config")
+        name = config.get("name") if isinstance(config, dict) else None
+        return str(data.get("name", name) if name is None else name)
+
+    def model(self, data):
+        """A layer within another, or a chain of them."""
+        name, _ = self.described(data, "a layer")
+        if name not in MODELS:
+            return self.layer(data)
+        part = self.planned(data)
+        inner = [each.layer for each in part.parts if each.kind != "input"]
+        if name != "Sequential" or any(layer is None for layer in inner):
+            raise FormatError(f"model {part.name!r:.80} within a layer must be a chain of layers.")
+        made = Sequential(inner, name=part.name)
+        self.classes[id(made)] = name
+        return made
+
+    # --- where weights lie -------------------------------------------------------------------
+
+    def holders(self, part):
+        """(cell, layer) of everything in a part that has weights, in Keras's order."""
+        if part.kind == "model":
+            return [found for inner in part.parts for found in self.holders(inner)]
+        return [] if part.layer is None else [(c, part.layer) for c, _ in layer_paths(part.layer)]
+
+    def paths(self, part, path=""):
+        """(cell, path) of everything in a part that has weights; as Keras 3 names paths, by classes."""
+        if part.kind != "model":
+            return [] if part.layer is None else layer_paths(part.layer, path, self.classes)
+        inner = [each for each in part.parts if each.kind != "mask"]
+        names = numbered(each.class_name for each in inner)
+        return [
+            found
+            for each, name in zip(inner, names, strict=True)
+            for found in self.paths(each, f"{path}layers/{name}/")
+        ]
+
+    @staticmethod
+    def paths_read(part):
+        """The paths of the layers of a model that are read; None if all are."""
+        inner = [each for each in part.parts if each.kind != "mask"]
+        if all(each.kind != "left out" for each in inner):
+            return None
+        pairs = zip(inner, numbered(each.class_name for each in inner), strict=True)
+        return tuple(f"layers/{name}/" for each, name in pairs if each.kind != "left out")
+
+    # --- putting together --------------------------------------------------------------------
+
+    def assembled(self, part, until=None):
+        """The layer or model, once all weights are there.
+
+        Raises
+        ------
+        FormatError
+            If the calls of its layers make no graph.
+        """
+        if part.kind != "model":
+            finish(part.layer)
+            if isinstance(part.layer, Bidirectional):
+                _tell_config(part.layer)
+            return part.layer
+        layers = {
+            inner.name: self.assembled(inner)
+            for inner in part.parts
+            if inner.kind in ("layer", "model")
+        }
+        if len(layers) < sum(inner.kind in ("layer", "model") for inner in part.parts):
+            raise FormatError(f"the layers of {part.name!r:.80} must have names of their own.")
+        try:
+            if part.class_name == "Sequential":
+                return self._chain(part, list(layers.values()))
+            return self._graph(part, layers, until)
+        except NumbarnnError as error:
+            if isinstance(error, FormatError):
+                raise
+            raise FormatError(f"model {part.name!r:.80} cannot be put together: {error}") from error
+
+    @staticmethod
+    def _chain(part, layers):
+        if not layers:
+            raise FormatError(
+                f"model {part.name!r:.80} must have a layer besides its input; it has none."
+            )
+        return layers[0] if len(layers) == 1 else Sequential(layers, name=part.name)
+
+    def _graph(self, part, layers, until):
+        config = part.data["config"]
+        masks = {inner.name: inner.class_name for inner in part.parts if inner.kind == "mask"}
+        calls = [
+            (inner.name, number, node.without(masks))
+            for inner in part.parts
+            if inner.kind in ("layer", "model")
+            for number, node in enumerate(_nodes(inner.data))
+        ]
+        ends = self._ends(part, config, until)
+        chain = self._straight(part, config, layers, calls, ends)
+        if chain is not None:
+            return self._chain(part, chain)
+        wiring = _Wiring(self, part, layers)
+        wiring.run(calls)
+        named = [name for name, _, _ in _places(config.get("input_layers"))]
+        inputs = [wiring.inputs[name] for name in named if name in wiring.inputs]
+        outputs = [wiring.symbol(place) for place in ends]
+        return Model(
+            inputs[0] if len(inputs) == 1 else inputs,
+            outputs[0] if len(outputs) == 1 else outputs,
+            name=part.name,
+        )
+
+    @staticmethod
+    def _ends(part, config, until):
+        """Where the outputs come from."""
+        if until is None:
+            return _places(config.get("output_layers"))
+        (data,) = [inner.data for inner in part.parts if inner.name == until]
+        nodes = _nodes(data)
+        if not nodes:
+            raise FormatError(f"`until` must be a layer that is called; {until!r:.80} is an input.")
+        return nodes[0].inputs if nodes[0].several else nodes[0].inputs[:1]
+
+    @staticmethod
+    def _straight(part, config, layers, calls, ends):
+        """The layers of a graph that is a chain, in order; None if it is none."""
+        inputs = _places(config.get("input_layers"))
+        if len(inputs) != 1 or len(ends) != 1 or len(calls) != len(layers) or not calls:
+            return None
+        after = {}
+        for name, _, node in calls:
+            if len(node.inputs) != 1 or node.several or node.further or node.inputs[0][2]:
+                return None
+            after.setdefault(node.inputs[0][0], []).append(name)
+        chain, at = [], inputs[0][0]
+        while at in after and len(chain) < len(calls):
+            if len(after[at]) != 1:
+                return None
+            at = after[at][0]
+            chain.append(layers[at])
+        good = len(chain) == len(calls) and at == ends[0][0] and not ends[0][2]
+        simple = all(layer.gives_one and not isinstance(layer, (Merging, Model)) for layer in chain)
+        return chain if good and simple else None
+
+
+class _Wiring:
+    """Calls layers with symbols, each call once its inputs are there."""
+
+    def __init__(self, planner, part, layers):
+        self._planner, self._layers, self._part = planner, layers, part
+        self.inputs, self._known, self._first = {}, {}, {}
+        for inner in part.parts:
+            if inner.kind == "input":
+                shape, name, dtype = input_of(inner.data)
+                dtype = dtype if dtype in ("float32", "float64", "int32", "int64", "bool") else None
+                self.inputs[inner.name] = Input(batch_shape=shape, name=name, dtype=dtype)
+
+    def run(self, calls):
+        """Call the layers."""
+        self._count_from(calls)
+        waiting = calls
+        while waiting:
+            left = []
+            for name, number, node in waiting:
+                if all(self._has(place) for place in node.places()):
+                    self._call(name, number, node)
+                else:
+                    left.append((name, number, node))
+            if len(left) == len(waiting):
+                raise FormatError(
+                    f"the calls of the layers of {self._part.name!r:.80} must make a graph without "
+                    f"rings; {left[0][0]!r:.80} waits for something that never comes."
+                )
+            waiting = left
+
+    def _count_from(self, calls):
+        """Where the calls of each layer are counted from.
+
+        A model within a model may begin with 1, as its own making was a call; every call is of use,
+        so that the lowest number that is used is the first.
+        """
+        lowest = {}
+        ends = _places(self._part.data["config"].get("output_layers"))
+        for inner in self._part.parts:
+            if inner.kind == "left out":
+                ends += _places_in(inner.data)
+            elif inner.kind != "mask":
+                ends += [place for node in _nodes(inner.data) for place in node.places()]
+        for name, number, _ in ends:
+            lowest[name] = min(number, lowest.get(name, number))
+        for name, _, _ in calls:
+            if isinstance(self._layers[name], (Model, Sequential)):
+                self._first[name] = lowest.get(name, 0)
+
+    def _has(self, place):
+        return place[0] in self.inputs or place[:2] in self._known
+
+    def _call(self, name, number, node):
+        layer = self._layers[name]
+        found = [self.symbol(place) for place in node.inputs]
+        recurrent = isinstance(layer, (RNN, Bidirectional))
+        if len(found) > 1 and not isinstance(layer, (Merging, Model)) and not recurrent:
+            raise FormatError(f"layer {name!r:.80} must have one input; it has {len(found)}.")
+        further = {
+            key: [self.symbol(place) for place in places]
+            if isinstance(places, list)
+            else self.symbol(places)
+            for key, places in node.further.items()
+        }
+        # Keras 3 hands a layer that is given states no mask.
+        unmasked = self._planner.era == 3 and bool(further) and "mask" not in further
+        given = found if node.several or isinstance(layer, Merging) else found[0]
+        number += self._first.get(name, 0)
+        self._known[name, number] = symbolic_call(layer, given, unmasked, **further)
+
+    def symbol(self, place):
+        """The symbol at a place: name of the layer, number of its call, number of its output."""
+        name, call, output = place
+        if name in self.inputs:
+            return self.inputs[name]
+        outputs = self._known.get((name, call))
+        if outputs is None:
+            raise FormatError(f"a call must name one that there is; got {place!r:.100}.")
+        if not isinstance(outputs, list):
+            outputs = [outputs]
+        if not 0 <= output < len(outputs) or isinstance(outputs[output], list):
+            raise FormatError(
+                f"a call must name one of {len(outputs)} outputs; got {place!r:.100}."
+            )
+        return outputs[output]
+
+
+@dataclass
+class _Node:
+    """One call of a layer as a file tells it: places of what it is called with."""
+
+    inputs: list
+    several: bool
+    further: dict
+
+    def without(self, masks):
+        """The call without a mask that is computed for it; other uses of such are refused."""
+        further = dict(self.further)
+        if "mask" in further and further["mask"][0] in masks:
+            del further["mask"]
+        node = _Node(self.inputs, self.several, further)
+        for name, _, _ in node.places():
+            if name in masks:
+                raise FormatError(f"operation {name!r:.80} ({masks[name]:.80}) is not supported.")
+        return node
+
+    def places(self):
+        """All places."""
+        rest = [p for v in self.further.values() for p in (v if isinstance(v, list) else [v])]
+        return self.inputs + rest
+
+
+def _place(entry):
+    """(layer, call, output) of what stands for an array, or None."""
+    if isinstance(entry, dict) and entry.get("class_name") == "__keras_tensor__":
+        config = entry.get("config")
+        entry = config.get("keras_history") if isinstance(config, dict) else None
+    if not isinstance(entry, (list, tuple)) or len(entry) < 3:
+        return None
+    name, call, output = entry[:3]
+    if not isinstance(name, str) or type(call) is not int or type(output) is not int:
+        return None
+    return name, call, output
+
+
+def _places(entries):
+    """Places of a list of them, or of one."""
+    one = _place(entries)
+    if one is not None:
+        return [one]
+    found = [_place(entry) for entry in entries] if isinstance(entries, list) else [None]
+    if None in found or not found:
+        raise FormatError(f"inputs and outputs must name layers; got {entries!r:.100}.")
+    return found
+
+
+def _places_in(data):
+    """All places in data of any form."""
+    found, waiting = [], [data]
+    while waiting:
+        entry = waiting.pop()
+        place = _place(entry)
+        if place is not None:
+            found.append(place)
+        elif isinstance(entry, (list, dict)):
+            waiting += entry.values() if isinstance(entry, dict) else entry
+    return found
+
+
+def _nodes(data):
+    """The calls of a layer."""
+    entries = data.get("inbound_nodes", [])
+    if not isinstance(entries, list):
+        raise FormatError(f"inbound_nodes must be a list; got {entries!r:.100}.")
+    return [_new_node(e) if isinstance(e, dict) else _old_node(e) for e in entries]
+
+
+def _old_node(entry):
+    """A call as Keras 1 and 2 tell it: ``[[layer, call, output, keywords], ...]``."""
+    places = _places(entry)
+    keywords = {}
+    for each in entry if _place(entry) is None else [entry]:
+        if len(each) > 3 and isinstance(each[3], dict):
+            keywords.update(each[3])
+    return _Node(places, len(places) > 1, _further(keywords))
+
+
+def _new_node(entry):
+    """A call as Keras 3 tells it: ``{"args": [...], "kwargs": {...}}``."""
+    arguments, keywords = entry.get("args"), entry.get("kwargs", {})
+    if not isinstance(arguments, list) or not isinstance(keywords, dict):
+        raise FormatError(f"a call must have args and kwargs; got {entry!r:.100}.")
+    keywords = dict(keywords)
+    if not arguments and "inputs" in keywords:
+        arguments = [keywords.pop("inputs")]
+    if len(arguments) == 2 and "initial_state" not in keywords:
+        keywords["initial_state"] = arguments.pop()
+    if len(arguments) != 1:
+        raise FormatError(f"a call must have one argument; got {arguments!r:.100}.")
+    several = _place(arguments[0]) is None
+    return _Node(_places(arguments[0]), several, _further(keywords))
+
+
+def _further(keywords):
+    """The arguments by name that are arrays; others must ask for nothing."""
+    found = {}
+    for key, value in keywords.items():
+        if value is None or (key == "training" and value is False):
+            continue
+        if key in ("initial_state", "constants"):
+            found[key] = _places(value)
+        elif key == "mask":
+            found[key] = _place(value)
+            if found[key] is None:
+                raise FormatError(f"`mask` of a call must be an array; got {value!r:.100}.")
+        else:
+            raise FormatError(f"a call with {key:.80}={value!r:.100} is not supported.")
+    return found
+
+
+def _tell_config(layer):
+    """A Bidirectional is made again from the config of its layer, which weights may have corrected."""
+    for setting in ("recurrent_activation", "reset_after"):
+        if setting in layer._layer and hasattr(layer.forward_layer.cell, setting):
+            layer._layer[setting] = name_of(getattr(layer.forward_layer.cell, setting))

@@ -1,0 +1,109 @@
+"""What is in a file, told by its content, and read by the reader that knows it."""
+
+import os
+
+from ..errors import ArgumentError, FormatError, MissingExtraError, NumbarnnError
+from . import arrays, keras_h5, keras_zip, native, refused
+from .source import Options, looked_at
+
+#: The readers, by what they read; the first that knows a file reads it. Each is a module with
+#: ``sniff(source) -> bool`` and ``read(source, options) -> Layer``.
+READERS = {
+    "numbarnn": native,
+    "a Keras archive": keras_zip,
+    "a Keras HDF5 file": keras_h5,
+    "arrays by name": arrays,
+    "refused": refused,
+}
+
+
+def format_of(path):
+    """What a file is: a key of `READERS`, or None; and the file, looked at.
+
+    Raises
+    ------
+    FormatError
+        If it is damaged.
+    FileNotFoundError
+        If there is no such file.
+    """
+    source = looked_at(os.fspath(path))
+    found = [name for name, reader in READERS.items() if _guarded(source, reader.sniff, source)]
+    return (found[0] if found else None), source
+
+
+def load(path, cells=None, *, spec=None, until=None):
+    """Read a layer or model from one file, whoever wrote it.
+
+    Read are numbarnn's own files; ``.keras``; Keras's HDF5 of every era, with its config or weights alone;
+    and arrays by name: safetensors and npz. What a file is, is told by its content.
+
+    Parameters
+    ----------
+    path : path-like
+    cells : dict of str -> class, optional
+        Cells of one's own, by the name in the file, such as ``"pkg>MyCell"``.
+    spec : dict of str -> Layer or None, optional
+        For weights without an architecture: what the names of a layer's arrays begin with, and the
+        layer; None leaves arrays out. The error of a call without it lists the arrays, with a guess.
+    until : str, optional
+        Of a Keras model, only the layers that come before the one of this name.
+
+    Returns
+    -------
+    Layer
+        A `Sequential` if the layers follow on one another, a `Model` if they make a graph.
+
+    Raises
+    ------
+    FormatError
+        If the file is none of these, is damaged, holds what is not supported, or its arrays do not
+        fit; whatever is in the file, no other error comes of it.
+    ArgumentError
+        If `cells` or `spec` is no dict of such things.
+    FileNotFoundError
+        If there is no such file.
+    MissingExtraError
+        If h5py, which HDF5 needs, is not installed.
+
+    Examples
+    --------
+    >>> import tempfile, os
+    >>> import numbarnn as nr
+    >>> layer = nr.GRU(3)
+    >>> layer.build((None, None, 2))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "model")
+    ...     layer.save(path)
+    ...     nr.load(path)
+    GRU('gru'; kernel(2, 9), recurrent_kernel(3, 9), bias(2, 9))
+    """
+    if cells is not None and not (
+        isinstance(cells, dict) and all(isinstance(name, str) for name in cells)
+    ):
+        raise ArgumentError(f"`cells` must be a dict of names and classes; got {cells!r:.100}.")
+    options = Options(dict(cells or {}), spec, until)
+    kind, source = format_of(path)
+    if kind is None:
+        raise FormatError(
+            f"`{source.path}` must be a model: of numbarnn's, Keras's .keras or HDF5, safetensors, or "
+            f"npz; it {'begins with ' + repr(source.head[:8]) if source.size else 'is empty'}."
+        )
+    return _guarded(source, READERS[kind].read, source, options)
+
+
+def _guarded(source, function, *arguments):
+    """What a reader gives; whatever it raises over a file that is not what it must be is a FormatError."""
+    try:
+        return function(*arguments)
+    except (ArgumentError, MissingExtraError):
+        raise
+    except FormatError as error:
+        if source.path in str(error):
+            raise
+        error.args = (f"`{source.path}`: {error}",)
+        raise
+    except (NumbarnnError, Exception) as error:
+        raise FormatError(
+            f"`{source.path}` is damaged, or not what it seems ({type(error).__name__}: {str(error):.200})."
+        ) from error
