@@ -1,4 +1,4 @@
-"""The command line: ``numbarnn run``, ``inspect``, ``demo`` and ``cache``.
+"""The command line: ``numbarnn run``, ``inspect``, ``convert``, ``demo`` and ``cache``.
 
 Exit status: 0 done; 1 the data, the model or the machine; 2 wrong use of the command line; 130 after
 Ctrl-C. Errors are one sentence on standard error.
@@ -16,7 +16,13 @@ _RUN_EXAMPLE = """example:
   numbarnn run model.safetensors events.parquet -o scores.parquet --column events --id customer
 """
 _INSPECT_EXAMPLE = """example:
-  numbarnn inspect model.safetensors
+  numbarnn inspect model.keras
+"""
+_CONVERT_EXAMPLE = """examples:
+  numbarnn convert model.keras model.safetensors
+  numbarnn convert state.safetensors model.safetensors --spec spec.json
+with a spec.json such as
+  {"rnn": {"class_name": "GRU", "config": {"units": 64, "return_sequences": true}}, "head": null}
 """
 _CACHE_EXAMPLE = """example:
   numbarnn cache show
@@ -64,6 +70,21 @@ def _parser():
     inspect.add_argument("model", metavar="MODEL", help="a model file")
     inspect.set_defaults(call=_inspect)
 
+    convert = command(
+        "convert",
+        "write a model of Keras's, PyTorch's or others' as numbarnn's own",
+        _CONVERT_EXAMPLE,
+    )
+    convert.add_argument("model", metavar="IN", help="a model file of any format that is read")
+    convert.add_argument("output", metavar="OUT", help="the file to write")
+    convert.add_argument(
+        "--spec",
+        metavar="SPEC.json",
+        help="of weights alone: the layers, by what their arrays begin with",
+    )
+    convert.add_argument("--until", metavar="LAYER", help="only what comes before this layer")
+    convert.set_defaults(call=_convert)
+
     demo = command("demo", "run the job on a small model and real data, offline", _DEMO_EXAMPLE)
     demo.add_argument(
         "-o",
@@ -107,10 +128,21 @@ def _run(arguments):
 
 def _inspect(arguments):
     from .formats import load
+    from .formats.loading import format_of
+    from .formats.spec import SpecNeededError
 
-    model = load(arguments.model)
+    try:
+        model = load(arguments.model)
+    except SpecNeededError as error:
+        print(f"{arguments.model}: weights alone; to be read with a spec")
+        width = max(map(len, error.arrays), default=0)
+        for name, array in error.arrays.items():
+            print(f"  {name:<{width}}  {array.dtype}  {array.shape}")
+        print(f"to begin with: spec={error.candidate}")
+        return
     layers = getattr(model, "layers", [model])
-    print(f"{arguments.model}: {type(model).__name__} {model.name!r}, numbarnn native format")
+    kind, _ = format_of(arguments.model)
+    print(f"{arguments.model}: {type(model).__name__} {model.name!r}, {kind}")
     width = max(len(layer.name) for layer in layers)
     for layer in layers:
         shapes = ", ".join(f"{name} {array.shape}" for name, array in layer.weights.items())
@@ -118,6 +150,20 @@ def _inspect(arguments):
             f"  {layer.name:<{width}}  {type(layer).__name__:<13}  {layer.count_params():>9,}  {shapes}"
         )
     print(f"{model.count_params():,} weights")
+
+
+def _convert(arguments):
+    from .formats import load
+    from .formats.source import json_data
+
+    spec = None
+    if arguments.spec is not None:
+        spec = json_data(Path(arguments.spec).read_bytes(), f"`{arguments.spec}`")
+    model = load(arguments.model, spec=spec, until=arguments.until)
+    model.save(arguments.output)
+    print(
+        f"{arguments.output}: {type(model).__name__} {model.name!r}, {model.count_params():,} weights"
+    )
 
 
 def _demo(arguments):

@@ -4,6 +4,11 @@ import re
 
 _TORCH = re.compile(r"(weight|bias)_(ih|hh|hr)(_l(\d+)(_reverse)?)?$")
 _KINDS = {4: "LSTM", 3: "GRU", 1: "SimpleRNN"}
+#: A gate that only one kind of cell of Flax's or TensorFlow 1's has.
+_GATES = (
+    ("hf", "LSTM", ()), ("hn", "GRU", ()), ("candidate", "GRU", ("reset_after=False",)),
+    ("h", "SimpleRNN", ()),
+)  # fmt: skip
 _MOST = 50
 
 
@@ -53,6 +58,10 @@ def _guess(local, prefix):
     torch = [match for match in map(_TORCH.fullmatch, local) if match]
     if torch:
         return _guess_torch(local, torch)
+    gates = {name.rpartition("/")[0].rpartition("/")[2]: shape for name, shape in local.items()}
+    for gate, kind, options in _GATES:
+        if gate in gates:
+            return _called(kind, gates[gate][-1], *options)
     words = {}
     for name, shape in local.items():
         words.setdefault(name.rpartition("/")[2], []).append(shape)

@@ -297,7 +297,7 @@ def _joined(gates, where):
 
 
 def _tensorflow1(directions, local, where):
-    """`BasicLSTMCell`, `LSTMCell` and `GRUCell` of TensorFlow 1: inputs and state share one kernel.
+    """`BasicLSTMCell` and its sisters of TensorFlow 1: inputs and state share one kernel.
 
     `BasicLSTMCell` adds its ``forget_bias=1`` when it runs; the cells that are compatible with cuDNN,
     known by their name, do not.
@@ -321,17 +321,19 @@ def _tensorflow1(directions, local, where):
         return local.pop(found[0])
 
     words = {name.rpartition("/")[2] for name in names}
-    if type(cell) is LSTMCell and words == {"kernel", "bias"} and len(names) == 2:
+    if type(cell) is not GRUCell and words == {"kernel", "bias"} and len(names) == 2:
         kernel, bias = taken("kernel"), taken("bias")
         if kernel.ndim != 2 or bias.ndim != 1 or not cell.use_bias:
             raise FormatError(
                 f"{where} must have a kernel of two axes, and a bias; got {kernel.shape}."
             )
-        kernel, bias = _gates(kernel, (0, 2, 1, 3), axis=1), np.array(_gates(bias, (0, 2, 1, 3)))
-        units = len(bias) // 4
-        if not compatible:
-            bias[units : 2 * units] += 1
-        return [(cell, [kernel[: len(kernel) - units], kernel[len(kernel) - units :], bias])]
+        units = len(bias) // cell.gates
+        if cell.gates == 4:
+            order = (0, 2, 1, 3)
+            kernel, bias = _gates(kernel, order, axis=1), np.array(_gates(bias, order))
+            bias[units : 2 * units] += 0 if compatible else 1
+        cut = max(0, len(kernel) - units)
+        return [(cell, [kernel[:cut], kernel[cut:], bias])]
     if type(cell) is GRUCell and any(name.endswith("gates/kernel") for name in names):
         if cell.reset_after or not cell.use_bias:
             raise FormatError(
@@ -340,6 +342,6 @@ def _tensorflow1(directions, local, where):
         kernels = [_gates(taken("gates/kernel"), (1, 0), axis=1), taken("candidate/kernel")]
         bias = _joined([_gates(taken("gates/bias"), (1, 0)), taken("candidate/bias")], where)
         kernel = _joined(kernels, where)
-        cut = len(kernel) - len(bias) // 3
+        cut = max(0, len(kernel) - len(bias) // 3)
         return [(cell, [kernel[:cut], kernel[cut:], bias])]
     return None

@@ -1,20 +1,24 @@
 """What is in a file, told by its content, and read by the reader that knows it."""
 
+import importlib
 import os
 
 from ..errors import ArgumentError, FormatError, MissingExtraError, NumbarnnError
-from . import arrays, keras_h5, keras_zip, native, refused
 from .source import Options, looked_at
 
-#: The readers, by what they read; the first that knows a file reads it. Each is a module with
-#: ``sniff(source) -> bool`` and ``read(source, options) -> Layer``.
+#: The readers, by what they read; the first that knows a file reads it. Each is a module of this room,
+#: imported when it is asked, with ``sniff(source) -> bool`` and ``read(source, options) -> Layer``.
 READERS = {
-    "numbarnn": native,
-    "a Keras archive": keras_zip,
-    "a Keras HDF5 file": keras_h5,
-    "arrays by name": arrays,
-    "refused": refused,
+    "numbarnn native format": "native",
+    "a Keras archive": "keras_zip",
+    "a Keras HDF5 file": "keras_h5",
+    "arrays by name": "arrays",
+    "a program": "refused",
 }
+
+
+def _reader(kind):
+    return importlib.import_module(f".{READERS[kind]}", __package__)
 
 
 def format_of(path):
@@ -28,8 +32,10 @@ def format_of(path):
         If there is no such file.
     """
     source = looked_at(os.fspath(path))
-    found = [name for name, reader in READERS.items() if _guarded(source, reader.sniff, source)]
-    return (found[0] if found else None), source
+    for kind in READERS:
+        if _guarded(source, _reader(kind).sniff, source):
+            return kind, source
+    return None, source
 
 
 def load(path, cells=None, *, spec=None, until=None):
@@ -76,7 +82,7 @@ def load(path, cells=None, *, spec=None, until=None):
     ...     path = os.path.join(folder, "model")
     ...     layer.save(path)
     ...     nr.load(path)
-    GRU('gru'; kernel(2, 9), recurrent_kernel(3, 9), bias(2, 9))
+    GRU('gru', GRUCell(units=3; kernel(2, 9), recurrent_kernel(3, 9), bias(2, 9)))
     """
     if cells is not None and not (
         isinstance(cells, dict) and all(isinstance(name, str) for name in cells)
@@ -89,7 +95,7 @@ def load(path, cells=None, *, spec=None, until=None):
             f"`{source.path}` must be a model: of numbarnn's, Keras's .keras or HDF5, safetensors, or "
             f"npz; it {'begins with ' + repr(source.head[:8]) if source.size else 'is empty'}."
         )
-    return _guarded(source, READERS[kind].read, source, options)
+    return _guarded(source, _reader(kind).read, source, options)
 
 
 def _guarded(source, function, *arguments):

@@ -55,7 +55,7 @@ def read_by_spec(arrays, options):
         for name in own.values():
             if name in taken:
                 raise FormatError(
-                    f"{name!r:.100} must belong to one layer; to {taken[name]!r} and {prefix!r}."
+                    f"{name!r:.100} must belong to one layer; the spec has {taken[name]!r} and {prefix!r}."
                 )
             taken[name] = prefix
         if layer is None:

@@ -12,6 +12,7 @@ from kerases import MinimalRNNCell, check, names
 from recorded import keras_models
 
 import numbarnn as nr
+from numbarnn.cli import main
 
 HERE = Path(keras_models.__file__).parent
 ARCHIVES = {era: zipfile.ZipFile(HERE / f"keras{era}_files.zip") for era in (2, 3)}
@@ -415,3 +416,18 @@ def test_graphs_that_are_none_are_refused(file):
         path = file(2, "graph2.h5")
         with_config(path, change)
         refused(path, told)
+
+
+@pytest.mark.parametrize("name", ["gru3.keras", "graph2.h5"])
+def test_the_command_line_inspects_and_converts(name, file, tmp_path, capsys):
+    path, out = file(int(name.partition(".")[0][-1]), name), tmp_path / "out"
+    assert main(["inspect", str(path)]) == 0
+    told = capsys.readouterr().out
+    assert ("a Keras archive" if name.endswith("keras") else "a Keras HDF5 file") in told
+    assert main(["convert", str(path), str(out)]) == 0
+    inputs = inputs_of(name.partition(".")[0][:-1])
+    one, other = (keras_models.flat(nr.load(each)(inputs)) for each in (path, out))
+    assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    until = "two" if name.startswith("gru") else "decoder"
+    assert main(["convert", str(path), str(out), "--until", until]) == 0
+    assert nr.load(out).count_params() < nr.load(path).count_params()
