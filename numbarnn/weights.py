@@ -1,6 +1,9 @@
 """Weights by name: made once, handed out read-only, replaced as a whole."""
 
 import copy
+import math
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import numpy as np
 
@@ -15,6 +18,29 @@ _WITHOUT_EFFECT = frozenset(
         "aggregation", "autocast", "experimental_autocast", "partitioner", "caching_device",
     }
 )  # fmt: skip
+
+
+_BUDGET = ContextVar("budget", default=None)
+
+
+@contextmanager
+def bounded(numbers):
+    """Inside, initial weights have at most so many numbers in all: what a file claims costs no memory."""
+    token = _BUDGET.set([numbers])
+    try:
+        yield
+    finally:
+        _BUDGET.reset(token)
+
+
+def _spend(name, shape):
+    budget = _BUDGET.get()
+    if budget is not None:
+        budget[0] -= math.prod(shape)
+        if budget[0] < 0:
+            raise ArgumentError(
+                f"Weight {name!r} must be of a size that the file can hold; got the shape {shape}."
+            )
 
 
 class Weighted:
@@ -82,6 +108,7 @@ class Weighted:
         if self._given is not None:
             array = self._take_given(name, shape)
         else:
+            _spend(name, shape)
             if self._rng is None:
                 self.__dict__["_rng"] = np.random.default_rng(self.seed)
             array = as_numbers("initializer", get_initializer(initializer)(shape, self._rng))

@@ -136,8 +136,6 @@ class Maker:
         Of the Keras that wrote them: 1, 2 or 3.
     cells : dict of str -> class
         Cells of the caller's, by the names that they were registered under.
-    most : int
-        Numbers that the file can hold: no table may be larger.
 
     Attributes
     ----------
@@ -147,8 +145,8 @@ class Maker:
         The `id` of every layer whose weights are not trainable.
     """
 
-    def __init__(self, era, cells, most):
-        self.era, self.cells, self.most = era, cells, most
+    def __init__(self, era, cells):
+        self.era, self.cells = era, cells
         self.classes, self.frozen = {}, set()
 
     def described(self, data, where):
@@ -231,8 +229,6 @@ class Maker:
             elif not self._has_no_effect(key, value):
                 raise FormatError(f"{where} with {key:.80}={value!r:.80} is not supported.")
         self._add_defaults(entry, arguments)
-        if name == "Embedding":
-            self._check_table(arguments, where)
         try:
             made = entry.make(**arguments)
         except (NumbarnnError, TypeError, ValueError) as error:
@@ -256,15 +252,6 @@ class Maker:
                 arguments.setdefault("reset_after", False)
         if entry.masks:
             arguments["mask_rule"] = "keras3" if self.era == 3 else "keras2"
-
-    def _check_table(self, arguments, where):
-        sizes = arguments.get("input_dim"), arguments.get("output_dim")
-        good = all(type(size) is int and size > 0 for size in sizes)
-        if not good or sizes[0] * sizes[1] > self.most:
-            raise FormatError(
-                f"{where} must have a table that the file can hold; it says {sizes[0]!r:.40} rows of "
-                f"{sizes[1]!r:.40}."
-            )
 
     def _value(self, key, value, where):
         if key in ("activation", "recurrent_activation"):

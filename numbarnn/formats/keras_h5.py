@@ -39,7 +39,7 @@ def read(source, options):
         if config is None or options.spec is not None:
             return read_by_spec(_alone(file, root), options)
         version = file.text("/", "keras_version") or file.text(root or "/", "keras_version") or "1"
-        planner = Planner(era_of(version), options.cells, source.size)
+        planner = Planner(era_of(version), options.cells)
         part = planner.planned(json_data(config, "model_config"), options.until)
         _fill_by_names(planner, part, file, root)
     return planner.assembled(part, options.until)

@@ -36,7 +36,7 @@ def read(source, options):
         raise FormatError(f"there must be no assets; got {extra[:4]}.")
     version = metadata.get("keras_version") if isinstance(metadata, dict) else None
     era = era_of(version)
-    planner = Planner(era, options.cells, len(weights))
+    planner = Planner(era, options.cells)
     part = planner.planned(config, options.until)
     with Hdf5(io.BytesIO(weights), len(weights)) as file:
         fill_by_paths(planner, part, {path: file.array(path) for path in file.arrays})

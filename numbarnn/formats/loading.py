@@ -4,6 +4,7 @@ import importlib
 import os
 
 from ..errors import ArgumentError, FormatError, MissingExtraError, NumbarnnError
+from ..weights import bounded
 from .source import Options, looked_at
 
 #: The readers, by what they read; the first that knows a file reads it. Each is a module of this room,
@@ -15,6 +16,10 @@ READERS = {
     "arrays by name": "arrays",
     "a program": "refused",
 }
+
+
+#: Initial weights that reading a file may make: so many numbers for each of its bytes, and some.
+MOST_GROWTH, ALLOWANCE = 8, 1 << 20
 
 
 def _reader(kind):
@@ -95,7 +100,9 @@ def load(path, cells=None, *, spec=None, until=None):
             f"`{source.path}` must be a model: of numbarnn's, Keras's .keras or HDF5, safetensors, or "
             f"npz; it {'begins with ' + repr(source.head[:8]) if source.size else 'is empty'}."
         )
-    return _guarded(source, _reader(kind).read, source, options)
+    # Of what a file holds, some is made twice: first at random, then as it is.
+    with bounded(source.size * MOST_GROWTH + ALLOWANCE):
+        return _guarded(source, _reader(kind).read, source, options)
 
 
 def _guarded(source, function, *arguments):

@@ -125,6 +125,10 @@ def _spec(path, header):
     return spec
 
 
+#: What holds layers, each of which has weights and names of its own.
+_HOLDERS = {"Sequential": Sequential, "Model": Model, "TimeDistributed": TimeDistributed}
+
+
 class _Reader:
     """Makes layers from the declaration and the arrays, and counts what was used."""
 
@@ -132,13 +136,44 @@ class _Reader:
         self.path, self.arrays, self.cells = path, arrays, cells
         self.left = set(arrays)
 
-    def made(self, data):
-        """The model of a declaration."""
+    def model(self, data):
+        """The model of a declaration, with its weights."""
         self._check_classes(data)
-        try:
-            return deserialized(data, self.cells)
-        except (NumbarnnError, TypeError, AttributeError, KeyError, ValueError) as error:
-            raise FormatError(f"`{self.path}`: its model cannot be made: {error}") from error
+        return self._made(data, "")
+
+    def _made(self, data, prefix):
+        """A layer; what it is made of is made, and has its weights, before it."""
+        name, config = data["class_name"], data["config"]
+        kind = _HOLDERS.get(name) if isinstance(config, dict) else None
+        if kind is None:
+            layer = deserialized(data, self.cells)
+            if not isinstance(layer, Layer):
+                raise FormatError(f"`{self.path}` must declare a layer; got {data!r:.200}.")
+            self._fill(layer, data, prefix)
+            return layer
+        config = dict(config)
+        if kind is TimeDistributed:
+            inner = self._made(self._declared(config.pop("layer", None)), prefix)
+            return TimeDistributed(inner, **config)
+        entries = config.pop("layers", None)
+        if not isinstance(entries, list):
+            raise FormatError(
+                f"`{self.path}`: {name} must have a list of layers; got {entries!r:.80}."
+            )
+        layers = []
+        for entry in map(self._declared, entries):
+            called = entry["config"].get("name") if isinstance(entry["config"], dict) else None
+            layers.append(self._made(entry, f"{prefix}{called}/"))
+        if kind is Sequential:
+            return Sequential(layers, **config)
+        parts = [config.pop(part, None) for part in ("inputs", "calls", "structure", "outputs")]
+        inputs, calls, structure, outputs = parts
+        return Model.from_calls(inputs, layers, calls, structure, outputs, **config)
+
+    def _declared(self, data):
+        if not isinstance(data, dict) or "class_name" not in data:
+            raise FormatError(f"`{self.path}` must declare layers; got {data!r:.200}.")
+        return data
 
     def _check_classes(self, data):
         """Refuse classes but numbarnn's own and those that the caller named."""
@@ -158,13 +193,8 @@ class _Reader:
             for entry in entries:
                 self._check_classes(entry)
 
-    def fill(self, layer, data, prefix):
+    def _fill(self, layer, data, prefix):
         """Give a layer its weights."""
-        parts = list(_parts(layer, data))
-        for part, described, start in parts:
-            self.fill(part, described, prefix + start)
-        if parts:
-            return
         cells, features = layer._weighted(), data.get("features")
         if not isinstance(features, list) or len(features) != len(cells):
             raise FormatError(
@@ -225,15 +255,14 @@ def read(source, options):
         raise FormatError(f"`{path}`: weights must be floats; got {wrong[:4]}.")
     reader = _Reader(path, arrays, dict(options.cells))
     described = spec.get("model")
-    model = reader.made(described) if isinstance(described, dict) else None
-    if not isinstance(model, Layer):
+    if not isinstance(described, dict) or "class_name" not in described:
         raise FormatError(f"`{path}` must declare a layer; got {described!r:.200}.")
     try:
-        reader.fill(model, described, "")
-    except NumbarnnError as error:
-        if isinstance(error, FormatError):
-            raise
-        raise FormatError(f"`{path}`: {error}") from error
+        model = reader.model(described)
+    except FormatError:
+        raise
+    except (NumbarnnError, TypeError, AttributeError, KeyError, ValueError) as error:
+        raise FormatError(f"`{path}`: its model cannot be made: {error}") from error
     if reader.left:
         raise FormatError(f"`{path}`: arrays {sorted(reader.left)} belong to no layer.")
     return model
