@@ -78,7 +78,7 @@ from .errors import (
     NumbarnnError,
 )
 from .explain import explain
-from .formats import load, save
+from .formats import load, save, to_keras_weights, to_torch_state_dict
 from .given.nesting import Shape
 from .given.ragged import Ragged
 from .given.sequences import Shared
@@ -290,5 +290,7 @@ __all__ = [
     "step",
     "swish",
     "tanh",
+    "to_keras_weights",
+    "to_torch_state_dict",
     "where",
 ]

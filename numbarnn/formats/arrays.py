@@ -69,4 +69,4 @@ def npy_array(data, name):
         raise FormatError(f"{name!r:.100} claims the shape {shape} for {len(body)} bytes.")
     order = "F" if by_columns else "C"
     array = np.frombuffer(body, dtype).reshape(shape, order=order)
-    return np.ascontiguousarray(array, dtype.newbyteorder("="))
+    return np.asarray(array, dtype.newbyteorder("="), order="C")

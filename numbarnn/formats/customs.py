@@ -67,7 +67,7 @@ def dealt_out(layer, local, where):
     local = dict(local)
     if any("vars/" in f"/{name}" for name in local):
         return _keras3(layer, local, where)
-    directions = _directions(layer)
+    directions = directions_of(layer)
     if directions is not None:
         found = _recurrent(directions, local, where)
     elif parts_of(layer):
@@ -129,10 +129,10 @@ def _in_order(cell, local):
     return [local.pop(name) for name in (names if set(names) == set(local) else list(local))]
 
 
-def _directions(layer):
+def directions_of(layer):
     """Per depth of a recurrent layer, or of several on top of each other: cells (forward, backward)."""
     if isinstance(layer, Bidirectional):
-        forward, backward = (_directions(each) for each in layer._layers())
+        forward, backward = (directions_of(each) for each in layer._layers())
         if len(forward) != len(backward):
             return None
         return [(one, other) for (one, _), (other, _) in zip(forward, backward, strict=True)]
@@ -142,7 +142,7 @@ def _directions(layer):
     if isinstance(layer, Sequential) and all(
         isinstance(e, (RNN, Bidirectional)) for e in layer.layers
     ):
-        found = [_directions(each) for each in layer.layers]
+        found = [directions_of(each) for each in layer.layers]
         return None if None in found else [pair for each in found for pair in each]
     return None
 

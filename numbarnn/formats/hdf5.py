@@ -136,7 +136,7 @@ class Hdf5:
         """The numbers of an array, native and C-contiguous."""
         dataset = self.arrays[path]
         found = self._guarded(dataset.__getitem__, ())
-        return np.ascontiguousarray(found, dataset.dtype.newbyteorder("="))
+        return np.asarray(found, dataset.dtype.newbyteorder("="), order="C")
 
     def has(self, path):
         """Whether there is such a group or array."""
