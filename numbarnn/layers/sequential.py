@@ -150,8 +150,8 @@ class Sequential(Layer):
         ----------
         inputs : Ragged
         what : {"last", "sequence", "state"}
-            The output after the last time step of each row, the outputs of all time steps, or the
-            final states of the recurrent layers.
+            The output after the last time step of each row (that of the model, if it ends by pooling
+            over time), the outputs of all time steps, or the final states of the recurrent layers.
 
         Returns
         -------
@@ -171,7 +171,20 @@ class Sequential(Layer):
         if not isinstance(inputs, Ragged):
             raise ArgumentError(f"`inputs` must be an nr.Ragged; got {type(inputs).__name__}.")
         with Attempt(self.layers):
+            if what != "state" and not all(
+                layer.keeps_time for layer in self.layers[places[-1] + 1 :]
+            ):
+                return self._output(inputs, what)
             return self._emitted(inputs, what, places)
+
+    def _output(self, inputs, what):
+        """The output of a model that itself makes one of all time steps, as pooling does."""
+        if what == "sequence":
+            raise ArgumentError(
+                f"`what` must be 'last' or 'state', as `{self.name}` makes one output of all time steps; "
+                "got 'sequence'."
+            )
+        return self.passed(inputs, None, None, False)[0]
 
     def _emitted(self, inputs, what, places):
         values, states = inputs, {}

@@ -129,6 +129,17 @@ def test_emit_gives_what_is_asked_whatever_the_flags(rng):
         nr.Sequential([nr.Dense(2)]).emit(rows)
 
 
+def test_emit_of_a_model_that_pools_over_time(rng):
+    model = nr.Sequential(
+        [nr.GRU(4, return_sequences=True), nr.GlobalAveragePooling1D(), nr.Dense(2)]
+    )
+    rows = nr.Ragged(rng.normal(size=(7, 2)), [0, 3, 7])
+    assert np.array_equal(model.emit(rows, "last"), model(rows))
+    assert list(model.emit(rows, "state")) == ["gru.0"]
+    with pytest.raises(nr.ArgumentError, match="`what` must be 'last' or 'state'"):
+        model.emit(rows, "sequence")
+
+
 def test_masking_masks_and_zeroes():
     x = np.array([[[0.0], [2], [0], [3]]])
     layer = nr.Masking(0)
