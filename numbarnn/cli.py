@@ -128,6 +128,7 @@ def _run(arguments):
 
 def _inspect(arguments):
     from .formats import load
+    from .formats.filling import shown
     from .formats.loading import format_of
     from .formats.spec import SpecNeededError
 
@@ -135,20 +136,19 @@ def _inspect(arguments):
         model = load(arguments.model)
     except SpecNeededError as error:
         print(f"{arguments.model}: weights alone; to be read with a spec")
-        width = max(map(len, error.arrays), default=0)
+        width = max((len(shown(name)) for name in error.arrays), default=0)
         for name, array in error.arrays.items():
-            print(f"  {name:<{width}}  {array.dtype}  {array.shape}")
+            print(f"  {shown(name):<{width}}  {array.dtype}  {array.shape}")
         print(f"to begin with: spec={error.candidate}")
         return
     layers = getattr(model, "layers", [model])
-    kind, _ = format_of(arguments.model)
-    print(f"{arguments.model}: {type(model).__name__} {model.name!r}, {kind}")
-    width = max(len(layer.name) for layer in layers)
+    source, _ = format_of(arguments.model)
+    print(f"{arguments.model}: {type(model).__name__} {model.name!r}, {source}")
+    width = max(len(shown(layer.name)) for layer in layers)
     for layer in layers:
-        shapes = ", ".join(f"{name} {array.shape}" for name, array in layer.weights.items())
-        print(
-            f"  {layer.name:<{width}}  {type(layer).__name__:<13}  {layer.count_params():>9,}  {shapes}"
-        )
+        shapes = ", ".join(f"{shown(n)} {array.shape}" for n, array in layer.weights.items())
+        called, kind = shown(layer.name), type(layer).__name__
+        print(f"  {called:<{width}}  {kind:<13}  {layer.count_params():>9,}  {shapes}")
     print(f"{model.count_params():,} weights")
 
 

@@ -98,8 +98,13 @@ def cells_of(layer):
     return layer._weighted()
 
 
+def shown(name):
+    """A name out of a file, as it may be shown on a terminal."""
+    return name if name.isprintable() else ascii(name)
+
+
 def in_one_line(arrays, most=40):
     """Names and shapes, for errors."""
-    found = [f"{name} {np.shape(array)}" for name, array in list(arrays.items())[:most]]
+    found = [f"{shown(name)} {np.shape(array)}" for name, array in list(arrays.items())[:most]]
     more = len(arrays) - len(found)
     return ", ".join(found) + (f" and {more} more" if more else "")

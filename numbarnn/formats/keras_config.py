@@ -24,7 +24,7 @@ _WEIGHTS = {
     for weight in ("kernel", "recurrent", "bias", "beta", "gamma", "embeddings", "moving_mean",
                    "moving_variance")
     for what in ("initializer", "regularizer", "constraint")
-} | {"unit_forget_bias", "implementation", "seed", "use_cudnn", "renorm_clipping",
+} | {"unit_forget_bias", "seed", "use_cudnn", "renorm_clipping",
      "renorm_momentum"}  # fmt: skip
 #: Arguments that may be there as long as they ask for nothing.
 _NOTHING = {
@@ -39,7 +39,9 @@ _RECURRENT = (
     "return_sequences", "return_state", "go_backwards", "stateful", "unroll", "time_major",
     "zero_output_for_mask",
 )  # fmt: skip
-_CELL = ("units", "activation", "recurrent_activation", "use_bias", "dropout", "recurrent_dropout")
+_KERASES = ("keras", "tf_keras", "tensorflow")
+_CELL = ("units", "activation", "recurrent_activation", "use_bias", "dropout", "recurrent_dropout",
+         "implementation")  # fmt: skip
 #: Keras 1's words for arguments.
 _KERAS1 = {
     "output_dim": "units", "inner_activation": "recurrent_activation", "bias": "use_bias", "p": "rate",
@@ -274,20 +276,17 @@ class Maker:
 
     def _activation(self, value, where):
         """An activation by its name; the config of a function is its name too."""
+        if value is None:
+            return "linear"
         name = value
         if isinstance(value, dict):
-            name = value.get("config")
-            if isinstance(name, dict):
-                name = name.get("name", value.get("class_name"))
-            if value.get("class_name") not in ("function", "str") and isinstance(
-                value.get("config"), dict
-            ):
+            # A function of Keras's own; one of the user's may have the same name.
+            module, name = str(value.get("module")), value.get("config")
+            if value.get("class_name") != "function" or module.partition(".")[0] not in _KERASES:
                 name = None
-        if name is None and value is None:
-            return "linear"
         if name == "hard_sigmoid" and self.era == 3:
             return "hard_sigmoid_keras3"
-        if name == "leaky_relu" or name in (*ACTIVATIONS, "softmax"):
+        if isinstance(name, str) and name in (*ACTIVATIONS, "softmax"):
             return name
         raise FormatError(f"{where} with the activation {value!r:.80} is not supported.")
 

@@ -104,8 +104,7 @@ class Planner(Maker):
             if number is None or (number in needed):
                 continue
             needed.add(number)
-            for node in _nodes(entries[number]):
-                waiting += [place[0] for place in node.places()]
+            waiting += [place[0] for place in _places_in(entries[number].get("inbound_nodes"))]
         return needed - {places[until]}
 
     def _part(self, data):
@@ -183,10 +182,7 @@ class Planner(Maker):
             If the calls of its layers make no graph.
         """
         if part.kind != "model":
-            finish(part.layer)
-            if isinstance(part.layer, Bidirectional):
-                _tell_config(part.layer)
-            return part.layer
+            return self._finished(part.layer)
         layers = {
             inner.name: self.assembled(inner)
             for inner in part.parts
@@ -202,6 +198,13 @@ class Planner(Maker):
             if isinstance(error, FormatError):
                 raise
             raise FormatError(f"model {part.name!r:.80} cannot be put together: {error}") from error
+
+    @staticmethod
+    def _finished(layer):
+        finish(layer)
+        if isinstance(layer, Bidirectional):
+            _tell_config(layer)
+        return layer
 
     @staticmethod
     def _chain(part, layers):
@@ -241,10 +244,14 @@ class Planner(Maker):
         if until is None:
             return _places(config.get("output_layers"))
         (data,) = [inner.data for inner in part.parts if inner.name == until]
-        nodes = _nodes(data)
-        if not nodes:
+        calls = data.get("inbound_nodes")
+        if not isinstance(calls, list) or not calls:
             raise FormatError(f"`until` must be a layer that is called; {until!r:.80} is an input.")
-        return nodes[0].inputs if nodes[0].several else nodes[0].inputs[:1]
+        # What else it is called with may be anything: it is not read.
+        first = calls[0].get("args") if isinstance(calls[0], dict) else calls[0]
+        if isinstance(calls[0], dict) and isinstance(first, list):
+            first = first[:1]
+        return _places_in(first)
 
     @staticmethod
     def _straight(part, config, layers, calls, ends):
@@ -307,10 +314,7 @@ class _Wiring:
         lowest = {}
         ends = _places(self._part.data["config"].get("output_layers"))
         for inner in self._part.parts:
-            if inner.kind == "left out":
-                ends += _places_in(inner.data)
-            elif inner.kind != "mask":
-                ends += [place for node in _nodes(inner.data) for place in node.places()]
+            ends += _places_in(inner.data.get("inbound_nodes"))
         for name, number, _ in ends:
             lowest[name] = min(number, lowest.get(name, number))
         for name, _, _ in calls:
@@ -413,7 +417,7 @@ def _places_in(data):
         if place is not None:
             found.append(place)
         elif isinstance(entry, (list, dict)):
-            waiting += entry.values() if isinstance(entry, dict) else entry
+            waiting += reversed(list(entry.values()) if isinstance(entry, dict) else entry)
     return found
 
 

@@ -9,6 +9,7 @@ from .hdf5 import Hdf5
 from .keras_graph import Planner
 from .keras_weights import converted
 from .source import json_data
+from .spec import read_by_spec
 
 #: What training leaves behind; the first word of a path.
 _NOT_THE_MODEL = ("optimizer", "metrics", "loss", "compile_metrics", "_metrics")
@@ -35,11 +36,14 @@ def read(source, options):
     if extra:
         raise FormatError(f"there must be no assets; got {extra[:4]}.")
     version = metadata.get("keras_version") if isinstance(metadata, dict) else None
+    with Hdf5(io.BytesIO(weights), len(weights)) as file:
+        arrays = {path: file.array(path) for path in file.arrays}
+    if options.spec is not None:
+        return read_by_spec(arrays, options)
     era = era_of(version)
     planner = Planner(era, options.cells)
     part = planner.planned(config, options.until)
-    with Hdf5(io.BytesIO(weights), len(weights)) as file:
-        fill_by_paths(planner, part, {path: file.array(path) for path in file.arrays})
+    fill_by_paths(planner, part, arrays)
     return planner.assembled(part, options.until)
 
 

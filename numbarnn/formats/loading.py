@@ -3,7 +3,7 @@
 import importlib
 import os
 
-from ..errors import ArgumentError, FormatError, MissingExtraError, NumbarnnError
+from ..errors import ArgumentError, FormatError, MissingExtraError
 from ..weights import bounded
 from .source import Options, looked_at
 
@@ -93,6 +93,14 @@ def load(path, cells=None, *, spec=None, until=None):
         isinstance(cells, dict) and all(isinstance(name, str) for name in cells)
     ):
         raise ArgumentError(f"`cells` must be a dict of names and classes; got {cells!r:.100}.")
+    if spec is not None:
+        from .spec import checked_spec
+
+        spec = checked_spec(spec, cells)
+        if until is not None:
+            raise ArgumentError(
+                f"`until` must be None, as `spec` says what is read; got {until!r}."
+            )
     options = Options(dict(cells or {}), spec, until)
     kind, source = format_of(path)
     if kind is None:
@@ -109,14 +117,14 @@ def _guarded(source, function, *arguments):
     """What a reader gives; whatever it raises over a file that is not what it must be is a FormatError."""
     try:
         return function(*arguments)
-    except (ArgumentError, MissingExtraError):
+    except MissingExtraError:
         raise
     except FormatError as error:
         if source.path in str(error):
             raise
         error.args = (f"`{source.path}`: {error}",)
         raise
-    except (NumbarnnError, Exception) as error:
+    except Exception as error:
         raise FormatError(
             f"`{source.path}` is damaged, or not what it seems ({type(error).__name__}: {str(error):.200})."
         ) from error

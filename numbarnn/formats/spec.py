@@ -41,16 +41,13 @@ def read_by_spec(arrays, options):
 
     Raises
     ------
-    ArgumentError
-        If the spec is none.
     FormatError
         If there is no spec, an array is missing, left over, or of another shape.
     """
     if options.spec is None:
         raise SpecNeededError(arrays)
-    entries = _checked(options)
     taken, layers = {}, []
-    for prefix, (layer, renamed) in entries.items():
+    for prefix, (layer, renamed) in options.spec.items():
         own = _own_arrays(arrays, prefix, renamed)
         for name in own.values():
             if name in taken:
@@ -79,8 +76,6 @@ def read_by_spec(arrays, options):
             f"arrays belong to no layer of the spec: {in_one_line(left, 12)} (None as a layer leaves "
             "them out)."
         )
-    if not layers:
-        raise ArgumentError(f"`spec` must hold a layer; got {options.spec!r:.100}.")
     return layers[0] if len(layers) == 1 else Sequential(layers)
 
 
@@ -88,9 +83,15 @@ def _is_counter(name):
     return name.replace(".", "/").rpartition("/")[2] in _COUNTERS
 
 
-def _checked(options):
-    """Layers of one's own, and which arrays are theirs, by prefix."""
-    spec, found = options.spec, {}
+def checked_spec(spec, cells):
+    """Layers of one's own, and the names of their arrays or None, by prefix.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no spec.
+    """
+    found = {}
     if not isinstance(spec, dict) or not spec:
         raise ArgumentError(f"`spec` must be a dict of prefixes and layers; got {spec!r:.100}.")
     for prefix, value in spec.items():
@@ -105,12 +106,14 @@ def _checked(options):
                 )
         if isinstance(value, dict):
             try:
-                value = deserialized(value, options.cells)
+                value = deserialized(value, cells)
             except (NumbarnnError, TypeError, KeyError) as error:
                 raise ArgumentError(f"`spec[{prefix!r}]` must describe a layer: {error}") from error
         if not isinstance(prefix, str) or not (value is None or isinstance(value, Layer)):
             raise ArgumentError(f"`spec[{prefix!r}]` must be a layer or None; got {value!r:.100}.")
         found[prefix] = copy.deepcopy(value), renamed
+    if all(layer is None for layer, _ in found.values()):
+        raise ArgumentError(f"`spec` must hold a layer; got {spec!r:.100}.")
     return found
 
 

@@ -18,6 +18,7 @@ import pytest
 from recorded import keras_models
 
 import numbarnn as nr
+from numbarnn.cli import main
 
 HERE = Path(keras_models.__file__).parent
 KERAS2 = zipfile.ZipFile(HERE / "keras2_files.zip")
@@ -490,6 +491,16 @@ def test_a_header_of_names_is_bounded_in_the_message(tmp_path):
     with pytest.raises(nr.FormatError, match="and 1960 more") as caught:
         nr.load(tmp_path / "model")
     assert len(str(caught.value)) < 30_000
+
+
+def test_names_are_shown_as_text(tmp_path, capsys):
+    from safetensors.numpy import save_file
+
+    save_file({"a\n\x1b[2Jb": np.zeros(3, "f4")}, tmp_path / "model")
+    message = refused(tmp_path / "model", "must be read with a spec")
+    assert message.isprintable()
+    assert main(["inspect", str(tmp_path / "model")]) == 0
+    assert "\x1b" not in capsys.readouterr().out
 
 
 def test_a_native_table_larger_than_its_file_is_refused(tmp_path):

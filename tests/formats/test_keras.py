@@ -324,6 +324,10 @@ def test_until_in_a_graph(file):
     [
         ({"activation": "my_activation"}, "layer 'one' .GRU. with the activation 'my_activation'"),
         ({"activation": {"class_name": "function", "config": "my"}}, "with the activation"),
+        (
+            {"activation": {"class_name": "function", "module": "builtins", "config": "relu"}},
+            "with the activation",
+        ),
         ({"go_sideways": True}, "layer 'one' .GRU. with go_sideways=True is not supported"),
         ({"units": -4}, "layer 'one' .GRU. cannot be made: `units` must be"),
         ({"units": 5}, r"Weight 'kernel' must have shape \(3, 15\); got \(3, 12\)"),
@@ -416,6 +420,47 @@ def test_graphs_that_are_none_are_refused(file):
         path = file(2, "graph2.h5")
         with_config(path, change)
         refused(path, told)
+
+
+def test_a_layer_that_is_called_as_none_here_is_can_be_left_out(file):
+    """What comes before it is told by what it is called with; how else it is called does not matter."""
+
+    def attention(config):
+        (part,) = [each for each in config["config"]["layers"] if each["name"] == "part"]
+        part["class_name"], part["inbound_nodes"][0]["kwargs"] = (
+            "Attention",
+            {"use_causal_mask": True},
+        )
+
+    path = file(3, "graph3.keras")
+    before = nr.load(path, until="part")(inputs_of("graph"))
+    with_keras3(path, attention)
+    assert np.array_equal(nr.load(path, until="part")(inputs_of("graph")), before)
+
+
+def test_a_function_of_kerass_may_stand_for_its_name(file):
+    path = file(3, "gru3.keras")
+
+    def function(config):
+        (four,) = [each for each in config["config"]["layers"] if each["config"]["name"] == "four"]
+        four["config"]["activation"] = {
+            "class_name": "function",
+            "module": "keras.activations",
+            "config": "relu",
+        }
+
+    with_keras3(path, function)
+    check(nr.load(path)(inputs_of("gru")), "gru", 3)
+
+
+def test_a_spec_may_replace_a_config(file):
+    spec = {
+        "layers/gru": nr.GRU(4),
+        **dict.fromkeys(["layers/gru_1", "layers/gru_2", "layers/gru_3"]),
+    }
+    assert isinstance(nr.load(file(3, "gru3.keras"), spec=spec), nr.GRU)
+    with pytest.raises(nr.ArgumentError, match="`until` must be None, as `spec` says what is read"):
+        nr.load(file(3, "gru3.keras"), spec=spec, until="two")
 
 
 @pytest.mark.parametrize("name", ["gru3.keras", "graph2.h5"])

@@ -156,7 +156,10 @@ def test_own_cells_get_arrays_by_the_names_of_their_weights_or_in_order(tmp_path
         ({"": nr.Dense(U)}, "must have arrays called as one of"),
         ({"": both(nr.GRU(U))}, "must have an array 'weight_ih_l0_reverse'"),
         ({"no": nr.GRU(U)}, "there must be arrays that begin with 'no'"),
-        ({"weight_ih_l0": None}, "arrays belong to no layer of the spec: bias_hh_l0"),
+        (
+            {"weight_ih_l0": None, "weight_hh_l0": nr.Embedding(15, U)},
+            "arrays belong to no layer of the spec: bias_hh_l0",
+        ),
         (
             {"": nr.GRU(U), "bias_hh_l0": None},
             "'bias_hh_l0' must belong to one layer; the spec has",
