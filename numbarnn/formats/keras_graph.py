@@ -82,7 +82,7 @@ class Planner(Maker):
             raise FormatError(f"model {part.name!r:.80} must have layers; got {entries!r:.80}.")
         names = [self._name_of(entry) for entry in entries]
         if until is not None and until not in names:
-            raise FormatError(f"`until` must be one of the layers {names}; got {until!r}.")
+            raise FormatError(f"`until` must be one of the layers {names!r:.1000}; got {until!r}.")
         kept = self._kept(name, config, names, entries, until)
         for number, entry in enumerate(entries):
             if number in kept:
@@ -290,20 +290,30 @@ class _Wiring:
     def run(self, calls):
         """Call the layers."""
         self._count_from(calls)
-        waiting = calls
-        while waiting:
-            left = []
-            for name, number, node in waiting:
-                if all(self._has(place) for place in node.places()):
-                    self._call(name, number, node)
-                else:
-                    left.append((name, number, node))
-            if len(left) == len(waiting):
-                raise FormatError(
-                    f"the calls of the layers of {self._part.name!r:.80} must make a graph without "
-                    f"rings; {left[0][0]!r:.80} waits for something that never comes."
-                )
-            waiting = left
+        # Each call is told by what it waits for, so that thousands of them take no more than one look each.
+        missing, waiting = {}, {}
+        ready = []
+        for call in calls:
+            keys = {place[:2] for place in call[2].places() if place[0] not in self.inputs}
+            missing[call[:2]] = len(keys)
+            for key in keys:
+                waiting.setdefault(key, []).append(call)
+            if not keys:
+                ready.append(call)
+        done = 0
+        while ready:
+            name, number, node = ready.pop()
+            done += 1
+            for call in waiting.pop(self._call(name, number, node), ()):
+                missing[call[:2]] -= 1
+                if not missing[call[:2]]:
+                    ready.append(call)
+        if done < len(calls):
+            stuck = next(call[0] for call in calls if missing[call[:2]])
+            raise FormatError(
+                f"the calls of the layers of {self._part.name!r:.80} must make a graph without rings; "
+                f"{stuck!r:.80} waits for something that never comes."
+            )
 
     def _count_from(self, calls):
         """Where the calls of each layer are counted from.
@@ -321,10 +331,8 @@ class _Wiring:
             if isinstance(self._layers[name], (Model, Sequential)):
                 self._first[name] = lowest.get(name, 0)
 
-    def _has(self, place):
-        return place[0] in self.inputs or place[:2] in self._known
-
     def _call(self, name, number, node):
+        """Call a layer; by what its outputs are known."""
         layer = self._layers[name]
         found = [self.symbol(place) for place in node.inputs]
         recurrent = isinstance(layer, (RNN, Bidirectional))
@@ -341,6 +349,7 @@ class _Wiring:
         given = found if node.several or isinstance(layer, Merging) else found[0]
         number += self._first.get(name, 0)
         self._known[name, number] = symbolic_call(layer, given, unmasked, **further)
+        return name, number
 
     def symbol(self, place):
         """The symbol at a place: name of the layer, number of its call, number of its output."""

@@ -1,5 +1,6 @@
 """Symbols: outputs of layers that have not run, from which a `Model` is made."""
 
+import inspect
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -158,6 +159,9 @@ def symbolic_call(layer, inputs, unmasked=False, **further):
         If something else is among the symbols, or a shape does not fit.
     """
     given = {name: _checked(name, nest) for name, nest in further.items() if nest is not None}
+    for name in given:
+        if name not in inspect.signature(type(layer).__call__).parameters:
+            raise ArgumentError(f"`{name}` must not be given: {layer.name!r} has no such argument.")
     node = Node(layer, _checked("inputs", inputs), given, unmasked)
     shapes = _shapes(inputs)
     layer.build(shapes)

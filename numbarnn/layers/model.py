@@ -288,13 +288,17 @@ class Model(Layer):
             self._checked_input(symbol, value)
             for symbol, value in zip(self._inputs, self._flat_inputs("inputs", values), strict=True)
         ]
+        told = [
+            None if each is None else as_numbers("lengths", each)
+            for each in self._flat_inputs("lengths", lengths, True)
+        ]
         known = {
             number: found
             for number, found in enumerate(
                 zip(
                     given,
                     self._flat_inputs("mask", mask, True),
-                    self._flat_inputs("lengths", lengths, True),
+                    told,
                     strict=True,
                 )
             )
@@ -317,11 +321,13 @@ class Model(Layer):
         }
         masks = further.pop("mask", masks)
         length = next((one for one in flattened(lengths) if one is not None), None)
+        # A model is told the lengths of each of its inputs.
+        told = lengths if isinstance(layer, Model) and length is not None else length
         if call.unmasked:
             following = layer.compute_mask(values, masks)
-            outputs, _ = layer.passed(values, None, length, training, **further)
+            outputs, _ = layer.passed(values, None, told, training, **further)
         else:
-            outputs, following = layer.passed(values, masks, length, training, **further)
+            outputs, following = layer.passed(values, masks, told, training, **further)
         length = length if layer.keeps_time else None
         if not is_nested(call.outputs):
             known[call.outputs] = outputs, following, length

@@ -385,6 +385,10 @@ def test_a_graph_of_thousands_of_calls_ends(archive):
     members["model.weights.h5"] = memory.getvalue()
     rewrite(archive, members)
     assert nr.load(archive)(np.ones((1, 2), "f4")).tolist() == [[3001, 3001]]
+    config["layers"] = [start, *chain[::-1]]  # each has to wait for the one behind it
+    members["config.json"] = json.dumps({"class_name": "Functional", "config": config}).encode()
+    rewrite(archive, members)
+    assert nr.load(archive)(np.ones((1, 2), "f4")).tolist() == [[3001, 3001]]
     chain[0]["inbound_nodes"] = [[["a2999", 0, 0, {}]]]
     members["config.json"] = json.dumps({"class_name": "Functional", "config": config}).encode()
     rewrite(archive, members)

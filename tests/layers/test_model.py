@@ -10,6 +10,7 @@ from kerases import MinimalRNNCell, names
 from recorded import keras_models
 
 import numbarnn as nr
+from numbarnn.layers.graph import symbolic_call
 
 X = np.random.default_rng(5).normal(size=(3, 4, 2)).astype("float32")
 
@@ -83,6 +84,18 @@ def test_masks_lengths_and_ragged_rows_agree():
     assert not np.array_equal(by_mask, model(X))
 
 
+def test_lengths_reach_a_model_of_several_inputs():
+    a, b = nr.Input((None, 2)), nr.Input((None, 2))
+    gru, lstm = nr.GRU(3), nr.LSTM(2)
+    inner = nr.Model([a, b], nr.Concatenate()([gru(a), lstm(b)]))
+    x = nr.Input((None, 2))
+    model = nr.Model(x, inner([x, nr.Dense(2)(x)]))
+    lengths = [4, 0, 2]
+    dense = model.layers[0]
+    wanted = np.concatenate([gru(X, lengths=lengths), lstm(dense(X), lengths=lengths)], axis=-1)
+    assert np.array_equal(model(X, lengths=lengths), wanted)
+
+
 def test_a_mask_may_be_an_input():
     x, m = nr.Input((None, 2)), nr.Input((None,))
     gru = nr.GRU(3)
@@ -136,6 +149,10 @@ def test_wrong_graphs_are_refused():
         (
             lambda: nr.Add()([a, nr.Input((3,))]),
             "`inputs` of `add` must have shapes that go together",
+        ),
+        (
+            lambda: symbolic_call(nr.Dense(2), a, initial_state=b),
+            "`initial_state` must not be given: 'dense'",
         ),
         (lambda: nr.Input(), "`shape` or `batch_shape` must be given, and not both"),
         (lambda: nr.Input(3), "`shape` must be a tuple of sizes and None; got 3"),
