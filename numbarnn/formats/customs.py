@@ -254,6 +254,9 @@ def _flax(directions, local, where):
     if len(directions) != 1 or directions[0][1] is not None:
         return None
     cell = directions[0][0]
+    # `flax.nnx` writes if_, as if is a word of Python's.
+    for name in [name for name in local if f"/{name}".endswith(("/if_/kernel", "/if_/bias"))]:
+        local[name.replace("if_/", "if/")] = local.pop(name)
     starts = {"" if name.count("/") == 1 else name.split("/")[0] + "/" for name in local}
     if len(starts) != 1:
         return None

@@ -169,7 +169,7 @@ class Planner(Maker):
         if all(each.kind != "left out" for each in inner):
             return None
         pairs = zip(inner, numbered(each.class_name for each in inner), strict=True)
-        return tuple(f"layers/{name}/" for each, name in pairs if each.kind != "left out")
+        return {f"layers/{name}" for each, name in pairs if each.kind != "left out"}
 
     # --- putting together --------------------------------------------------------------------
 

@@ -78,7 +78,7 @@ def fill_by_paths(planner, part, arrays, start=""):
         fill(cell, converted(cell, found, where), where)
     inside = planner.paths_read(part)
     if inside is not None:
-        left = [path for path in left if path.startswith(inside)]
+        left = [path for path in left if "/".join(path.split("/")[:2]) in inside]
     if left:
         shapes = {path: arrays[path] for path in sorted(left)}
         raise FormatError(f"arrays belong to no layer: {in_one_line(shapes, 8)}.")

@@ -134,7 +134,10 @@ class _Reader:
 
     def __init__(self, path, arrays, cells):
         self.path, self.arrays, self.cells = path, arrays, cells
-        self.left = set(arrays)
+        self.left, self._groups = set(arrays), {}
+        for name, array in arrays.items():
+            start, slash, rest = name.rpartition("/")
+            self._groups.setdefault(start + slash, {})[rest] = array
 
     def model(self, data):
         """The model of a declaration, with its weights."""
@@ -203,11 +206,7 @@ class _Reader:
             )
         for index, (cell, count) in enumerate(zip(cells, features, strict=True)):
             start = prefix + (f"{index}/" if len(cells) > 1 else "")
-            own = {
-                name[len(start) :]: array
-                for name, array in self.arrays.items()
-                if name.startswith(start) and "/" not in name[len(start) :]
-            }
+            own = self._groups.get(start, {})
             if cell.built:  # an embedding makes its table at once
                 cell.set_weights([self._exact(cell, name, own) for name in cell.weights])
             else:

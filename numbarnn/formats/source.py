@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ..errors import FormatError
 
 #: More of a description than any model has.
-LONGEST_TEXT = 64 << 20
+LONGEST_TEXT = 32 << 20
 #: How deep lists and dicts may lie in one another: far deeper than any model does.
 DEEPEST = 100
 _ZIP = b"PK\x03\x04"

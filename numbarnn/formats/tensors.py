@@ -9,10 +9,8 @@ import os
 import numpy as np
 
 from ..errors import FormatError
-from .source import json_data
+from .source import LONGEST_TEXT, json_data
 
-#: More of a header than any model has: a guard against a file that claims to be one.
-_LONGEST_HEADER = 64 << 20
 _DTYPES = {
     "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4",
     "I16": "<i2", "I8": "<i1", "U64": "<u8", "U32": "<u4", "U16": "<u2", "U8": "<u1", "BOOL": "|b1",
@@ -36,7 +34,7 @@ def read_header(path):
     with open(path, "rb") as file:
         start = file.read(8)
         length = int.from_bytes(start, "little")
-        if len(start) < 8 or not 2 <= length <= min(size - 8, _LONGEST_HEADER):
+        if len(start) < 8 or not 2 <= length <= min(size - 8, LONGEST_TEXT):
             raise FormatError(
                 f"`{path}` must be a whole safetensors file; its header claims {length} bytes of {size}."
             )

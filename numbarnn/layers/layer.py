@@ -23,6 +23,18 @@ def snake_case(name):
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
+def numbered_names(names):
+    """Names that are all different: the second ``lstm`` is ``lstm_1``."""
+    taken, used = set(), {}
+    for base in names:
+        name = base
+        while name in taken:
+            used[base] = used.get(base, 0) + 1
+            name = f"{base}_{used[base]}"
+        taken.add(name)
+        yield name
+
+
 class Layer(Configured):
     """The base of all layers.
 

@@ -11,7 +11,7 @@ from ..given.ragged import Ragged
 from ..given.shapes import checked_shapes, is_shape
 from .attempt import Attempt
 from .graph import Input, Symbol, is_symbolic, nodes_before, symbolic_call
-from .layer import Layer
+from .layer import Layer, numbered_names
 
 #: Arguments of a call, beside the inputs, that may be symbols.
 FURTHER = ("initial_state", "constants", "mask")
@@ -113,26 +113,27 @@ class Model(Layer):
             )
         self._outputs_nest = self._numbered(outputs, numbers)
         self._output_shapes = [symbol.shape for symbol in flattened(outputs)]
-        self._name_layers()
+        names = list(numbered_names(layer.name for layer in self.layers))
+        for layer, unique in zip(self.layers, names, strict=True):
+            layer.name = unique
         self._plan()
 
     def _taken_inputs(self, inputs):
         """Inputs, in order: their shapes, names and dtypes."""
-        found, seen, names = [], set(), set()
+        seen = set()
         for symbol in flattened(inputs):
             if not isinstance(symbol, Symbol) or symbol.node is not None:
                 raise ArgumentError(f"`inputs` must be made by nr.Input; got {symbol!r:.80}.")
             if id(symbol) in seen:
                 raise ArgumentError(f"`inputs` must hold each input once; got {symbol!r} twice.")
             seen.add(id(symbol))
-            base = name = symbol.name or "input"
-            while name in names:
-                name = f"{base}_{len(names)}"
-            names.add(name)
-            found.append(Symbol(symbol.shape, None, name, symbol.dtype))
-        if not found:
+        if not seen:
             raise ArgumentError("`inputs` must hold at least one input; got none.")
-        return found
+        symbols = flattened(inputs)
+        names = numbered_names(symbol.name or "input" for symbol in symbols)
+        return [
+            Symbol(s.shape, None, name, s.dtype) for s, name in zip(symbols, names, strict=True)
+        ]
 
     @staticmethod
     def _numbered(nest, numbers):
@@ -144,14 +145,6 @@ class Model(Layer):
             return numbers[id(symbol)]
 
         return mapped(number, nest)
-
-    def _name_layers(self):
-        taken = set()
-        for layer in self.layers:
-            base, number = layer.name, 1
-            while layer.name in taken:
-                layer.name, number = f"{base}_{number}", number + 1
-            taken.add(layer.name)
 
     def _plan(self):
         """After which call each array is needed no more."""

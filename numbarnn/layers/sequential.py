@@ -9,7 +9,7 @@ from ..given.shapes import checked_shapes
 from .attempt import Attempt
 from .bidirectional import Bidirectional
 from .graph import is_symbolic, symbolic_call
-from .layer import Layer
+from .layer import Layer, numbered_names
 from .rnn import RNN
 
 RECURRENT = (RNN, Bidirectional)
@@ -43,7 +43,6 @@ class Sequential(Layer):
         layers = as_list("layers", layers)
         if not layers:
             raise ArgumentError("`layers` must hold at least one layer; got none.")
-        taken = set()
         for index, layer in enumerate(layers):
             if not isinstance(layer, Layer):
                 raise ArgumentError(
@@ -53,10 +52,9 @@ class Sequential(Layer):
                 raise ArgumentError(
                     f"`layers[{index}]` must give one array; {layer.name!r} returns a list."
                 )
-            base, number = layer.name, 1
-            while layer.name in taken:
-                layer.name, number = f"{base}_{number}", number + 1
-            taken.add(layer.name)
+        names = list(numbered_names(layer.name for layer in layers))
+        for layer, unique in zip(layers, names, strict=True):
+            layer.name = unique
         self.layers = layers
 
     def _cells(self):

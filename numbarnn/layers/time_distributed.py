@@ -51,6 +51,9 @@ class TimeDistributed(Layer):
     def _cells(self):
         return self.layer._cells()
 
+    def _named_weights(self):
+        return self.layer._named_weights()
+
     def _parts(self):
         return self.layer._parts()
 

@@ -497,6 +497,16 @@ def test_a_header_of_names_is_bounded_in_the_message(tmp_path):
     assert len(str(caught.value)) < 30_000
 
 
+def test_thousands_of_layers_of_one_name_end(tmp_path):
+    """Names are counted, not tried; arrays are sorted by layer, not searched for each."""
+    model = nr.Sequential([nr.LayerNormalization(name="a") for _ in range(3000)])
+    model.build((None, 1))
+    assert model.layers[-1].name == "a_2999"
+    model.save(tmp_path / "model")
+    again = nr.load(tmp_path / "model")
+    assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
+
+
 def test_names_are_shown_as_text(tmp_path, capsys):
     from safetensors.numpy import save_file
 

@@ -15,6 +15,7 @@ def models():
         "backwards": nr.GRU(4, go_backwards=True, use_bias=False, dtype="float64"),
         "stack": nr.RNN([nr.LSTMCell(4), nr.SimpleRNNCell(3, activation="softsign")]),
         "bidirectional": nr.Bidirectional(nr.LSTM(3, return_sequences=True), merge_mode="ave"),
+        "at every step": nr.TimeDistributed(nr.Sequential([nr.Dense(3), nr.LayerNormalization()])),
         "sequential": nr.Sequential(
             [nr.GRU(4, return_sequences=True), nr.Bidirectional(nr.LSTM(3)), nr.Dense(2, "softmax")]
         ),
