@@ -19,18 +19,8 @@ from ..layers.graph import symbolic_call
 from ..layers.merging import Merging
 from .filling import finish
 from .keras_config import MODELS, Maker, input_of
+from .keras_masks import Masks, is_operation
 from .keras_paths import layer_paths, numbered
-
-#: What computes masks in the files of Keras 3, whose layers hand masks on by themselves as well.
-_OPERATIONS = {
-    "Any", "Cast", "Concatenate", "ExpandDims", "LogicalAnd", "LogicalOr", "NotEqual", "OnesLike",
-    "ZerosLike",
-}  # fmt: skip
-
-
-def _is_operation(class_name, data):
-    """Whether something in the list of layers is an operation, which has no config of a layer's."""
-    return class_name in _OPERATIONS and "trainable" not in data["config"]
 
 
 @dataclass
@@ -112,7 +102,7 @@ class Planner(Maker):
         name = self._name_of(data)
         if class_name == "InputLayer":
             return Part(name, class_name, data, "input")
-        if _is_operation(class_name, data):
+        if is_operation(class_name, data):
             return Part(name, class_name, data, "mask")
         if class_name in MODELS:
             return self.planned(data)
@@ -216,13 +206,24 @@ class Planner(Maker):
 
     def _graph(self, part, layers, until):
         config = part.data["config"]
-        masks = {inner.name: inner.class_name for inner in part.parts if inner.kind == "mask"}
+        operations = {
+            inner.name: (inner.class_name, call)
+            for inner in part.parts
+            if inner.kind == "mask"
+            for call in map(_operation, inner.data.get("inbound_nodes") or [])
+        }
         calls = [
-            (inner.name, number, node.without(masks))
+            (inner.name, number, node.without(operations))
             for inner in part.parts
             if inner.kind in ("layer", "model")
             for number, node in enumerate(_nodes(inner.data))
         ]
+        if operations:
+            first = _counted_from(part, layers, calls)
+            counted = [(name, number + first.get(name, 0), node) for name, number, node in calls]
+            masks = Masks(operations, layers, counted)
+            for name, number, _ in counted:
+                masks.check(name, number)
         ends = self._ends(part, config, until)
         chain = self._straight(part, config, layers, calls, ends)
         if chain is not None:
@@ -289,7 +290,7 @@ class _Wiring:
 
     def run(self, calls):
         """Call the layers."""
-        self._count_from(calls)
+        self._first = _counted_from(self._part, self._layers, calls)
         # Each call is told by what it waits for, so that thousands of them take no more than one look each.
         missing, waiting = {}, {}
         ready = []
@@ -314,22 +315,6 @@ class _Wiring:
                 f"the calls of the layers of {self._part.name!r:.80} must make a graph without rings; "
                 f"{stuck!r:.80} waits for something that never comes."
             )
-
-    def _count_from(self, calls):
-        """Where the calls of each layer are counted from.
-
-        A model within a model may begin with 1, as its own making was a call; every call is of use,
-        so that the lowest number that is used is the first.
-        """
-        lowest = {}
-        ends = _places(self._part.data["config"].get("output_layers"))
-        for inner in self._part.parts:
-            ends += _places_in(inner.data.get("inbound_nodes"))
-        for name, number, _ in ends:
-            lowest[name] = min(number, lowest.get(name, number))
-        for name, _, _ in calls:
-            if isinstance(self._layers[name], (Model, Sequential)):
-                self._first[name] = lowest.get(name, 0)
 
     def _call(self, name, number, node):
         """Call a layer; by what its outputs are known."""
@@ -368,23 +353,57 @@ class _Wiring:
         return outputs[output]
 
 
+def _counted_from(part, layers, calls):
+    """Where the calls of models within a model are counted from.
+
+    They may begin with 1, as the making of a model was a call of it; every call is of use, so that
+    the lowest number that is used is the first.
+    """
+    lowest = {}
+    ends = _places(part.data["config"].get("output_layers"))
+    for inner in part.parts:
+        ends += _places_in(inner.data.get("inbound_nodes"))
+    for name, number, _ in ends:
+        lowest[name] = min(number, lowest.get(name, number))
+    return {
+        name: lowest.get(name, 0)
+        for name, _, _ in calls
+        if isinstance(layers[name], (Model, Sequential))
+    }
+
+
 @dataclass
 class _Node:
-    """One call of a layer as a file tells it: places of what it is called with."""
+    """One call as a file tells it: places of what it is called with.
+
+    Attributes
+    ----------
+    inputs : list of place
+    several : bool
+        Whether they are given as a list.
+    further : dict of str -> place or list of them
+    computed_mask : place or None
+        A mask that an operation makes.
+    constants : list
+        Numbers that an operation is called with.
+    """
 
     inputs: list
-    several: bool
-    further: dict
+    several: bool = False
+    further: dict = field(default_factory=dict)
+    computed_mask: tuple | None = None
+    constants: list = field(default_factory=list)
 
-    def without(self, masks):
-        """The call without a mask that is computed for it; other uses of such are refused."""
-        further = dict(self.further)
-        if "mask" in further and further["mask"][0] in masks:
-            del further["mask"]
-        node = _Node(self.inputs, self.several, further)
+    def without(self, operations):
+        """The call, with a mask that is computed for it apart; other uses of operations are refused."""
+        further, computed = dict(self.further), None
+        if "mask" in further and further["mask"][0] in operations:
+            computed = further.pop("mask")
+        node = _Node(self.inputs, self.several, further, computed)
         for name, _, _ in node.places():
-            if name in masks:
-                raise FormatError(f"operation {name!r:.80} ({masks[name]:.80}) is not supported.")
+            if name in operations:
+                kind, _ = operations[name]
+                raise FormatError(f"operation {name!r:.80} ({kind:.80}) is not supported.")
         return node
 
     def places(self):
@@ -436,6 +455,15 @@ def _nodes(data):
     if not isinstance(entries, list):
         raise FormatError(f"inbound_nodes must be a list; got {entries!r:.100}.")
     return [_new_node(e) if isinstance(e, dict) else _old_node(e) for e in entries]
+
+
+def _operation(entry):
+    """A call of an operation: places of arrays, and the numbers beside them."""
+    arguments = entry.get("args") if isinstance(entry, dict) else entry
+    constants = (
+        [a for a in arguments if type(a) in (int, float)] if isinstance(arguments, list) else []
+    )
+    return _Node(_places_in(arguments), constants=constants)
 
 
 def _old_node(entry):

@@ -422,6 +422,27 @@ def test_graphs_that_are_none_are_refused(file):
         refused(path, told)
 
 
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda ops: ops["not_equal"][0]["args"].__setitem__(1, 5), "must get the mask .* made of 'not_equal'"),
+        (lambda ops: ops["r0"][0]["kwargs"].update(mask=ops["r1"][0]["kwargs"]["mask"]), "'r0' must get the mask"),
+        (lambda ops: ops["r2"][0]["kwargs"].update(mask=ops["r0"][0]["kwargs"]["mask"]), "'r2' must get the mask"),
+        (lambda ops: ops["any"][0].update(args=[]), "must get the mask of its input"),
+        (lambda ops: ops["conv"][0].update(args=ops["any"][0]["args"]), "operation 'not_equal.*' .NotEqual. is not"),
+    ],
+)  # fmt: skip
+def test_masks_that_are_not_handed_on_are_refused(change, told, file):
+    """Keras 3 tells masks as operations: those made by hand would else be lost in silence."""
+    path = file(3, "masks3.keras")
+
+    def spoilt(config):
+        change({each["name"]: each["inbound_nodes"] for each in config["config"]["layers"]})
+
+    with_keras3(path, spoilt)
+    refused(path, told)
+
+
 def test_a_layer_that_is_called_as_none_here_is_can_be_left_out(file):
     """What comes before it is told by what it is called with; how else it is called does not matter."""
 
