@@ -18,6 +18,7 @@ from ..layers import (
 from ..layers.graph import symbolic_call
 from ..layers.merging import Merging
 from .filling import finish
+from .keras_calls import calls_of, listed_calls, operation_call, places_in, places_of
 from .keras_config import MODELS, Maker, input_of
 from .keras_masks import Masks, is_operation
 from .keras_paths import layer_paths, numbered
@@ -94,7 +95,7 @@ class Planner(Maker):
             if number is None or (number in needed):
                 continue
             needed.add(number)
-            waiting += [place[0] for place in _places_in(entries[number].get("inbound_nodes"))]
+            waiting += [place[0] for place in places_in(entries[number].get("inbound_nodes"))]
         return needed - {places[until]}
 
     def _part(self, data):
@@ -210,17 +211,17 @@ class Planner(Maker):
             inner.name: (inner.class_name, call)
             for inner in part.parts
             if inner.kind == "mask"
-            for call in map(_operation, inner.data.get("inbound_nodes") or [])
+            for call in map(operation_call, listed_calls(inner.data))
         }
         calls = [
-            (inner.name, number, node.without(operations))
+            (inner.name, number, call.without(operations))
             for inner in part.parts
             if inner.kind in ("layer", "model")
-            for number, node in enumerate(_nodes(inner.data))
+            for number, call in enumerate(calls_of(inner.data))
         ]
         if operations:
             first = _counted_from(part, layers, calls)
-            counted = [(name, number + first.get(name, 0), node) for name, number, node in calls]
+            counted = [(name, number + first.get(name, 0), call) for name, number, call in calls]
             masks = Masks(operations, layers, counted)
             for name, number, _ in counted:
                 masks.check(name, number)
@@ -230,7 +231,7 @@ class Planner(Maker):
             return self._chain(part, chain)
         wiring = _Wiring(self, part, layers)
         wiring.run(calls)
-        named = [name for name, _, _ in _places(config.get("input_layers"))]
+        named = [name for name, _, _ in places_of(config.get("input_layers"))]
         inputs = [wiring.inputs[name] for name in named if name in wiring.inputs]
         outputs = [wiring.symbol(place) for place in ends]
         return Model(
@@ -243,7 +244,7 @@ class Planner(Maker):
     def _ends(part, config, until):
         """Where the outputs come from."""
         if until is None:
-            return _places(config.get("output_layers"))
+            return places_of(config.get("output_layers"))
         (data,) = [inner.data for inner in part.parts if inner.name == until]
         calls = data.get("inbound_nodes")
         if not isinstance(calls, list) or not calls:
@@ -252,19 +253,19 @@ class Planner(Maker):
         first = calls[0].get("args") if isinstance(calls[0], dict) else calls[0]
         if isinstance(calls[0], dict) and isinstance(first, list):
             first = first[:1]
-        return _places_in(first)
+        return places_in(first)
 
     @staticmethod
     def _straight(part, config, layers, calls, ends):
         """The layers of a graph that is a chain, in order; None if it is none."""
-        inputs = _places(config.get("input_layers"))
+        inputs = places_of(config.get("input_layers"))
         if len(inputs) != 1 or len(ends) != 1 or len(calls) != len(layers) or not calls:
             return None
         after = {}
-        for name, _, node in calls:
-            if len(node.inputs) != 1 or node.several or node.further or node.inputs[0][2]:
+        for name, _, call in calls:
+            if len(call.inputs) != 1 or call.several or call.further or call.inputs[0][2]:
                 return None
-            after.setdefault(node.inputs[0][0], []).append(name)
+            after.setdefault(call.inputs[0][0], []).append(name)
         chain, at = [], inputs[0][0]
         while at in after and len(chain) < len(calls):
             if len(after[at]) != 1:
@@ -292,34 +293,33 @@ class _Wiring:
         """Call the layers."""
         self._first = _counted_from(self._part, self._layers, calls)
         # Each call is told by what it waits for, so that thousands of them take no more than one look each.
-        missing, waiting = {}, {}
-        ready = []
-        for call in calls:
-            keys = {place[:2] for place in call[2].places() if place[0] not in self.inputs}
-            missing[call[:2]] = len(keys)
+        missing, waiting, ready = {}, {}, []
+        for name, number, call in calls:
+            keys = {place[:2] for place in call.places() if place[0] not in self.inputs}
+            missing[name, number] = len(keys)
             for key in keys:
-                waiting.setdefault(key, []).append(call)
+                waiting.setdefault(key, []).append((name, number, call))
             if not keys:
-                ready.append(call)
+                ready.append((name, number, call))
         done = 0
         while ready:
-            name, number, node = ready.pop()
+            made = self._call(*ready.pop())
             done += 1
-            for call in waiting.pop(self._call(name, number, node), ()):
-                missing[call[:2]] -= 1
-                if not missing[call[:2]]:
-                    ready.append(call)
+            for each in waiting.pop(made, ()):
+                missing[each[:2]] -= 1
+                if not missing[each[:2]]:
+                    ready.append(each)
         if done < len(calls):
-            stuck = next(call[0] for call in calls if missing[call[:2]])
+            stuck = next(name for name, number, _ in calls if missing[name, number])
             raise FormatError(
                 f"the calls of the layers of {self._part.name!r:.80} must make a graph without rings; "
                 f"{stuck!r:.80} waits for something that never comes."
             )
 
-    def _call(self, name, number, node):
+    def _call(self, name, number, call):
         """Call a layer; by what its outputs are known."""
         layer = self._layers[name]
-        found = [self.symbol(place) for place in node.inputs]
+        found = [self.symbol(place) for place in call.inputs]
         recurrent = isinstance(layer, (RNN, Bidirectional))
         if len(found) > 1 and not isinstance(layer, (Merging, Model)) and not recurrent:
             raise FormatError(f"layer {name!r:.80} must have one input; it has {len(found)}.")
@@ -327,11 +327,11 @@ class _Wiring:
             key: [self.symbol(place) for place in places]
             if isinstance(places, list)
             else self.symbol(places)
-            for key, places in node.further.items()
+            for key, places in call.further.items()
         }
         # Keras 3 hands a layer that is given states no mask.
         unmasked = self._planner.era == 3 and bool(further) and "mask" not in further
-        given = found if node.several or isinstance(layer, Merging) else found[0]
+        given = found if call.several or isinstance(layer, Merging) else found[0]
         number += self._first.get(name, 0)
         self._known[name, number] = symbolic_call(layer, given, unmasked, **further)
         return name, number
@@ -360,9 +360,9 @@ def _counted_from(part, layers, calls):
     the lowest number that is used is the first.
     """
     lowest = {}
-    ends = _places(part.data["config"].get("output_layers"))
+    ends = places_of(part.data["config"].get("output_layers"))
     for inner in part.parts:
-        ends += _places_in(inner.data.get("inbound_nodes"))
+        ends += places_in(inner.data.get("inbound_nodes"))
     for name, number, _ in ends:
         lowest[name] = min(number, lowest.get(name, number))
     return {
@@ -370,143 +370,6 @@ def _counted_from(part, layers, calls):
         for name, _, _ in calls
         if isinstance(layers[name], (Model, Sequential))
     }
-
-
-@dataclass
-class _Node:
-    """One call as a file tells it: places of what it is called with.
-
-    Attributes
-    ----------
-    inputs : list of place
-    several : bool
-        Whether they are given as a list.
-    further : dict of str -> place or list of them
-    computed_mask : place or None
-        A mask that an operation makes.
-    constants : list
-        Numbers that an operation is called with.
-    """
-
-    inputs: list
-    several: bool = False
-    further: dict = field(default_factory=dict)
-    computed_mask: tuple | None = None
-    constants: list = field(default_factory=list)
-
-    def without(self, operations):
-        """The call, with a mask that is computed for it apart; other uses of operations are refused."""
-        further, computed = dict(self.further), None
-        if "mask" in further and further["mask"][0] in operations:
-            computed = further.pop("mask")
-        node = _Node(self.inputs, self.several, further, computed)
-        for name, _, _ in node.places():
-            if name in operations:
-                kind, _ = operations[name]
-                raise FormatError(f"operation {name!r:.80} ({kind:.80}) is not supported.")
-        return node
-
-    def places(self):
-        """All places."""
-        rest = [p for v in self.further.values() for p in (v if isinstance(v, list) else [v])]
-        return self.inputs + rest
-
-
-def _place(entry):
-    """(layer, call, output) of what stands for an array, or None."""
-    if isinstance(entry, dict) and entry.get("class_name") == "__keras_tensor__":
-        config = entry.get("config")
-        entry = config.get("keras_history") if isinstance(config, dict) else None
-    if not isinstance(entry, (list, tuple)) or len(entry) < 3:
-        return None
-    name, call, output = entry[:3]
-    if not isinstance(name, str) or type(call) is not int or type(output) is not int:
-        return None
-    return name, call, output
-
-
-def _places(entries):
-    """Places of a list of them, or of one."""
-    one = _place(entries)
-    if one is not None:
-        return [one]
-    found = [_place(entry) for entry in entries] if isinstance(entries, list) else [None]
-    if None in found or not found:
-        raise FormatError(f"inputs and outputs must name layers; got {entries!r:.100}.")
-    return found
-
-
-def _places_in(data):
-    """All places in data of any form."""
-    found, waiting = [], [data]
-    while waiting:
-        entry = waiting.pop()
-        place = _place(entry)
-        if place is not None:
-            found.append(place)
-        elif isinstance(entry, (list, dict)):
-            waiting += reversed(list(entry.values()) if isinstance(entry, dict) else entry)
-    return found
-
-
-def _nodes(data):
-    """The calls of a layer."""
-    entries = data.get("inbound_nodes", [])
-    if not isinstance(entries, list):
-        raise FormatError(f"inbound_nodes must be a list; got {entries!r:.100}.")
-    return [_new_node(e) if isinstance(e, dict) else _old_node(e) for e in entries]
-
-
-def _operation(entry):
-    """A call of an operation: places of arrays, and the numbers beside them."""
-    arguments = entry.get("args") if isinstance(entry, dict) else entry
-    constants = (
-        [a for a in arguments if type(a) in (int, float)] if isinstance(arguments, list) else []
-    )
-    return _Node(_places_in(arguments), constants=constants)
-
-
-def _old_node(entry):
-    """A call as Keras 1 and 2 tell it: ``[[layer, call, output, keywords], ...]``."""
-    places = _places(entry)
-    keywords = {}
-    for each in entry if _place(entry) is None else [entry]:
-        if len(each) > 3 and isinstance(each[3], dict):
-            keywords.update(each[3])
-    return _Node(places, len(places) > 1, _further(keywords))
-
-
-def _new_node(entry):
-    """A call as Keras 3 tells it: ``{"args": [...], "kwargs": {...}}``."""
-    arguments, keywords = entry.get("args"), entry.get("kwargs", {})
-    if not isinstance(arguments, list) or not isinstance(keywords, dict):
-        raise FormatError(f"a call must have args and kwargs; got {entry!r:.100}.")
-    keywords = dict(keywords)
-    if not arguments and "inputs" in keywords:
-        arguments = [keywords.pop("inputs")]
-    if len(arguments) == 2 and "initial_state" not in keywords:
-        keywords["initial_state"] = arguments.pop()
-    if len(arguments) != 1:
-        raise FormatError(f"a call must have one argument; got {arguments!r:.100}.")
-    several = _place(arguments[0]) is None
-    return _Node(_places(arguments[0]), several, _further(keywords))
-
-
-def _further(keywords):
-    """The arguments by name that are arrays; others must ask for nothing."""
-    found = {}
-    for key, value in keywords.items():
-        if value is None or (key == "training" and value is False):
-            continue
-        if key in ("initial_state", "constants"):
-            found[key] = _places(value)
-        elif key == "mask":
-            found[key] = _place(value)
-            if found[key] is None:
-                raise FormatError(f"`mask` of a call must be an array; got {value!r:.100}.")
-        else:
-            raise FormatError(f"a call with {key:.80}={value!r:.100} is not supported.")
-    return found
 
 
 def _tell_config(layer):
