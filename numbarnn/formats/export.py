@@ -9,7 +9,6 @@ from ..layers import Layer, Model, Sequential
 from ..layers.convolution import Conv1D, WindowCell
 from ..layers.embedding import Table
 from ..layers.normalization import BatchNormalization, LayerNormalization, Scales
-from .customs import directions_of
 from .filling import parts_of
 
 #: Where Keras's gates go: i, f, c, o as they are; z, r, h to torch's r, z, n.
@@ -99,6 +98,8 @@ def _check_built(layer):
 
 def _torch(layer, prefix):
     """(name, array) of everything in a layer."""
+    from .customs import directions_of
+
     directions = None if isinstance(layer, (Sequential, Model)) else directions_of(layer)
     if directions is not None:
         yield from _recurrent(layer, directions, prefix)
