@@ -31,7 +31,7 @@ def test_models_come_back(name, tmp_path):
     model, inputs = made(name)
     wanted = model(inputs)
     config = json.loads(json.dumps(model.get_config()))
-    again = type(model).from_config(config)
+    again = type(model).from_config(config, custom_objects={"MinimalRNNCell": MinimalRNNCell})
     assert json.loads(json.dumps(again.get_config())) == config
     model.save(tmp_path / "m")
     loaded = nr.load(tmp_path / "m", cells={"MinimalRNNCell": MinimalRNNCell})
