@@ -13,7 +13,7 @@ sys.path[:0] = [
     str(Path(__file__).parents[1] / "tests" / "gpu"),
 ]
 
-from gpu.cases import Case, _over  # noqa: E402
+from gpu.device_cases import Case, _over  # noqa: E402
 
 import numbarnn as nr  # noqa: E402
 

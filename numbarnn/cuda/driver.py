@@ -82,7 +82,8 @@ class Stream:
         if not SIMULATED:
             core = _core()
             core.Device(place.number).set_current()
-            self._stream = core.Stream.from_handle(self.handle)
+            foreign = core.Stream.from_handle
+            self._stream = foreign(self.handle) if self.handle else core.LEGACY_DEFAULT_STREAM
 
     def launch(self, kernel, grid, given):
         """Queue a kernel.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from cases import CASES  # noqa: E402
+from device_cases import CASES  # noqa: E402
 from fake_device import fake  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 

@@ -1,6 +1,6 @@
 """The kernels on a device: against float64 on the CPU, with fresh inputs, and against themselves."""
 
-import cases
+import device_cases as cases
 import numpy as np
 import pytest
 
