@@ -1,5 +1,7 @@
 """Arrays that say they lie on a device, in the memory of the host: for host-side logic and the simulator."""
 
+from contextlib import contextmanager
+
 import numpy as np
 
 from numbarnn.given import libraries
@@ -46,6 +48,14 @@ class FakeLibrary:
 
     def stream(self, values, device):
         return 7
+
+    order = None
+
+    @contextmanager
+    def within(self, stream, device):
+        self.order = stream
+        yield
+        self.order = None
 
     def empty(self, shape, dtype, device):
         """Memory full of what must not be read."""

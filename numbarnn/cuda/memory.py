@@ -1,5 +1,7 @@
 """Arrays that a call makes on a device, from the allocator of the library that the inputs come from."""
 
+from contextlib import nullcontext
+
 import numpy as np
 
 from ..given.device_arrays import DeviceArray, device_array
@@ -21,14 +23,25 @@ class Memory:
     def __init__(self, place, stream=None):
         self._library, self._device = place.library, place.device
         self.stream = stream_of(place, stream)
+        self._given = stream is not None
+
+    def _in_order(self):
+        """Memory is handed out, and used again, in the order of the stream that the work goes to."""
+        if not self._given:
+            return nullcontext()
+        return self._library.within(self.stream.handle, self._device)
 
     def empty(self, shape, dtype):
         """A new array."""
-        return device_array("out", self._library.empty(shape, np.dtype(dtype), self._device))
+        with self._in_order():
+            made = self._library.empty(shape, np.dtype(dtype), self._device)
+        return device_array("out", made)
 
     def upload(self, array):
         """An array of the host, on the device."""
-        return device_array("out", self._library.upload(np.ascontiguousarray(array), self._device))
+        with self._in_order():
+            made = self._library.upload(np.ascontiguousarray(array), self._device)
+        return device_array("out", made)
 
     def filled(self, array, shape, dtype):
         """A new array of `shape` with the numbers of another one, on device or host, or zeros."""

@@ -42,6 +42,11 @@ class Torch:
         """The handle of the current stream."""
         return self._torch.cuda.current_stream(device).cuda_stream
 
+    def within(self, stream, device):
+        """A context in which memory is allocated in the order of a stream, given by its handle."""
+        cuda = self._torch.cuda
+        return cuda.stream(cuda.ExternalStream(stream, device=device))
+
     def empty(self, shape, dtype, device):
         """A new tensor."""
         torch = self._torch
@@ -81,6 +86,10 @@ class Cupy:
     def stream(self, values, device):
         """The handle of the current stream."""
         return self._cupy.cuda.get_current_stream().ptr
+
+    def within(self, stream, device):
+        """A context in which memory is allocated in the order of a stream, given by its handle."""
+        return self._cupy.cuda.ExternalStream(stream, device)
 
     def empty(self, shape, dtype, device):
         """A new array."""
@@ -156,6 +165,10 @@ class Interface:
                     "Arrays of this library need cupy or torch for what is returned; neither is installed."
                 )
         return self._maker
+
+    def within(self, stream, device):
+        """A context in which memory is allocated in the order of a stream, given by its handle."""
+        return self._made_by().within(stream, device)
 
     def empty(self, shape, dtype, device):
         """A new array."""
