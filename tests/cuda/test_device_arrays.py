@@ -231,7 +231,9 @@ def test_masks_lengths_and_offsets_are_handed_on_as_they_lie(layer, launches):
     assert not given["whole"]
 
 
-def test_the_stream_is_the_given_one_or_the_current_one_of_the_library(layer, launches):
+def test_the_stream_is_the_given_one_or_the_current_one_of_the_library(
+    layer, launches, monkeypatch
+):
     x = fake(x_of(B, T, F))
     layer(x)
     assert {stream for stream, *_ in launches} == {7}
@@ -244,6 +246,16 @@ def test_the_stream_is_the_given_one_or_the_current_one_of_the_library(layer, la
         launches.clear()
         layer(x, stream=given)
         assert {stream for stream, *_ in launches} == {handle}
+    orders = []
+    empty = FakeLibrary.empty
+
+    def watched(self, *given):
+        orders.append(self.order)
+        return empty(self, *given)
+
+    monkeypatch.setattr(FakeLibrary, "empty", watched)
+    layer(x, stream=42)
+    assert set(orders) == {42}  # memory is used again in the order of the stream it was used on
     with pytest.raises(
         nr.DeviceError, match="`stream` must be a stream of CUDA or its handle; got"
     ):
