@@ -201,8 +201,13 @@ def _stages_of(cell):
     return tuple(stages)
 
 
+def output_units(cell):
+    """Numbers of the output of a cell per unit, which is built, at one position."""
+    return _stages_of(cell)[-1].units or _units_of(cell)
+
+
 def _unit_output(cell):
-    width, positions = _stages_of(cell)[-1].units or _units_of(cell), positions_of(cell)
+    width, positions = output_units(cell), positions_of(cell)
     if not positions:
         return width
     return Shape(width, *positions) if has_channels_first(cell) else Shape(*positions, width)

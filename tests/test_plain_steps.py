@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from catalogue import PER_UNIT
+from references.normalised import layer_norm
 
 
 def mapped(map_, operand, units):
@@ -14,6 +15,8 @@ def mapped(map_, operand, units):
         value = np.tile(operand, len(map_.kernel) // units) * map_.kernel
     else:
         value = operand @ map_.kernel.astype(np.float64)
+    if map_.gamma is not None:
+        value = layer_norm(value, map_.gamma.astype(np.float64), epsilon=map_.epsilon)
     return (value if map_.bias is None else value + map_.bias).reshape(-1, units)
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ..forms import output_nest
+from ..forms import output_units
 from ..stages import Dropout, Map, Stage, step
 from .keras_arguments import checked_rate
 from .wrapper import CellWrapper, changed
@@ -65,7 +65,7 @@ class DropoutCell(CellWrapper):
         if self.output:
             operand = (Map(dropout=Dropout(self.output)),)
             stages.append(
-                Stage(self.step, recurrent=operand, states=(), units=output_nest(self.cell))
+                Stage(self.step, recurrent=operand, states=(), units=output_units(self.cell))
             )
         return stages
 

@@ -2,7 +2,8 @@
 
 from ..elementary import sigmoid
 from ..errors import ArgumentError
-from ..forms import output_nest
+from ..forms import output_nest, output_units
+from ..given.nesting import shape_of
 from ..given.shapes import flattened_shapes
 from ..initializers import get_initializer
 from ..stages import Map, Stage, step
@@ -10,11 +11,14 @@ from .wrapper import CellWrapper
 
 
 def _check_square(wrapper, input_shape):
-    features, width = flattened_shapes(input_shape)[0][-1], output_nest(wrapper.cell)
-    if features != width:
+    given, output = flattened_shapes(input_shape)[0][1:], shape_of(output_nest(wrapper.cell))
+    if given != output:
+        wanted, got = f"the shape {output} at each step", given
+        if len(given) == len(output) == 1:
+            wanted, got = f"{output[0]} features", given[0]
         raise ArgumentError(
-            f"`inputs` of {type(wrapper).__name__} must have {width} features, as the output of its "
-            f"cell has; got {features}."
+            f"`inputs` of {type(wrapper).__name__} must have {wanted}, as the output of its cell has; "
+            f"got {got}."
         )
 
 
@@ -59,7 +63,7 @@ class ResidualCell(CellWrapper):
 
     def around(self, stages):
         """The cell's stages, and one that adds."""
-        width = output_nest(self.cell)
+        width = output_units(self.cell)
         added = Stage(self.step, inputs=(Map(),), recurrent=(Map(),), states=(), units=width)
         return (*stages, added)
 
@@ -125,7 +129,7 @@ class HighwayCell(CellWrapper):
         """Make the gate and build the cell inside, for inputs of shape (batch, features)."""
         super().build(input_shape)
         _check_square(self, input_shape)
-        width = output_nest(self.cell)
+        width = output_units(self.cell)
         self.carry_kernel = self.add_weight("carry_kernel", (width, width), self.carry_initializer)
         self.carry_bias = self.add_weight("carry_bias", (width,), "ones")
 
@@ -137,7 +141,7 @@ class HighwayCell(CellWrapper):
             inputs=((gate, Map()),),
             recurrent=(Map(),),
             states=(),
-            units=output_nest(self.cell),
+            units=output_units(self.cell),
         )
         return (*stages, mixed)
 

@@ -58,6 +58,16 @@ class CellWrapper(Cell):
         return declared_output(self.cell)
 
     @property
+    def input_axes(self):
+        """Those of the cell inside."""
+        return self.cell.input_axes
+
+    @property
+    def data_format(self):
+        """That of the cell inside."""
+        return getattr(self.cell, "data_format", "channels_last")
+
+    @property
     def get_initial_state(self):
         """The method of the cell inside."""
         return self.cell.get_initial_state

@@ -15,6 +15,8 @@ GROUPS = {
     "Fewer gates": ["MGU", "MinGRU", "MinLSTM", "SRU", "QRNN"],
     "One unit for itself, and reservoirs": ["IndRNN", "LRU", "ESN", "LIF"],
     "Irregular times": ["TimeAwareLSTM", "PhasedLSTM", "CfC", "LTC"],
+    "Layer normalisation": ["LayerNormLSTM", "LayerNormGRU", "LayerNormSimpleRNN"],
+    "Over space": ["ConvLSTM", "ConvGRU"],
     "Filters and attention": ["KalmanFilter", "BahdanauAttention", "LuongAttention"],
     "Around another cell": ["Residual", "Highway", "Zoneout", "Dropout"],
 }

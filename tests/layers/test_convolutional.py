@@ -576,3 +576,26 @@ def test_inputs_may_have_axes_of_their_own():
         nr.RNN(FilmAndNumbers())((film, film))
     with pytest.raises(nr.ArgumentError, match="`inputs` must hold 2 arrays, as"):
         nr.RNN(FilmAndNumbers())(film)
+
+
+@pytest.mark.parametrize("order", ["channels_last", "channels_first"])
+def test_cells_around_it_keep_the_positions(rng, order):
+    """A residual adds the film at every position; zoneout and dropout at rate 0 do nothing."""
+    options = {"padding": "same", "data_format": order}
+    item = (5, 4, 3) if order == "channels_last" else (3, 5, 4)
+    x = rng.normal(size=(2, 4, *item)).astype("float32")
+    plain = built(nr.RNN(nr.ConvLSTMCell(2, 3, 2, **options), return_sequences=True), rng, *item)
+    wanted = plain(x)
+    for wrapper, more in (
+        (nr.ResidualCell, x),
+        (lambda cell: nr.ZoneoutCell(cell, 0.0), 0),
+        (lambda cell: nr.DropoutCell(cell, 0.0), 0),
+    ):
+        layer = nr.RNN(wrapper(nr.ConvLSTMCell(2, 3, 2, **options)), return_sequences=True)
+        layer.build((None, None, *item))
+        layer.set_weights(plain.get_weights())
+        np.testing.assert_allclose(layer(x), wanted + more, rtol=0, atol=1e-6)
+    gated = nr.RNN(nr.HighwayCell(nr.ConvLSTMCell(2, 3, 2, **options)), return_sequences=True)
+    gated.build((None, None, *item))
+    gated.set_weights([*plain.get_weights(), np.zeros((3, 3)), np.full(3, 99.0)])
+    assert np.array_equal(gated(x), x)
