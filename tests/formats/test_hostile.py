@@ -68,7 +68,7 @@ def rewrite(path, members, compression=zipfile.ZIP_STORED):
 
 class Bomb:
     def __reduce__(self):
-        return os.system, ("touch /tmp/numbarnn-was-here",)
+        return os.system, ("touch numbarnn-was-here",)
 
 
 def torch_zip(names):
@@ -102,7 +102,7 @@ def test_programs_and_nonsense_are_refused_by_their_content(content, told, tmp_p
     for name in ("model.keras", "model.h5", "model.safetensors", "model.npz", "model.pt"):
         (tmp_path / name).write_bytes(content)
         refused(tmp_path / name, told)
-    assert not os.path.exists("/tmp/numbarnn-was-here")
+    assert not os.path.exists("numbarnn-was-here")
 
 
 def test_a_saved_model_is_a_folder(tmp_path):
@@ -110,7 +110,7 @@ def test_a_saved_model_is_a_folder(tmp_path):
     refused(tmp_path, "is a TensorFlow SavedModel")
 
 
-def test_no_model_is_imported_for_it():
+def test_no_framework_is_imported(tmp_path):
     code = f"""
 import sys
 sys.path.insert(0, {str(HERE.parent)!r})
@@ -118,10 +118,10 @@ import numbarnn as nr, zipfile
 for name in ("gru2.h5", "gru2.keras"):
     open("model", "wb").write(zipfile.ZipFile({str(HERE / "keras2_files.zip")!r}).read(name))
     nr.load("model")
-assert not {{"keras", "tensorflow", "torch", "tf_keras", "jax", "pickle5"}} & set(sys.modules)
+assert not {{"keras", "tensorflow", "torch", "tf_keras", "jax"}} & set(sys.modules)
 """
     result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd="/tmp"
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path
     )
     assert result.returncode == 0, result.stderr
 
