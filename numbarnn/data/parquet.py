@@ -8,7 +8,7 @@ import numpy as np
 from ..errors import ArgumentError, extra
 from ..files import replacing
 from ..given.ragged import Ragged
-from ..layers import Embedding, Sequential
+from ..layers import Embedding, Model, Sequential
 from .arrow import arrow_from_ragged, arrow_from_rows, ragged_from_arrow
 
 #: Rows that are read, computed and written together.
@@ -26,8 +26,8 @@ class Summary:
 
 
 def as_model(model):
-    """The model as a Sequential."""
-    return model if isinstance(model, Sequential) else Sequential([model])
+    """The model as one that can `emit`."""
+    return model if isinstance(model, (Model, Sequential)) else Sequential([model])
 
 
 def _prepared(model, ragged, column):

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from ..configs import deserialized, serialized
 from ..errors import ArgumentError
 from ..given.arrays import as_list, as_numbers
@@ -343,6 +345,46 @@ class Model(Layer):
         for layer in self.layers:
             if getattr(layer, "stateful", True):
                 layer.reset_states()
+
+    def emit(self, inputs, what="last"):
+        """Run a model of one input and one output over ragged sequences; see `Sequential.emit`.
+
+        Parameters
+        ----------
+        inputs : Ragged
+        what : {"last", "sequence"}
+            The output, of each row after its last time step where there is one for every step (0
+            for a row without steps); or the outputs of all time steps.
+
+        Returns
+        -------
+        ndarray of shape (batch, units), or Ragged
+
+        Raises
+        ------
+        ArgumentError
+            If the model has several inputs or outputs, or has not what is asked for.
+        """
+        if len(self._inputs) != 1 or not self.gives_one:
+            raise ArgumentError(
+                f"`{self.name}` must have one input and one output to be run so; it has the inputs "
+                f"{self.input_names} and {len(self._output_shapes)} outputs."
+            )
+        if not isinstance(inputs, Ragged):
+            raise ArgumentError(f"`inputs` must be an nr.Ragged; got {type(inputs).__name__}.")
+        output = self(inputs if not is_nested(self._inputs_nest) else [inputs])
+        ragged = isinstance(output, Ragged)
+        if what not in ("last", "sequence") or (what == "sequence" and not ragged):
+            raise ArgumentError(
+                f"`what` must be 'last'{' or ' + repr('sequence') if ragged else ''} for the graph "
+                f"{self.name!r}; got {what!r}."
+            )
+        if what == "sequence" or not ragged:
+            return output
+        found = np.zeros((len(output), *output.values.shape[1:]), output.values.dtype)
+        rows = output.lengths > 0
+        found[rows] = output.values[output.offsets[1:][rows] - 1]
+        return found
 
     def get_config(self):
         """The model as plain data: its layers, and how each is called.

@@ -187,6 +187,28 @@ def test_wrong_configs_are_refused():
             nr.Model.from_config({**model.get_config(), **change})
 
 
+def test_a_graph_is_scored_as_a_sequence_is():
+    x = nr.Input((None, 2), name="x")
+    gru, lstm = nr.GRU(3, return_sequences=True), nr.LSTM(2, return_sequences=True)
+    both = nr.Concatenate()([gru(x), lstm(x)])
+    over_time, whole = nr.Model(x, both), nr.Model(x, nr.GlobalMaxPooling1D()(both))
+    rows = nr.Ragged(X.reshape(-1, 2), [0, 5, 5, 12])
+    sequence = over_time.emit(rows, "sequence")
+    last = over_time.emit(rows, "last")
+    assert np.array_equal(last[0], np.concatenate([gru(rows)[0][-1], lstm(rows)[0][-1]]))
+    assert np.array_equal(last[2], sequence[2][-1])
+    assert not last[1].any()
+    assert np.array_equal(whole.emit(rows), whole(rows))
+    for model, given, what, told in (
+        (whole, rows, "sequence", "`what` must be 'last' for the graph 'model'; got 'sequence'"),
+        (over_time, rows, "state", "`what` must be 'last' or 'sequence' for the graph"),
+        (over_time, X, "last", "`inputs` must be an nr.Ragged; got ndarray"),
+        (nr.Model(x, [both, both]), rows, "last", "must have one input and one output"),
+    ):
+        with pytest.raises(nr.ArgumentError, match=told):
+            model.emit(given, what)
+
+
 def test_the_summary_tells_the_graph(capsys):
     x = nr.Input((None, 2), name="x")
     nr.Model(x, nr.GRU(3, return_state=True)(x)[1]).summary()
