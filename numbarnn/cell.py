@@ -1,5 +1,6 @@
 """What a cell is: weights, a declaration of its linear maps, and the mathematics of one step."""
 
+import functools
 import inspect
 
 import numpy as np
@@ -42,6 +43,21 @@ def checked_dtype(dtype):
     if name not in _DTYPES:
         raise ArgumentError(f"`dtype` must be 'float32', 'float64' or None; got {name}.")
     return np.dtype(name)
+
+
+def _building(build):
+    """A `build` that leaves its cell built."""
+
+    @functools.wraps(build)
+    def building(self, input_shape):
+        build(self, input_shape)
+        if not self.built:
+            shape = input_shape
+            if isinstance(shape, (list, tuple)) and all(np.ndim(size) == 0 for size in shape):
+                shape = tuple(input_shape)
+            self.__dict__.update(built=True, input_shape=shape, _version=self._version + 1)
+
+    return building
 
 
 class Cell(Weighted, Configured):
@@ -100,6 +116,12 @@ class Cell(Weighted, Configured):
     input_axes = 1
     #: Dropout of the operands of the maps that are made from reserved names.
     input_dropout = state_dropout = None
+
+    def __init_subclass__(cls, **keywords):
+        """A cell whose `build` is called by hand is built, too."""
+        super().__init_subclass__(**keywords)
+        if "build" in cls.__dict__:
+            cls.build = _building(cls.build)
 
     def __new__(cls, *arguments, **keywords):
         """Make the bookkeeping before `__init__`."""

@@ -309,3 +309,18 @@ def test_a_state_size_is_needed():
 
     with pytest.raises(nr.ArgumentError, match="should have a `state_size` attribute; `Stateless`"):
         nr.RNN(Stateless())(np.ones((1, 2, 3)))
+
+
+def test_a_cell_that_was_built_by_hand_is_built():
+    cell = nr.LSTMCell(1, unit_forget_bias=False)
+    cell.build((None, 1))
+    cell.set_weights([[[0, 0, 99, 99]], [[0, 0, 0, 0]], [0, 0, 0, 0]])
+    output, (h, c) = cell(np.ones((1, 1)), (np.full((1, 1), 5.0), np.full((1, 1), 3.0)))
+    assert c == 2.0  # half of 3 and half of 1; with h and c swapped it would be 3
+    np.testing.assert_allclose(output, np.tanh(2.0), rtol=1e-6)
+    assert output == h
+    layer = nr.RNN(cell)
+    again = layer(np.ones((1, 1, 1)), initial_state=[np.full((1, 1), 5.0), np.full((1, 1), 3.0)])
+    assert again == output
+    with pytest.raises(nr.ArgumentError, match="the cell was built for 1 features"):
+        nr.RNN(cell)(np.ones((1, 1, 2)))
