@@ -7,6 +7,7 @@ A cell is an `nr.Cell` with a step of one of the three forms, or any object with
 from .building import build_cell, check_constants, takes_constants
 from .declaration import check_axes, declaration_of, step_sizes
 from .form import form_of, name_of, step_of
+from .plain import is_jit_off
 from .programs import programs, segments, unit_program
 from .running import run_cells
 from .sizes import (
@@ -31,6 +32,7 @@ __all__ = [
     "form_of",
     "has_channels_first",
     "initial_states",
+    "is_jit_off",
     "name_of",
     "output_nest",
     "output_units",

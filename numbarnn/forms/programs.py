@@ -2,15 +2,18 @@
 
 import inspect
 import operator
+from functools import partial
 
 import numpy as np
 
 from ..given.nesting import flattened, is_nested, packed_like, shape_of
 from ..given.sequences import Shared
 from ..loop.results import Results
+from ..stages import plain_function
 from .building import takes_constants
 from .declaration import declaration_of, step_sizes
 from .form import form_of, name_of, step_of
+from .plain import is_jit_off
 from .sizes import has_channels_first, output_nest, positions_of, state_nest, state_shapes
 
 
@@ -163,6 +166,8 @@ def _compiled_batch(cell, dtype):
 
     step, where = step_of(cell), f"`{name_of(cell)}.step`"
     settings = tuple(cell.settings_of(step).items())
+    if is_jit_off():
+        return partial(plain_function(step.function), **dict(settings))
     return whole_step(step.function, settings, np.dtype(dtype), where)
 
 
@@ -179,7 +184,8 @@ def segments(cells):
 
 def _share_a_loop(one, other):
     """Whether two cells can run on top of each other, chunk by chunk."""
-    return all(form_of(cell) == "unit" and not positions_of(cell) for cell in (one, other))
+    alike = all(form_of(cell) == "unit" and not positions_of(cell) for cell in (one, other))
+    return alike and not is_jit_off()
 
 
 def by_cell(whole, counts):

@@ -13,8 +13,9 @@ from .building import takes_constants
 from .declaration import step_sizes
 from .form import form_of
 from .on_device import run_on_device
+from .plain import is_jit_off, plain_program
 from .programs import batch_program, by_cell, sample_program, segments, unit_program
-from .sizes import compare_with_declared, has_channels_first, positions_of
+from .sizes import compare_with_declared, has_channels_first, output_nest, positions_of
 
 
 def run_cells(cells, batch, input_nest, request, initial, constants, dtype, masks=None):
@@ -83,6 +84,15 @@ def _run_segment(cells, batch, input_nest, request, initial, constants, dtype, m
     form = form_of(cell)
     if batch.place is not None:
         return run_on_device(cells, batch, input_nest, request, initial, constants, dtype)
+    if form in ("unit", "sample") and is_jit_off():
+        used = constants if takes_constants(cell) else []
+        program = plain_program(cell, input_nest, used, dtype)
+        shown = [_plain_constant(c, dtype, "batch") for c in used]
+        if form == "unit":
+            shown = [_batched_constant(c, batch, dtype) for c in used]
+        results = program.run(batch, request, initial[0], shown)
+        results.nest = output_nest(cell)
+        return [results]
     if form == "unit":
         used = constants if any(map(takes_constants, cells)) else []
         arrays = [_batched_constant(c, batch, dtype) for c in used]

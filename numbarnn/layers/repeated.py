@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..forms import form_of, initial_states, positions_of, unit_program
+from ..forms import form_of, initial_states, is_jit_off, positions_of, unit_program
 from ..threads import get_num_threads
 
 #: How many kinds of call a layer remembers.
@@ -98,6 +98,7 @@ def is_repeatable(layer, given):
     batch = given.batch
     return (
         not layer.stateful
+        and not is_jit_off()
         and isinstance(given.nest, np.ndarray)
         and batch.inputs[0].array.flags.aligned
         and batch.samples > 0

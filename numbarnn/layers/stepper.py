@@ -8,6 +8,7 @@ from ..errors import ArgumentError
 from ..forms import (
     form_of,
     initial_states,
+    is_jit_off,
     positions_of,
     run_cells,
     state_shapes,
@@ -60,6 +61,7 @@ class Stepper:
         self._dtype, self._constants = np.dtype(layer.dtype.name), constants
         self._lock = threading.Lock()
         units = all(form_of(cell) == "unit" and not positions_of(cell) for cell in layer._cells())
+        units = units and not is_jit_off()
         self._in_loop = constants is None and units and is_shape(layer._input_shape)
         self._input_shape = None
         if self._in_loop:
