@@ -3,7 +3,7 @@
 Nothing here imports Numba until something is compiled.
 """
 
-from . import activations, initializers
+from . import activations, data, initializers
 from .activations import (
     elu,
     exponential,
@@ -258,6 +258,7 @@ __all__ = [
     "ZeroPadding1D",
     "ZoneoutCell",
     "activations",
+    "data",
     "dot",
     "elu",
     "erf",

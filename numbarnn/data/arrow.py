@@ -5,14 +5,23 @@ import numpy as np
 from ..errors import ArgumentError, extra
 from ..given.ragged import Ragged
 
+_VIEWS = "is_list_view", "is_large_list_view"
 
-def _storage(array):
-    """The array behind an extension or dictionary type."""
+
+def storage(array):
+    """The array behind an extension or dictionary type, list views as lists."""
     pa = extra("pyarrow", "arrow")
     if isinstance(array, pa.ExtensionArray):
-        return _storage(array.storage)
-    if pa.types.is_dictionary(array.type):
-        return _storage(array.dictionary_decode())
+        return storage(array.storage)
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        return storage(array.dictionary_decode())
+    if any(hasattr(pa.types, name) and getattr(pa.types, name)(kind) for name in _VIEWS):
+        # Arrow's own cast gives wrong offsets where rows are null.
+        counts = array.value_lengths().fill_null(0).to_numpy()
+        offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        mask = pa.array(~validity(array)) if array.null_count else None
+        return pa.LargeListArray.from_arrays(pa.array(offsets), array.flatten(), mask=mask)
     return array
 
 
@@ -20,17 +29,31 @@ def _is_list(pa, kind):
     return pa.types.is_list(kind) or pa.types.is_large_list(kind)
 
 
-def _offsets_and_values(array, column):
-    """int64 offsets (from 0) and the values of a list array without null rows."""
+def is_lists(kind):
+    """Whether a type, that of what `storage` gives, is one of lists."""
+    pa = extra("pyarrow", "arrow")
+    return _is_list(pa, kind) or pa.types.is_fixed_size_list(kind)
+
+
+def offsets_of(array):
+    """int64 offsets of the rows of a list array without null rows, from 0."""
     pa = extra("pyarrow", "arrow")
     if pa.types.is_fixed_size_list(array.type):
-        size = array.type.list_size
-        return np.arange(len(array) + 1, dtype=np.int64) * size, array.flatten()
-    if not _is_list(pa, array.type):
-        raise ArgumentError(f"Column {column!r} must hold lists; got {array.type}.")
+        return np.arange(len(array) + 1, dtype=np.int64) * array.type.list_size
     offsets = np.asarray(array.offsets).astype(np.int64)
-    values = array.values.slice(offsets[0], offsets[-1] - offsets[0])
-    return offsets - offsets[0], values
+    return offsets - offsets[0]
+
+
+def _offsets_and_values(array, column):
+    """Offsets (from 0) and the values of a list array without null rows."""
+    pa = extra("pyarrow", "arrow")
+    if not is_lists(array.type):
+        raise ArgumentError(f"Column {column!r} must hold lists; got {array.type}.")
+    offsets = offsets_of(array)
+    if pa.types.is_fixed_size_list(array.type):
+        return offsets, array.flatten()
+    first = array.offsets[0].as_py() if len(array) else 0
+    return offsets, array.values.slice(first, offsets[-1])
 
 
 def _refuse_nulls(values, row_of, column):
@@ -43,9 +66,69 @@ def _refuse_nulls(values, row_of, column):
 
 def _numbers(values, column):
     pa = extra("pyarrow", "arrow")
+    if pa.types.is_boolean(values.type):
+        values = values.cast(pa.uint8())
     if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
         raise ArgumentError(f"Column {column!r} must hold lists of numbers; got {values.type}.")
     return values.to_numpy(zero_copy_only=True)
+
+
+def sequences(array, column, rows, width=None):
+    """A ragged batch from a list array without null rows.
+
+    Parameters
+    ----------
+    array : pyarrow.Array
+        As `storage` gives it.
+    column : str
+        The name for errors.
+    rows : sequence of int
+        The numbers of the rows for errors.
+    width : int, optional
+        What lists of lists must hold at every time step; None: as many as the first.
+
+    Returns
+    -------
+    Ragged
+        Of values (N,), or (N, F) of lists of lists.
+
+    Raises
+    ------
+    ArgumentError
+        If the column holds no lists of numbers, a null inside a list, or rows of unequal width.
+    """
+    offsets, values = _offsets_and_values(array, column)
+    values = storage(values)
+
+    def row_of(step):
+        return int(rows[int(np.searchsorted(offsets, step, side="right")) - 1])
+
+    _refuse_nulls(values, row_of, column)
+    if not is_lists(values.type):
+        return Ragged(_numbers(values, column), offsets)
+    inner, numbers = _offsets_and_values(values, column)
+    numbers = storage(numbers)
+    _refuse_nulls(
+        numbers, lambda place: row_of(np.searchsorted(inner, place, side="right") - 1), column
+    )
+    widths = np.diff(inner)
+    if width is None:
+        width = int(widths[0]) if len(widths) else getattr(values.type, "list_size", 1)
+    if np.any(widths != width):
+        place = int(np.argmax(widths != width))
+        raise ArgumentError(
+            f"Column {column!r} must hold {width} numbers at every time step; "
+            f"got {widths[place]} in row {row_of(place)}."
+        )
+    return Ragged(_numbers(numbers, column).reshape(-1, width), offsets)
+
+
+def scalars(array, column, rows):
+    """The numbers of a column of numbers without null rows, shape (rows,)."""
+    if is_lists(array.type):
+        raise ArgumentError(f"Column {column!r} must hold numbers; got {array.type}.")
+    _refuse_nulls(array, lambda row: int(rows[row]), column)
+    return _numbers(array, column)
 
 
 def ragged_from_arrow(array, column="sequence", first_row=0):
@@ -73,40 +156,24 @@ def ragged_from_arrow(array, column="sequence", first_row=0):
     ArgumentError
         If the column holds no lists of numbers, a null inside a list, or rows of unequal width.
     """
-    array = _storage(array)
-    valid = np.asarray(array.is_valid()) if array.null_count else np.ones(len(array), bool)
+    array = storage(array)
+    valid = validity(array)
     if array.null_count:
         array = array.drop_null()
-    offsets, values = _offsets_and_values(array, column)
-    values = _storage(values)
-    pa = extra("pyarrow", "arrow")
+    return sequences(array, column, first_row + np.flatnonzero(valid)), valid
 
-    def row_of(step):
-        kept = int(np.searchsorted(offsets, step, side="right") - 1)
-        return first_row + int(np.flatnonzero(valid)[kept])
 
-    _refuse_nulls(values, row_of, column)
-    if not (_is_list(pa, values.type) or pa.types.is_fixed_size_list(values.type)):
-        return Ragged(_numbers(values, column), offsets), valid
-    inner, numbers = _offsets_and_values(values, column)
-    numbers = _storage(numbers)
-    _refuse_nulls(
-        numbers, lambda place: row_of(np.searchsorted(inner, place, side="right") - 1), column
-    )
-    widths = np.diff(inner)
-    width = int(widths[0]) if len(widths) else getattr(values.type, "list_size", 1)
-    if np.any(widths != width):
-        place = int(np.argmax(widths != width))
-        raise ArgumentError(
-            f"Column {column!r} must hold {width} numbers at every time step; "
-            f"got {widths[place]} in row {row_of(place)}."
-        )
-    return Ragged(_numbers(numbers, column).reshape(-1, width), offsets), valid
+def validity(array):
+    """Which rows are not null, shape (rows,)."""
+    return np.asarray(array.is_valid()) if array.null_count else np.ones(len(array), bool)
 
 
 def _vectors(pa, array):
+    """One vector for each entry, numbers as they are; entries of more axes are laid out in a row."""
     flat = pa.array(np.ascontiguousarray(array).reshape(-1))
-    return pa.FixedSizeListArray.from_arrays(flat, array.shape[1])
+    if array.ndim == 1:
+        return flat
+    return pa.FixedSizeListArray.from_arrays(flat, int(np.prod(array.shape[1:])))
 
 
 def arrow_from_rows(array, valid):

@@ -171,6 +171,11 @@ class Bidirectional(Layer):
             layer.build(input_shape)
         self._check_widths()
 
+    @property
+    def input_shape(self):
+        """The shape of the inputs, (None, None, features), or a nest of shapes; None before it is built."""
+        return self.forward_layer.input_shape
+
     def _parts(self):
         return list(self._layers())
 
@@ -257,7 +262,7 @@ class Bidirectional(Layer):
                 given = self.given(
                     inputs, initial_state, constants, mask, lengths, training, reset_mask, batched, stream
                 )  # fmt: skip
-                outputs, states, over_time = self.run(given, out=out)
+                outputs, states, over_time = self.run_given(given, out=out)
                 returned = self._returned(given[0], outputs, states, over_time, out)
                 attempt.record(list(zip(self._layers(), states, strict=True)))
             return returned
@@ -292,7 +297,7 @@ class Bidirectional(Layer):
         self._check_widths()
         return given
 
-    def run(self, given, *, sequences=None, out=None):
+    def run_given(self, given, *, sequences=None, out=None):
         """Merged outputs, states and states over time of both layers; nothing is remembered yet."""
         sequences = self.return_sequences if sequences is None else sequences
         if out is not None:
@@ -304,7 +309,7 @@ class Bidirectional(Layer):
             # The second output is turned around once more, whichever way it was read.
             turned = layer.go_backwards != (layer is self.backward_layer)
             found.append(
-                layer.run(
+                layer.run_given(
                     replace(one, batched=True),
                     sequences=sequences,
                     zeros=True,
@@ -340,7 +345,7 @@ class Bidirectional(Layer):
         Whatever the flags of the layer; nothing is remembered.
         """
         given = self.given(inputs, None, None, None, None, None, None)
-        outputs, states, _ = self.run(given, sequences=sequences)
+        outputs, states, _ = self.run_given(given, sequences=sequences)
         outputs = outputs if isinstance(outputs, list) else [outputs]
         if sequences:
             outputs = [Ragged(array, given[0].batch.offsets) for array in outputs]

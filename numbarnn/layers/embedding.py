@@ -83,6 +83,11 @@ class Embedding(Layer):
     def _cells(self):
         return [self._table]
 
+    @property
+    def input_shape(self):
+        """(None, None): batch and time."""
+        return None, None
+
     def build(self, input_shape):
         """Make the table; its shape does not depend on the inputs."""
         self._table.ensure_built((None, self.input_dim))

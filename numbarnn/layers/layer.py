@@ -45,6 +45,8 @@ class Layer(Configured):
     #: What `save` calls with the layer and a path. Layers know no file format: `formats` puts its
     #: own writer here.
     writer = None
+    #: What `run` and `update` call with the layer and their arguments: those of `data`.
+    runner = updater = None
     #: Whether the layer remembers states between calls.
     stateful = False
 
@@ -175,6 +177,70 @@ class Layer(Configured):
     def get_config(self):
         """The arguments that make a layer like this one, cells and layers in it as plain data."""
         return {"name": self.name, "trainable": True, **self._ignored}
+
+    @property
+    def input_shape(self):
+        """The shape of the inputs, or a nest of shapes, with None for sizes that are free.
+
+        None as a whole if the layer does not tell.
+        """
+        return None
+
+    def walked(self, values, visit):
+        """What comes out if ``visit(layer, values)`` is run in place of every layer that is called."""
+        return visit(self, values)
+
+    def run(self, data, columns=None, *, emit=None, keep=(), on_error="fail"):
+        """Run the model over the rows of an Arrow table or column.
+
+        Every row is a sequence: a list of token ids or numbers, or of vectors of one width. Values are
+        not copied where they are numbers in lists, large lists or fixed-size lists, sliced and chunked
+        ones too; offsets are (8 bytes a row). Copied are rows beside null rows, list views,
+        dictionary-encoded values, booleans, and numbers of a type that a layer must cast.
+
+        Parameters
+        ----------
+        data : Arrow table or column
+            Of pyarrow; or of pandas, Polars, DuckDB or any other that has ``__arrow_c_stream__`` or
+            ``__arrow_c_array__``. Columns are of type list, large_list, fixed_size_list or list_view.
+        columns : str, sequence of str, or dict of str -> str, optional
+            The column of each input, in order or by the names of the inputs. None: those of the same
+            names; a table's only column.
+        emit : {None, "last", "sequence", "state"}
+            None: what a call returns. Else as in `Sequential.emit`.
+        keep : str or sequence of str
+            Columns of the table to hand on.
+        on_error : {"fail", "null", "skip"}
+            What becomes of a row that cannot be run: an error with its number, a null result, or no
+            row in the result. The last two warn of how many there were, and why the first of them.
+
+        Returns
+        -------
+        pyarrow.Array, ChunkedArray or Table
+            One result for each row, null for a row that is null in any input. Vectors are
+            fixed-size lists, sequences large lists of them. A column for a column, as long as there is
+            one output; else a table with the columns `keep` and ``output``, or one for each output or
+            state.
+
+        Raises
+        ------
+        ArgumentError
+            If a column is missing or holds no such lists, or, with its number, a row holds a null, a
+            vector of another width, or what a layer refuses.
+        MissingExtraError
+            If pyarrow is not installed.
+
+        Examples
+        --------
+        >>> import pyarrow as pa
+        >>> import numbarnn as nr
+        >>> layer = nr.SimpleRNN(1, activation=None)
+        >>> layer.build((None, None, 1))
+        >>> layer.set_weights([[[1]], [[1]], [0]])
+        >>> layer.run(pa.array([[1.0, 2.0], None, []])).to_pylist()
+        [[3.0], None, [0.0]]
+        """
+        return self.runner(data, columns, emit=emit, keep=keep, on_error=on_error)
 
     def __getstate__(self):
         fields = dict(self.__dict__)

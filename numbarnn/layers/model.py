@@ -163,6 +163,41 @@ class Model(Layer):
         """The names of the inputs, in order."""
         return [symbol.name for symbol in self._inputs]
 
+    @property
+    def input_shape(self):
+        """The shape of the inputs, or a nest of shapes, with None for sizes that are free."""
+        return mapped(lambda number: self._inputs[number].shape, self._inputs_nest)
+
+    @property
+    def output_names(self):
+        """The names of the layers that the outputs come from, in order; of the same name, numbered."""
+        names = {number: symbol.name for number, symbol in enumerate(self._inputs)}
+        for call in self._calls:
+            for number in flattened(call.outputs):
+                names[number] = self.layers[call.layer].name
+        return list(numbered_names(names[number] for number in flattened(self._outputs_nest)))
+
+    def walked(self, values, visit):
+        """What comes out if ``visit(layer, values)`` is run in place of every layer that is called.
+
+        Raises
+        ------
+        ArgumentError
+            If a layer is called with more than inputs.
+        """
+        known = dict(enumerate(self._flat_inputs("inputs", values)))
+        for call in self._calls:
+            layer = self.layers[call.layer]
+            if call.further:
+                raise ArgumentError(
+                    f"`{layer.name}` must be called with its inputs only; got {sorted(call.further)}."
+                )
+            inputs = mapped(lambda number: known[number], call.inputs)
+            outputs = layer.walked(inputs, visit)
+            places = zip(flattened(call.outputs), flattened(outputs), strict=True)
+            known.update(places)
+        return mapped(lambda number: known[number], self._outputs_nest)
+
     def _cells(self):
         return [cell for layer in self.layers for cell in layer._cells()]
 

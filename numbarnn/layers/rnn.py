@@ -21,7 +21,7 @@ from ..given.inputs import (
 )
 from ..given.nesting import flattened, mapped, packed_like, shape_of, top_level
 from ..given.ragged import Ragged
-from ..given.shapes import checked_shapes, flattened_shapes, is_shape, step_shapes
+from ..given.shapes import checked_shapes, flattened_shapes, is_shape, mapped_shapes, step_shapes
 from ..loop.dropout import Draws
 from ..loop.results import Request
 from .arguments import Arguments
@@ -219,6 +219,13 @@ class RNN(Arguments, Recorded, Layer):
         """Whether the weights exist."""
         return self._input_shape is not None
 
+    @property
+    def input_shape(self):
+        """The shape of the inputs, (None, None, features), or a nest of shapes; None before it is built."""
+        if not self.built:
+            return None
+        return mapped_shapes(lambda shape: (None, None, *shape[1:]), self._input_shape)
+
     def build(self, input_shape):
         """Make the weights for inputs of shape (batch, time, features); the first two may be None.
 
@@ -378,7 +385,7 @@ class RNN(Arguments, Recorded, Layer):
                 given = self.given(
                     inputs, initial_state, constants, mask, lengths, training, reset_mask, batched, stream
                 )  # fmt: skip
-                outputs, states, over_time = self.run(given, out=out)
+                outputs, states, over_time = self.run_given(given, out=out)
                 if plain and is_repeatable(self, given):
                     repeated = Repeated(self, given.batch, self._request())
                     self._repeated.keep(self, inputs, repeated)
@@ -422,7 +429,7 @@ class RNN(Arguments, Recorded, Layer):
             all_states=self.return_states == "all",
         )
 
-    def run(self, given, *, sequences=None, zeros=None, turned=None, out=None):
+    def run_given(self, given, *, sequences=None, zeros=None, turned=None, out=None):
         """Outputs as a nest, states and states over time per cell; nothing is remembered yet."""
         request = self._request(sequences, zeros, turned)
         request.training, request.read = given.training, given.read
@@ -437,13 +444,13 @@ class RNN(Arguments, Recorded, Layer):
         outputs = packed_like(last.nest, last.outputs)
         return outputs, [r.finals for r in results], [r.over_time for r in results]
 
-    def outcome(self, inputs, sequences):
+    def outcome(self, inputs, sequences, initial_state=None):
         """The outputs of ragged inputs, all or the last ones, and the final states, all in a row.
 
         Whatever the flags of the layer; nothing is remembered.
         """
-        given = self.given(inputs, None, None, None, None, None, None)
-        outputs, states, _ = self.run(given, sequences=sequences)
+        given = self.given(inputs, initial_state, None, None, None, None, None)
+        outputs, states, _ = self.run_given(given, sequences=sequences)
         if sequences:
             outputs = mapped(lambda array: Ragged(array, given.batch.offsets), outputs)
         return outputs, [state for cell in states for state in cell]

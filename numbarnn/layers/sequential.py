@@ -84,6 +84,17 @@ class Sequential(Layer):
                 layer.build(shape)
                 shape = layer.compute_output_shape(shape)
 
+    @property
+    def input_shape(self):
+        """The shape of the first layer's inputs."""
+        return self.layers[0].input_shape
+
+    def walked(self, values, visit):
+        """What comes out if ``visit(layer, values)`` is run in place of every layer that is called."""
+        for layer in self.layers:
+            values = layer.walked(values, visit)
+        return values
+
     def compute_output_shape(self, input_shape):
         """The shape of the output for inputs of `input_shape`."""
         shape = checked_shapes(input_shape, 2)
