@@ -3,7 +3,7 @@
 Nothing here imports Numba until something is compiled.
 """
 
-from . import activations, data, initializers
+from . import activations, initializers
 from .activations import (
     elu,
     exponential,
@@ -54,6 +54,7 @@ from .cells import (
     TimeAwareLSTMCell,
     ZoneoutCell,
 )
+from .data import StateStore
 from .dot import dot
 from .elementary import (
     erf,
@@ -251,6 +252,7 @@ __all__ = [
     "Softmax",
     "StackedRNNCells",
     "Stage",
+    "StateStore",
     "Subtract",
     "TimeAwareLSTM",
     "TimeAwareLSTMCell",
@@ -258,7 +260,6 @@ __all__ = [
     "ZeroPadding1D",
     "ZoneoutCell",
     "activations",
-    "data",
     "dot",
     "elu",
     "erf",

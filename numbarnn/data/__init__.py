@@ -2,7 +2,9 @@
 
 from ..layers import Layer
 from .scoring import run
+from .store import StateStore
+from .update import update
 
-Layer.runner = run
+Layer.runner, Layer.updater = run, update
 
-__all__ = ["run"]
+__all__ = ["StateStore"]

@@ -139,7 +139,7 @@ class Scorer:
         if len(shapes) != len(arrays):
             shapes = [None] * len(arrays)
         found = [
-            _taken(array, column, rows, shape)
+            taken(array, column, rows, shape)
             for array, column, shape in zip(arrays, columns, shapes, strict=True)
         ]
         nest = self.model.input_shape
@@ -347,7 +347,7 @@ def _leaves(inputs):
     return flattened(inputs) if is_nested(inputs) else [inputs]
 
 
-def _taken(array, column, rows, shape):
+def taken(array, column, rows, shape):
     """One input of a model from a column without null rows, by the shape that the model wants."""
     if shape is None:
         found = sequences(array, column, rows)
@@ -379,6 +379,13 @@ def _taken(array, column, rows, shape):
             f"got {found.lengths[place]} in row {int(rows[place])}."
         )
     return np.asarray(found.values).reshape(len(found), shape[1], *item)
+
+
+def validity_of(array):
+    """A column without its null rows, and which rows are not null."""
+    array = storage(array)
+    valid = validity(array)
+    return (array.drop_null() if array.null_count else array), valid
 
 
 def _blank(inputs, steps=0):

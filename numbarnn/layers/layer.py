@@ -242,6 +242,40 @@ class Layer(Configured):
         """
         return self.runner(data, columns, emit=emit, keep=keep, on_error=on_error)
 
+    def update(self, store, ids, values, *, emit="last"):
+        """Take entities on by the steps that have come for them; their states are in a store.
+
+        Every entity has the outputs and states, to the bit, of one call with all of its steps so far.
+        Of a call that fails, or whose process is killed, nothing is in the store.
+
+        Parameters
+        ----------
+        store : StateStore
+        ids : sequence or Arrow column of int or str, length rows
+            Whose steps each row holds, in any order. Rows of one id are in the order of time.
+        values : array_like, shape (rows, features), Ragged, or Arrow column of lists
+            One time step in every row, or any number.
+        emit : {"last", "sequence"}
+            The output after the last step of every row, or after every step.
+
+        Returns
+        -------
+        ndarray, Ragged or pyarrow.Array
+            Shape (rows, units), or, of all steps, ragged like `values`. A row without steps has the last
+            output of its entity; one that is null in Arrow is null, and its entity stays as it is.
+
+        Raises
+        ------
+        ArgumentError
+            If the model is not built, a layer sees more than the steps up to now, the store is another
+            model's, or an argument does not fit.
+
+        See Also
+        --------
+        StateStore : which has an example.
+        """
+        return self.updater(store, ids, values, emit=emit)
+
     def __getstate__(self):
         fields = dict(self.__dict__)
         del fields["_lock"]

@@ -204,8 +204,8 @@ def test_values_are_not_copied(sums, monkeypatch):
     from numbarnn.data import scoring
 
     seen = []
-    taken = scoring._taken
-    monkeypatch.setattr(scoring, "_taken", lambda *a: seen.append(taken(*a)) or seen[-1])
+    taken = scoring.taken
+    monkeypatch.setattr(scoring, "taken", lambda *a: seen.append(taken(*a)) or seen[-1])
     numbers = pa.array(np.arange(12, dtype=np.float32))
     steps = pa.FixedSizeListArray.from_arrays(numbers, 2)
     column = pa.ListArray.from_arrays(pa.array([0, 2, 6], pa.int32()), steps)
