@@ -70,6 +70,7 @@ from .elementary import (
     tanh,
     where,
 )
+from .embed import Compiled
 from .errors import (
     ArgumentError,
     CellError,
@@ -164,6 +165,7 @@ __all__ = [
     "CellError",
     "CfC",
     "CfCCell",
+    "Compiled",
     "Concatenate",
     "Conv1D",
     "ConvGRU2D",

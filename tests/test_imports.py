@@ -26,7 +26,7 @@ FLOORS = [
     {"cell"},
     {"cells"},
     {"layers"},
-    {"explain", "formats"},
+    {"explain", "formats", "embed"},
     {"data"},
     {"plot"},
     {"demo"},

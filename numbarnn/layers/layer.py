@@ -47,6 +47,8 @@ class Layer(Configured):
     writer = None
     #: What `run` and `update` call with the layer and their arguments: those of `data`.
     runner = updater = None
+    #: What `compiled` calls with the layer: layers know no other programs, `embed` puts its own here.
+    embedded = None
     #: Whether the layer remembers states between calls.
     stateful = False
 
@@ -173,6 +175,22 @@ class Layer(Configured):
             If safetensors is not installed.
         """
         self.writer(self, path)
+
+    def compiled(self):
+        """The layer as something that functions compiled by Numba can be given and call.
+
+        Returns
+        -------
+        Compiled
+            With the methods ``run(inputs, states)``, ``step(inputs, states, out)`` and
+            ``reset_states(states)``; weights that are set later count for it too.
+
+        Raises
+        ------
+        ArgumentError
+            If the layer is not built, or is none that can run without Python.
+        """
+        return self.embedded(self)
 
     def get_config(self):
         """The arguments that make a layer like this one, cells and layers in it as plain data."""

@@ -88,10 +88,12 @@ class Tables:
         All numbers of all tables.
     address : int
         Where the first one lies.
+    code : list of Native
+        The machine code whose addresses they hold.
     """
 
     def __init__(self, sizes):
-        self._code = []
+        self.code = []
         self._places, total = {}, 0
         for name, (count, size) in sizes.items():
             self._places[name] = total, size
@@ -107,7 +109,7 @@ class Tables:
 
     def address_of(self, code):
         """The address of machine code, which is kept as long as the tables are."""
-        self._code.append(code)
+        self.code.append(code)
         return code.address
 
     def entry(self, name, index=0):

@@ -148,3 +148,20 @@ TEAM_JOB, TEAM_DONE, TEAM_OVER = range(0, 3 * LINE, LINE)
 WHOLE_STAGE, PRODUCTS, STEP = range(3)
 (JOB_STAGE, JOB_MAP, JOB_ROWS, JOB_STEP, JOB_EXTENT) = range(4 * LINE, 4 * LINE + 40, EIGHT)
 TEAM_CLAIMS = 5 * LINE
+
+#: A model behind one address: its machine code, its sizes, its states, then its plans. ITEM is the bytes
+#: of a number; FEATURES, UNITS and STATE are counts. SEQUENCES: whether the outputs of all steps are kept.
+(
+    MODEL_RUN, MODEL_RESET, MODEL_LOOP, MODEL_ITEM, MODEL_FEATURES, MODEL_UNITS, MODEL_STATE,
+    MODEL_SEQUENCES, MODEL_INITIAL, MODEL_OFFSETS, MODEL_STATES,
+) = _places(11)  # fmt: skip
+MODEL_PLANS = 11 * EIGHT
+
+#: One of its plans: tables, in which addresses of the tables themselves are counted from their beginning;
+#: where such addresses stand, and where the maps that read the input begin. WORK is bytes of workspace.
+(
+    PLAN_TABLES, PLAN_SIZE, PLAN_INNER, PLAN_INNER_COUNT, PLAN_MAPS, PLAN_MAP_COUNT, PLAN_WORK,
+) = _places(7)  # fmt: skip
+PLAN_ENTRY = 7 * EIGHT
+#: The plans are for one sample or several, and one step or several: number 2 * several + several.
+PLANS = 4

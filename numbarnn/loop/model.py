@@ -1,0 +1,81 @@
+"""A whole model behind one address, run from anywhere: tables are copied for each call, then filled in.
+
+So calls at the same time share nothing that is written, and a call needs no more than the numbers it
+is given: no Python, no memory of its own. The places are described in `loop.task`.
+"""
+
+from ..lanes.memory import caller, copy_bytes, integer_at, set_integer, zero_bytes
+from . import task as slot
+
+call_loop = caller(4)
+_LINE = 64
+
+
+def copied_tables(plan, work):
+    """The tables of a plan in a workspace, the addresses in them put right; returns where they begin."""
+    task = (work + _LINE - 1) // _LINE * _LINE
+    copy_bytes(task, integer_at(plan + slot.PLAN_TABLES), integer_at(plan + slot.PLAN_SIZE))
+    inner = integer_at(plan + slot.PLAN_INNER)
+    for index in range(integer_at(plan + slot.PLAN_INNER_COUNT)):
+        place = task + integer_at(inner + slot.EIGHT * index)
+        set_integer(place, integer_at(place) + task)
+    return task
+
+
+def run_model(model, values, states, output, samples, steps, work):
+    """Run samples from their states, which are overwritten with those after the last step.
+
+    Parameters
+    ----------
+    model : int
+        Where it lies; see `loop.task`.
+    values : int
+        Inputs, shape (samples, steps, features).
+    states : int
+        Shape (samples, size): all states of a sample side by side.
+    output : int
+        Shape (samples, steps, units); of a model that keeps the last output only, (samples, units).
+    samples, steps : int
+    work : int
+        As many bytes as the plan needs.
+    """
+    number = (2 if samples > 1 else 0) + (1 if steps > 1 else 0)
+    plan = model + slot.MODEL_PLANS + number * slot.PLAN_ENTRY
+    task, item = copied_tables(plan, work), integer_at(model + slot.MODEL_ITEM)
+    set_integer(task + slot.SAMPLES, samples)
+    set_integer(task + slot.STEPS, steps)
+    row = item * integer_at(model + slot.MODEL_FEATURES)
+    maps = integer_at(plan + slot.PLAN_MAPS)
+    for index in range(integer_at(plan + slot.PLAN_MAP_COUNT)):
+        map_ = task + integer_at(maps + slot.EIGHT * index)
+        set_integer(map_ + slot.SOURCE, values)
+        set_integer(map_ + slot.SOURCE_SAMPLE, steps * row)
+        set_integer(map_ + slot.SOURCE_TIME, row)
+    offsets, state = integer_at(model + slot.MODEL_OFFSETS), integer_at(task + slot.STATES)
+    for index in range(integer_at(model + slot.MODEL_STATES)):
+        here = states + integer_at(offsets + slot.EIGHT * index)
+        set_integer(state + slot.STATE_FROM, here)
+        set_integer(state + slot.STATE_TO, here)
+        state += slot.STATE_ENTRY
+    row, track = item * integer_at(model + slot.MODEL_UNITS), integer_at(task + slot.TRACKS)
+    set_integer(track + slot.TRACK_TO, output)
+    if integer_at(model + slot.MODEL_SEQUENCES) != 0:
+        set_integer(track + slot.TRACK_SAMPLE, steps * row)
+        set_integer(track + slot.TRACK_TIME, row)
+    else:
+        set_integer(track + slot.TRACK_SAMPLE, row)
+        set_integer(track + slot.TRACK_TIME, 0)
+        if steps == 0:
+            zero_bytes(output, samples * row)
+    if steps > 0:
+        block = integer_at(task + slot.BLOCK)
+        blocks = (samples + block - 1) // block
+        space = task + integer_at(plan + slot.PLAN_SIZE)
+        call_loop(integer_at(model + slot.MODEL_LOOP), (task, space, 0, blocks))
+
+
+def reset_model(model, states, samples):
+    """Give the states of so many samples the values that a sequence begins with."""
+    size = integer_at(model + slot.MODEL_ITEM) * integer_at(model + slot.MODEL_STATE)
+    for b in range(samples):
+        copy_bytes(states + b * size, integer_at(model + slot.MODEL_INITIAL), size)
