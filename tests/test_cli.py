@@ -162,6 +162,11 @@ def test_a_closed_pipe_is_no_traceback(here):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+def _hear_ctrl_c():
+    """A shell that starts something in the background has it ignore the signal."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_ctrl_c_is_status_130_and_leaves_nothing(here, rng, tmp_path):
     rows = [rng.integers(1, 9, 200).tolist() for _ in range(400)]
     table = pa.table({"events": pa.array(rows * 400, pa.list_(pa.int8()))})
@@ -169,7 +174,7 @@ def test_ctrl_c_is_status_130_and_leaves_nothing(here, rng, tmp_path):
     process = subprocess.Popen(
         [sys.executable, "-m", "numbarnn", "run", str(here / "tiny.safetensors"), "big.parquet",
          "-o", "out.parquet", "--column", "events"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, preexec_fn=_hear_ctrl_c,
     )  # fmt: skip
     deadline = time.time() + 60
     while not list(tmp_path.glob(".out.parquet*")) and time.time() < deadline:

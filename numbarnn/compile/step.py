@@ -432,6 +432,17 @@ def _short(path):
     return path.replace("\\", "/").rsplit("/", 1)[-1]
 
 
+def _typed_at(error):
+    """(file, line) of what was being typed: for devices not every report tells it."""
+    found, trace = [], error.__traceback__
+    while trace is not None:
+        where = getattr(trace.tb_frame.f_locals.get("self"), "loc", None)
+        if hasattr(where, "filename"):
+            found.append((where.filename, str(where.line)))
+        trace = trace.tb_next
+    return found[::-1]
+
+
 def brief(error, function, relative=False):
     """One line from Numba's report: what is wrong, and where in the user's file, or in the step."""
     text = _ESCAPES.sub("", str(error))
@@ -450,7 +461,7 @@ def brief(error, function, relative=False):
     file = plain(function).__code__.co_filename
     places = re.findall(r'File "([^"]+)", line (\d+)', text)
     places += re.findall(r"at (\S+?) \((\d+)\)", text)
-    mine = [line for name, line in places if _short(name) == _short(file)]
+    mine = [line for name, line in places or _typed_at(error) if _short(name) == _short(file)]
     if relative:
         # Of code that may be found again after the file was edited above it.
         first = plain(function).__code__.co_firstlineno

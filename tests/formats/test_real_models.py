@@ -55,7 +55,7 @@ def exact_stack(path, names, x):
     *lstms, last = names
     states = []
     for name in lstms:
-        step, _ = reference.lstm(arrays_of(path, name))
+        step = reference.lstm(*arrays_of(path, name))
         x, state = reference.rnn(step, x, [np.zeros((1, 128))] * 2)
         states.append(state)
     kernel, bias = arrays_of(path, last)

