@@ -37,7 +37,7 @@ def state_of(layers, x):
     found = []
     for layer in layers:
         given = layer.given(x, None, None, None, None, None, None)
-        outputs, states, _ = layer.run(given)
+        outputs, states, _ = layer.run_given(given)
         x = outputs
         found.append(np.stack(states[0], axis=-1))
     return np.stack(found, axis=1)
