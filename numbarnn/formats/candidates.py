@@ -82,11 +82,15 @@ def _guess_torch(local, matches):
     suffix = matches[0].group(3) or ""
     suffix = "_l0" if suffix else ""
     shape = local.get(f"weight_hh{suffix}", ())
-    kind = _KINDS.get(shape[0] // shape[1]) if len(shape) == 2 and shape[1] else None
-    if kind is None or any(match.group(2) == "hr" for match in matches):
-        return "..."
     options = [] if f"bias_ih{suffix}" in local else ["use_bias=False"]
-    one = _called(kind, shape[1], *options)
+    projection = local.get(f"weight_hr{suffix}")
+    if projection is not None and len(projection) == 2:
+        one = _called("ProjectionLSTM", projection[1], f"projection={projection[0]}", *options)
+    else:
+        kind = _KINDS.get(shape[0] // shape[1]) if len(shape) == 2 and shape[1] else None
+        if kind is None:
+            return "..."
+        one = _called(kind, shape[1], *options)
     if any(match.group(5) for match in matches):
         one = f"nr.Bidirectional({one})"
     depth = 1 + max(int(match.group(4) or 0) for match in matches)

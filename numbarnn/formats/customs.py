@@ -6,7 +6,7 @@ z, r, h of a GRU.
 
 import numpy as np
 
-from ..cells import DenseCell, GRUCell, LSTMCell
+from ..cells import DenseCell, GRUCell, LSTMCell, ProjectionLSTMCell
 from ..errors import FormatError
 from ..layers import RNN, Bidirectional, Sequential, StackedRNNCells
 from ..layers.convolution import WindowCell
@@ -16,7 +16,7 @@ from .filling import RECURRENT, in_one_line, parts_of, weight_names
 from .keras_paths import layer_paths
 
 #: Where torch's gates go: i, f, g, o and r, z, n.
-_TORCH_ORDER = {LSTMCell: (0, 1, 2, 3), GRUCell: (1, 0, 2)}
+_TORCH_ORDER = {LSTMCell: (0, 1, 2, 3), ProjectionLSTMCell: (0, 1, 2, 3), GRUCell: (1, 0, 2)}
 
 
 def _transposed(array):
@@ -204,14 +204,19 @@ def _torch_cell(directions, local, where):
 
 
 def _torch_weights(cell, local, suffix, where):
-    order = _TORCH_ORDER.get(type(cell))
-    if f"weight_hr{suffix}" in local:
-        raise FormatError(f"{where} has a projection (weight_hr{suffix}), which is not supported.")
+    order, last = _TORCH_ORDER.get(type(cell)), []
+    if type(cell) is ProjectionLSTMCell:
+        last = [_needed(local, f"weight_hr{suffix}", where).T]
+    elif f"weight_hr{suffix}" in local:
+        raise FormatError(
+            f"{where} has a projection (weight_hr{suffix}), so its spec must have an nr.ProjectionLSTM; "
+            f"it has {cell!r}."
+        )
     kernel, recurrent = (
         _gates(_needed(local, f"weight_{which}{suffix}", where), order).T for which in ("ih", "hh")
     )
     if not cell.use_bias:
-        return [kernel, recurrent]
+        return [kernel, recurrent, *last]
     bias, other = (
         _gates(_needed(local, f"bias_{which}{suffix}", where), order) for which in ("ih", "hh")
     )
@@ -220,7 +225,8 @@ def _torch_weights(cell, local, suffix, where):
             f"{where} must have two biases of one shape; got {bias.shape} and {other.shape}."
         )
     # A GRU of torch's resets after the product, so that its biases cannot be added up.
-    return [kernel, recurrent, np.stack([bias, other]) if type(cell) is GRUCell else bias + other]
+    both = np.stack([bias, other]) if type(cell) is GRUCell else bias + other
+    return [kernel, recurrent, both, *last]
 
 
 # --- Keras ---------------------------------------------------------------------------------------

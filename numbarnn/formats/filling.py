@@ -2,21 +2,26 @@
 
 import numpy as np
 
-from ..cells import DenseCell, GRUCell, LSTMCell, SimpleRNNCell
+from ..cells import DenseCell, GRUCell, LSTMCell, ProjectionLSTMCell, SimpleRNNCell
 from ..errors import FormatError, NumbarnnError
 from ..layers import RNN, Bidirectional, Model, Sequential, StackedRNNCells, TimeDistributed
 from ..layers.convolution import WindowCell
 from ..layers.embedding import Table
 from ..layers.normalization import Scales
 
-RECURRENT = (SimpleRNNCell, LSTMCell, GRUCell)
+RECURRENT = (SimpleRNNCell, LSTMCell, GRUCell, ProjectionLSTMCell)
 
 
 def weight_names(cell):
     """The names of a cell's weights, in order, before there are any; None if only `build` tells."""
     kind = type(cell)
     if kind in RECURRENT:
-        return ("kernel", "recurrent_kernel") + ("bias",) * cell.use_bias
+        last = ()
+        if kind is ProjectionLSTMCell:
+            if cell.use_peepholes:
+                return None
+            last = ("projection_kernel",)
+        return ("kernel", "recurrent_kernel") + ("bias",) * cell.use_bias + last
     if kind in (DenseCell, WindowCell):
         return ("kernel",) + ("bias",) * cell.use_bias
     if kind is Scales:

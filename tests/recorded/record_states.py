@@ -44,6 +44,9 @@ NETS = {
     "lstm": lambda: torch.nn.LSTM(F, U, batch_first=True),
     "lstm2": lambda: torch.nn.LSTM(F, U, num_layers=2, batch_first=True),
     "lstm_no_bias": lambda: torch.nn.LSTM(F, U, bias=False, bidirectional=True, batch_first=True),
+    "lstm_projected": lambda: torch.nn.LSTM(
+        F, U, proj_size=2, num_layers=2, bidirectional=True, batch_first=True
+    ),
     "gru": lambda: torch.nn.GRU(F, U, batch_first=True),
     "gru_both": lambda: torch.nn.GRU(F, U, num_layers=3, bidirectional=True, batch_first=True),
     "gru_no_bias": lambda: torch.nn.GRU(F, U, bias=False, batch_first=True),

@@ -125,11 +125,10 @@ def test_every_flag_and_form(rng, kind, flags, form):
     assert_same(*both(layer, x, **given))
 
 
-@pytest.mark.parametrize("rows", [1, 2])
-@pytest.mark.parametrize("lanes", [1, 2, 4, 8])
+@pytest.mark.parametrize(("lanes", "rows"), [(1, 2), (2, 1), (4, 2), (8, 1)])
 def test_any_number_of_lanes_and_rows(rng, monkeypatch, lanes, rows):
     monkeypatch.setattr(plan, "FEW_WEIGHTS", {1: 128, 2: 64, 4: 32, 8: 16}[lanes])
-    layer = nr.LSTM(19, return_sequences=True)
+    layer = nr.LSTM(11, return_sequences=True)
     layer.build((None, None, F))
     x = rng.normal(size=(1 if rows == 1 else 5, T, F)).astype("f4")
     assert_same(*both(layer, x))
