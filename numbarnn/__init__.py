@@ -70,7 +70,7 @@ from .elementary import (
     tanh,
     where,
 )
-from .embed import Compiled
+from .embed import Compiled, Exported
 from .errors import (
     ArgumentError,
     CellError,
@@ -183,6 +183,7 @@ __all__ = [
     "ESNCell",
     "Embedding",
     "Flatten",
+    "Exported",
     "FormatError",
     "GRU",
     "GRUCell",

@@ -1,4 +1,4 @@
-"""The command line: ``numbarnn run``, ``inspect``, ``convert``, ``demo`` and ``cache``.
+"""The command line: ``numbarnn run``, ``inspect``, ``convert``, ``export``, ``demo`` and ``cache``.
 
 Exit status: 0 done; 1 the data, the model or the machine; 2 wrong use of the command line; 130 after
 Ctrl-C. Errors are one sentence on standard error.
@@ -23,6 +23,10 @@ _CONVERT_EXAMPLE = """examples:
   numbarnn convert state.safetensors model.safetensors --spec spec.json
 with a spec.json such as
   {"rnn": {"class_name": "GRU", "config": {"units": 64, "return_sequences": true}}, "head": null}
+"""
+_EXPORT_EXAMPLE = """example:
+  numbarnn export model.safetensors libmodel.so
+which writes libmodel.h and libmodel.f90 too
 """
 _CACHE_EXAMPLE = """example:
   numbarnn cache show
@@ -84,6 +88,17 @@ def _parser():
     )
     convert.add_argument("--until", metavar="LAYER", help="only what comes before this layer")
     convert.set_defaults(call=_convert)
+
+    export = command(
+        "export",
+        "write a model as an object file or shared library for C and Fortran",
+        _EXPORT_EXAMPLE,
+    )
+    export.add_argument("model", metavar="MODEL", help="a model file of any format that is read")
+    export.add_argument("output", metavar="OUT", help="the file to write, .o or .so")
+    export.add_argument("--cpu", metavar="CPU", help="the least processor, such as x86-64-v3")
+    export.add_argument("--name", metavar="NAME", help="what the names of the functions begin with")
+    export.set_defaults(call=_export)
 
     demo = command("demo", "run the job on a small model and real data, offline", _DEMO_EXAMPLE)
     demo.add_argument(
@@ -164,6 +179,14 @@ def _convert(arguments):
     print(
         f"{arguments.output}: {type(model).__name__} {model.name!r}, {model.count_params():,} weights"
     )
+
+
+def _export(arguments):
+    from .formats import load
+
+    model = load(arguments.model)
+    for path in model.export(arguments.output, cpu=arguments.cpu, name=arguments.name):
+        print(f"{path}: {path.stat().st_size:,} bytes")
 
 
 def _demo(arguments):

@@ -2,7 +2,16 @@
 
 from ..layers import Layer
 from .compiled import Compiled
+from .exported import Exported
 
-Layer.embedded = Compiled
 
-__all__ = ["Compiled"]
+def _export(model, path, cpu, name):
+    # What starts processes is imported by those who need it.
+    from .export import export
+
+    return export(model, path, cpu, name)
+
+
+Layer.embedded, Layer.exporter = Compiled, staticmethod(_export)
+
+__all__ = ["Compiled", "Exported"]

@@ -47,8 +47,8 @@ class Layer(Configured):
     writer = None
     #: What `run` and `update` call with the layer and their arguments: those of `data`.
     runner = updater = None
-    #: What `compiled` calls with the layer: layers know no other programs, `embed` puts its own here.
-    embedded = None
+    #: What `compiled` and `export` call: layers know no other programs, `embed` puts its own here.
+    embedded = exporter = None
     #: Whether the layer remembers states between calls.
     stateful = False
 
@@ -191,6 +191,42 @@ class Layer(Configured):
             If the layer is not built, or is none that can run without Python.
         """
         return self.embedded(self)
+
+    def export(self, path, cpu=None, name=None):
+        """Write the layer as an object file or shared library, for programs without Python.
+
+        Beside it stand a C header, ``.h``, and a Fortran module, ``.f90``, which declare
+        ``{name}_reset_states``, ``{name}_step`` and ``{name}_run`` and say what they promise. Weights
+        are part of the file. Its numbers are those of the layer, to the bit, whatever the processor; it
+        needs the C library and, for a processor below ``"x86-64-v3"`` and for some functions that a
+        step may call, the mathematical one.
+
+        Parameters
+        ----------
+        path : path-like
+            Ends in ``.o``, or in ``.so``, for which a C compiler is needed.
+        cpu : {"x86-64", "x86-64-v2", "x86-64-v3", "x86-64-v4", "native"}, optional
+            The least processor that the code will run on; None: ``"x86-64-v3"``, those of 2015 and
+            later, or ``"native"`` where this machine is of another kind.
+        name : str, optional
+            What the names of the functions begin with; None: the name of the file.
+
+        Returns
+        -------
+        list of Path
+            The files.
+
+        Raises
+        ------
+        ArgumentError
+            If the layer is none that can run without Python, the processor or the ending of the file
+            is unknown, the name is no identifier, or there is no compiler to link a library with.
+
+        See Also
+        --------
+        Exported : the library in Python, without Numba.
+        """
+        return self.exporter(self, path, cpu, name)
 
     def get_config(self):
         """The arguments that make a layer like this one, cells and layers in it as plain data."""

@@ -98,7 +98,8 @@ class Tables:
         for name, (count, size) in sizes.items():
             self._places[name] = total, size
             total += count * size
-        self._array = np.zeros(max(1, total >> 3), np.int64)
+        # One more, so that even where an empty table begins is among them.
+        self._array = np.zeros((total >> 3) + 1, np.int64)
         self.numbers = memoryview(self._array)
         self.address = address(self._array)
 

@@ -1,0 +1,113 @@
+"""The C functions of a model, in LLVM's language: checks, memory, one call."""
+
+from ..loop import task as slot
+
+#: What a function returns.
+DONE, NULL_POINTER, NEGATIVE_COUNT, NO_MEMORY = range(4)
+
+_RUN = """
+declare ptr @malloc(i64)
+declare void @free(ptr)
+
+define i32 @{name}_run(i64 %samples, i64 %steps, ptr %inputs, ptr %states, ptr %outputs, ptr %work) {{
+  %few = icmp slt i64 %samples, 0
+  %short = icmp slt i64 %steps, 0
+  %negative = or i1 %few, %short
+  br i1 %negative, label %refused, label %counted
+refused:
+  ret i32 {NEGATIVE_COUNT}
+counted:
+  %nothing = icmp eq i64 %samples, 0
+  br i1 %nothing, label %done, label %some
+some:
+  %no_inputs = icmp eq ptr %inputs, null
+  %no_outputs = icmp eq ptr %outputs, null
+  %no_states = icmp eq ptr %states, null
+  %states_missing = and i1 %no_states, {has_states}
+  %one_missing = or i1 %no_inputs, %no_outputs
+  %missing = or i1 %one_missing, %states_missing
+  br i1 %missing, label %null, label %given
+null:
+  ret i32 {NULL_POINTER}
+given:
+  %several = icmp sgt i64 %samples, 1
+  %more = icmp sgt i64 %steps, 1
+  %two = select i1 %several, i64 2, i64 0
+  %one = select i1 %more, i64 1, i64 0
+  %number = add i64 %two, %one
+  %offset = mul i64 %number, {plan_entry}
+  %place = add i64 %offset, {plan_work}
+  %model = inttoptr i64 {block} to ptr
+  %told = getelementptr i8, ptr %model, i64 %place
+  %size = load i64, ptr %told
+  %own = icmp eq ptr %work, null
+  br i1 %own, label %allocate, label %run
+allocate:
+  %made = call ptr @malloc(i64 %size)
+  %failed = icmp eq ptr %made, null
+  br i1 %failed, label %full, label %run
+full:
+  ret i32 {NO_MEMORY}
+run:
+  %space = phi ptr [ %work, %given ], [ %made, %allocate ]
+  %x = ptrtoint ptr %inputs to i64
+  %s = ptrtoint ptr %states to i64
+  %y = ptrtoint ptr %outputs to i64
+  %w = ptrtoint ptr %space to i64
+  %entry = inttoptr i64 {run} to ptr
+  %status = call i64 %entry(i64 {block}, i64 %x, i64 %s, i64 %y, i64 %samples, i64 %steps, i64 %w)
+  br i1 %own, label %clear, label %done
+clear:
+  call void @free(ptr %space)
+  br label %done
+done:
+  ret i32 {DONE}
+}}
+
+define i32 @{name}_step(ptr %inputs, ptr %states, ptr %outputs, ptr %work) {{
+  %status = call i32 @{name}_run(i64 1, i64 1, ptr %inputs, ptr %states, ptr %outputs, ptr %work)
+  ret i32 %status
+}}
+
+define i32 @{name}_reset_states(i64 %samples, ptr %states) {{
+  %few = icmp slt i64 %samples, 0
+  br i1 %few, label %refused, label %counted
+refused:
+  ret i32 {NEGATIVE_COUNT}
+counted:
+  %some = icmp ne i64 %samples, 0
+  %no_states = icmp eq ptr %states, null
+  %asked = and i1 %no_states, %some
+  %missing = and i1 %asked, {has_states}
+  br i1 %missing, label %null, label %given
+null:
+  ret i32 {NULL_POINTER}
+given:
+  %s = ptrtoint ptr %states to i64
+  %entry = inttoptr i64 {reset} to ptr
+  %status = call i64 %entry(i64 {block}, i64 %s, i64 %samples)
+  ret i32 {DONE}
+}}
+"""
+
+
+def c_functions(name, sealed, block, run, reset):
+    """The LLVM code of ``{name}_run``, ``{name}_step`` and ``{name}_reset_states``.
+
+    Parameters
+    ----------
+    name : str
+    sealed : Sealed
+    block, run, reset : int or str
+        Where the model lies and its machine code begins: LLVM's constants of 64 bits.
+
+    Returns
+    -------
+    str
+    """
+    return _RUN.format(
+        name=name, block=block, run=run, reset=reset,
+        has_states="true" if sealed.state_size else "false",
+        plan_entry=slot.PLAN_ENTRY, plan_work=slot.MODEL_PLANS + slot.PLAN_WORK,
+        DONE=DONE, NULL_POINTER=NULL_POINTER, NEGATIVE_COUNT=NEGATIVE_COUNT, NO_MEMORY=NO_MEMORY,
+    )  # fmt: skip
