@@ -160,3 +160,9 @@ def test_every_public_name_is_documented():
     for name in numbarnn.__all__:
         value = getattr(numbarnn, name)
         assert value.__doc__, name
+
+
+def test_test_modules_have_names_of_their_own():
+    found = [path.name for path in Path(__file__).parent.rglob("test_*.py")]
+    again = {name for name in found if found.count(name) > 1}
+    assert not again, "pytest collects modules by their names alone"
