@@ -70,7 +70,7 @@ from .elementary import (
     tanh,
     where,
 )
-from .embed import Compiled, Exported
+from .embed import CFunction, Compiled, Exported, cfunc
 from .errors import (
     ArgumentError,
     CellError,
@@ -161,6 +161,7 @@ __all__ = [
     "BahdanauAttentionCell",
     "BatchNormalization",
     "Bidirectional",
+    "CFunction",
     "Cell",
     "CellError",
     "CfC",
@@ -263,6 +264,7 @@ __all__ = [
     "ZeroPadding1D",
     "ZoneoutCell",
     "activations",
+    "cfunc",
     "dot",
     "elu",
     "erf",

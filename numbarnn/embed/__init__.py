@@ -1,6 +1,7 @@
 """Models inside other programs: in functions under `@njit`, behind C pointers, in object files."""
 
 from ..layers import Layer
+from .cfunc import CFunction, cfunc
 from .compiled import Compiled
 from .exported import Exported
 
@@ -14,4 +15,4 @@ def _export(model, path, cpu, name):
 
 Layer.embedded, Layer.exporter = Compiled, staticmethod(_export)
 
-__all__ = ["Compiled", "Exported"]
+__all__ = ["CFunction", "Compiled", "Exported", "cfunc"]

@@ -1,0 +1,133 @@
+"""A model as a C function of this process, by address."""
+
+import ctypes
+
+import numpy as np
+
+from ..errors import ArgumentError
+from .chain import chain_of
+from .signatures import FORMS
+
+
+class CFunction:
+    """A model as a C function; made by `cfunc`.
+
+    Attributes
+    ----------
+    address : int
+        Where it lies; good for as long as this object lives.
+    signature : str
+        In C.
+    ctypes : ctypes function pointer
+        The same, to be called from Python or handed to `scipy.LowLevelCallable`.
+    features, units, state_size : int
+    dtype : NumPy dtype
+    """
+
+    def __init__(self, sealed, form):
+        import llvmlite.binding as llvm
+
+        from ..compile.loader import SYMBOL, load, prepare_llvm, target_machine
+        from .c_functions import c_functions
+
+        self.features, self.units = sealed.features, sealed.units
+        self.state_size, self.dtype = sealed.state_size, sealed.dtype
+        item = sealed.dtype.itemsize
+        # The weights, and all else that lies at the addresses in the code.
+        self._sealed = sealed
+        run, reset = (int(number) for number in sealed.numbers[:2])
+        text = c_functions("model", sealed, sealed.address, run, reset) + form.text.format(
+            entry=SYMBOL, features=self.features, units=self.units, unit_bytes=self.units * item,
+            further_bytes=(self.features - self.units) * item, state_bytes=self.state_size * item + 1,
+        )  # fmt: skip
+        prepare_llvm()
+        machine, module = target_machine(), llvm.parse_assembly(text)
+        module.triple, module.data_layout = machine.triple, str(machine.target_data)
+        for function in module.functions:
+            if not function.is_declaration and function.name != SYMBOL:
+                function.linkage = "internal"
+        module.verify()
+        image = machine.emit_object(module)
+        self.address, self._library = load(image, ("malloc", "free", "memcpy"))
+        kinds = {"float32": ("float", ctypes.c_float), "float64": ("double", ctypes.c_double)}
+        word, number = kinds[sealed.dtype.name]
+        self.signature = form.signature.replace("T *", f"{word} *")
+        self.ctypes = form.ctypes_type(number)(self.address)
+        # Whoever keeps the pointer keeps what it points to.
+        self.ctypes.kept = self
+
+    def __reduce__(self):
+        raise TypeError("an address cannot be pickled: pickle the layer that it was made of")
+
+    def __repr__(self):
+        return f"CFunction({self.signature!r}, address={self.address:#x})"
+
+
+def cfunc(model, form="step"):
+    """A model as a C function, for ctypes, cffi, SciPy's LowLevelCallable, solvers and the like.
+
+    The weights are those that the model has now: after `set_weights`, make another. Any number of
+    threads may call at once, and none needs the GIL. A status is 0, or says that a pointer was null
+    (1), a count below 0 (2), or that there was no memory (3).
+
+    Parameters
+    ----------
+    model : Layer
+        As for `Layer.compiled`.
+    form : {"step", "run", "derivative", "integrand", "filter"}
+        ``"step"``: one time step of one sample,
+        ``int32_t f(const T *inputs, T *states, T *outputs)``; the states are overwritten.
+
+        ``"run"``: whole sequences, ``int32_t f(int64_t samples, int64_t steps, const T *inputs,
+        T *states, T *outputs)``, arrays as C has them.
+
+        The others begin anew at every call, with the states that a sequence begins with, and are for
+        float64 alone. ``"derivative"``: one step, the right-hand side of an ODE, ``void f(double t,
+        const double *u, double *du, const double *p)``; the inputs are u, then parameters p if there
+        are more features than units. ``"integrand"``: one step, ``double f(int n, double *x, void
+        *user_data)``, as `scipy.integrate.quad` and `nquad` take. ``"filter"``: the last output for a
+        sequence of numbers, ``int f(double *window, intptr_t size, double *value, void *user_data)``,
+        as `scipy.ndimage.generic_filter` takes.
+
+    Returns
+    -------
+    CFunction
+
+    Raises
+    ------
+    ArgumentError
+        If the model cannot run without Python, or does not fit the form.
+
+    See Also
+    --------
+    Layer.compiled : for functions under `@njit`.
+
+    Examples
+    --------
+    >>> import ctypes
+    >>> import numbarnn as nr
+    >>> layer = nr.RNN(nr.SimpleRNNCell(1, activation=None), dtype="float64")
+    >>> layer.build((None, None, 1))
+    >>> layer.set_weights([[[1]], [[1]], [0]])  # it adds up its inputs
+    >>> step = nr.cfunc(layer)
+    >>> step.signature
+    'int32_t f(const double *inputs, double *states, double *outputs)'
+    >>> x, h, y = (ctypes.c_double * 1)(5), (ctypes.c_double * 1)(2), (ctypes.c_double * 1)()
+    >>> step.ctypes(x, h, y), y[0]
+    (0, 7.0)
+    """
+    if form not in FORMS:
+        raise ArgumentError(f"`form` must be one of {list(FORMS)}; got {form!r}.")
+    chain, wanted = chain_of(model), FORMS[form]
+    if wanted.doubles and chain.dtype != np.float64:
+        raise ArgumentError(
+            f"`{chain.name}` must have dtype 'float64' for the form {form!r}; it has {chain.dtype.name!r}."
+        )
+    sealed = chain.sealed()
+    told = sealed.features, sealed.units, sealed.sequences
+    if wanted.fits is not None and not wanted.fits(*told):
+        raise ArgumentError(
+            f"`{chain.name}` must have {wanted.wanted} for the form {form!r}; it has {told[0]} features, "
+            f"{told[1]} units and return_sequences={told[2]}."
+        )
+    return CFunction(sealed, wanted)

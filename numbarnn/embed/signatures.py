@@ -1,0 +1,144 @@
+"""The forms in which a model can be a C function: what other libraries call, by address.
+
+Each is LLVM code of the function, around those of `c_functions`, and its signature as ctypes has it.
+"""
+
+import ctypes
+from dataclasses import dataclass
+
+_STATUS, _COUNT, _ANY = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
+
+#: A sequence from states of its own.
+_FRESH = """
+define internal i32 @fresh(i64 %steps, ptr %inputs, ptr %outputs) {{
+  %states = call ptr @malloc(i64 {state_bytes})
+  %failed = icmp eq ptr %states, null
+  br i1 %failed, label %full, label %made
+full:
+  ret i32 3
+made:
+  %reset = call i32 @model_reset_states(i64 1, ptr %states)
+  %status = call i32 @model_run(i64 1, i64 %steps, ptr %inputs, ptr %states, ptr %outputs, ptr null)
+  call void @free(ptr %states)
+  ret i32 %status
+}}
+"""
+
+_STEP = """
+define i32 @{entry}(ptr %inputs, ptr %states, ptr %outputs) {{
+  %status = call i32 @model_step(ptr %inputs, ptr %states, ptr %outputs, ptr null)
+  ret i32 %status
+}}
+"""
+
+_RUN = """
+define i32 @{entry}(i64 %samples, i64 %steps, ptr %inputs, ptr %states, ptr %outputs) {{
+  %status = call i32 @model_run(i64 %samples, i64 %steps, ptr %inputs, ptr %states, ptr %outputs, ptr null)
+  ret i32 %status
+}}
+"""
+
+_DERIVATIVE = """
+define void @{entry}(double %t, ptr %u, ptr %du, ptr %p) {{
+  %inputs = alloca double, i64 {features}
+  %further = getelementptr double, ptr %inputs, i64 {units}
+  call void @llvm.memcpy.p0.p0.i64(ptr %inputs, ptr %u, i64 {unit_bytes}, i1 false)
+  call void @llvm.memcpy.p0.p0.i64(ptr %further, ptr %p, i64 {further_bytes}, i1 false)
+  %status = call i32 @fresh(i64 1, ptr %inputs, ptr %du)
+  %failed = icmp ne i32 %status, 0
+  br i1 %failed, label %full, label %done
+full:
+  store double 0x7FF8000000000000, ptr %du
+  br label %done
+done:
+  ret void
+}}
+declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
+"""
+
+_INTEGRAND = """
+define double @{entry}(i32 %n, ptr %x, ptr %user) {{
+  %value = alloca double
+  store double 0x7FF8000000000000, ptr %value
+  %good = icmp eq i32 %n, {features}
+  br i1 %good, label %run, label %done
+run:
+  %status = call i32 @fresh(i64 1, ptr %x, ptr %value)
+  br label %done
+done:
+  %found = load double, ptr %value
+  ret double %found
+}}
+"""
+
+_FILTER = """
+define i32 @{entry}(ptr %window, i64 %size, ptr %value, ptr %user) {{
+  %status = call i32 @fresh(i64 %size, ptr %window, ptr %value)
+  %good = icmp eq i32 %status, 0
+  %told = zext i1 %good to i32
+  ret i32 %told
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Form:
+    """One form.
+
+    Attributes
+    ----------
+    signature : str
+        In C, ``T`` for the model's type of number.
+    result : ctypes type or None
+    arguments : tuple of ctypes types
+        ``"T*"`` for pointers to the model's type of number.
+    text : str
+        Its LLVM code.
+    doubles : bool
+        Whether it is for float64 alone.
+    fits : callable
+        ``(features, units, sequences) -> bool``.
+    wanted : str
+        What `fits` asks for, in words.
+    """
+
+    signature: str
+    result: object
+    arguments: tuple
+    text: str
+    doubles: bool = False
+    fits: object = None
+    wanted: str = ""
+
+    def ctypes_type(self, number):
+        """The type of the function for models of a ctypes number."""
+        pointer = ctypes.POINTER(number)
+        arguments = [pointer if each == "T*" else each for each in self.arguments]
+        return ctypes.CFUNCTYPE(self.result, *arguments)
+
+
+FORMS = {
+    "step": Form(
+        "int32_t f(const T *inputs, T *states, T *outputs)", _STATUS, ("T*",) * 3, _STEP
+    ),
+    "run": Form(
+        "int32_t f(int64_t samples, int64_t steps, const T *inputs, T *states, T *outputs)",
+        _STATUS, (_COUNT, _COUNT, "T*", "T*", "T*"), _RUN,
+    ),
+    "derivative": Form(
+        "void f(double t, const double *u, double *du, const double *p)",
+        None, (ctypes.c_double, "T*", "T*", "T*"), _FRESH + _DERIVATIVE, True,
+        lambda features, units, sequences: features >= units, "as many features as units, or more",
+    ),
+    "integrand": Form(
+        "double f(int n, double *x, void *user_data)",
+        ctypes.c_double, (ctypes.c_int, "T*", _ANY), _FRESH + _INTEGRAND, True,
+        lambda features, units, sequences: units == 1, "one unit",
+    ),
+    "filter": Form(
+        "int f(double *window, intptr_t size, double *value, void *user_data)",
+        ctypes.c_int, ("T*", ctypes.c_ssize_t, "T*", _ANY), _FRESH + _FILTER, True,
+        lambda features, units, sequences: features == units == 1 and not sequences,
+        "one feature, one unit and return_sequences=False",
+    ),
+}  # fmt: skip
