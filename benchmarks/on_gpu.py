@@ -1,4 +1,4 @@
-"""Our kernels on a device against torch's cuDNN and an eager loop of torch; the table comes last.
+"""Our kernels on a device against torch's cuDNN, an eager loop of torch, JAX's scan; the table comes last.
 
 Run by ``make bench-gpu`` on a machine with a device. Times are those of events on the device around a call,
 after five calls to warm up: the median of thirty, ours and theirs in turn.
@@ -82,15 +82,47 @@ def eager(case, layer, x, torch):
     def run():
         kernel, recurrent, bias = weights
         h = torch.zeros(x.shape[0], units, device="cuda")
-        given, out = x @ kernel + bias, []
+        given, out = x @ kernel + bias[0], []
         for t in range(x.shape[1]):
-            f = torch.sigmoid(given[:, t, :units] + h @ recurrent[:, :units])
-            n = torch.tanh(given[:, t, units:] + f * (h @ recurrent[:, units:]))
-            h = (1 - f) * h + f * n
+            r = h @ recurrent + bias[1]
+            f = torch.sigmoid(given[:, t, :units] + r[:, :units])
+            n = torch.tanh(given[:, t, units:] + f * r[:, units:])
+            h = (1 - f) * n + f * h
             out.append(h)
         return torch.stack(out, 1)
 
     return run
+
+
+def jax_scan(case, layer, x, torch):
+    """The minimal gated unit in JAX's scan, where JAX has a device; its arrays lie with JAX."""
+    if not case.name.startswith("MGU"):
+        return None
+    try:
+        import jax
+
+        if jax.default_backend() != "gpu":
+            return None
+    except ImportError:
+        return None
+    kernel, recurrent, bias = (jax.numpy.asarray(w) for w in layer.get_weights())
+    units = layer.cell.units
+    given = jax.numpy.asarray(x.cpu().numpy())
+
+    @jax.jit
+    def run(given):
+        def step(h, x):
+            r = h @ recurrent + bias[1]
+            f = jax.nn.sigmoid(x[:, :units] + r[:, :units])
+            n = jax.numpy.tanh(x[:, units:] + f * r[:, units:])
+            h = (1 - f) * n + f * h
+            return h, h
+
+        first = jax.numpy.zeros((given.shape[0], units), given.dtype)
+        values = (given @ kernel + bias[0]).transpose(1, 0, 2)
+        return jax.lax.scan(step, first, values)[1].transpose(1, 0, 2)
+
+    return lambda: torch.from_dlpack(run(given).block_until_ready())
 
 
 def constants(torch):
@@ -120,6 +152,7 @@ def main():
             ("cuDNN, TF32 off", False, cudnn),
             ("cuDNN, TF32 on", True, cudnn),
             ("eager torch", False, eager),
+            ("JAX scan", False, jax_scan),
         ):
             theirs = make(case, layer, x, torch)
             if theirs is None:
