@@ -14,8 +14,8 @@ from catalogue import PER_UNIT
 
 import numbarnn as nr
 
-#: Two stages, weights per unit, a diagonal map, normalised rows.
-CHOSEN = ["GRU, reset_after=False", "PeepholeLSTM", "IndRNN", "LayerNormLSTM"]
+#: Several stages and normalised rows; a diagonal map.
+CHOSEN = ["IndRNN", "LayerNormLSTM"]
 ENTRIES = [entry for entry in PER_UNIT if entry.name in CHOSEN]
 
 
