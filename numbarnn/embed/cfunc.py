@@ -67,8 +67,9 @@ def cfunc(model, form="step"):
     """A model as a C function, for ctypes, cffi, SciPy's LowLevelCallable, solvers and the like.
 
     The weights are those that the model has now: after `set_weights`, make another. Any number of
-    threads may call at once, and none needs the GIL. A status is 0, or says that a pointer was null
-    (1), a count below 0 (2), or that there was no memory (3).
+    threads may call at once, and none needs the GIL. Arrays must not overlap. A status is 0, or says
+    that a pointer was null (1), a count below 0 (2), or that there was no memory (3); a form without
+    a status gives NaN then.
 
     Parameters
     ----------

@@ -25,7 +25,8 @@ class Compiled:
 
     All models of one dtype that give sequences, or do not, are of one Numba type: a function is
     compiled once for them, and kept by ``cache=True``. Weights that are set count from the next time
-    that the object is handed to a compiled function.
+    that the object is handed to a compiled function; which cells there are, and the flags of the
+    layers, are those of when it was made. The arrays of a call must not overlap.
 
     Parameters
     ----------
@@ -78,6 +79,8 @@ class Compiled:
         self._chain = chain_of(model)
         self._lock = threading.Lock()
         self._made = None
+        #: What Numba takes it for, once it has asked.
+        self.numba_type = None
         sealed, _ = self._sealed()
         self.features, self.units = sealed.features, sealed.units
         self.state_size, self.sequences = sealed.state_size, sealed.sequences

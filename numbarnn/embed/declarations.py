@@ -6,11 +6,13 @@ _PROMISES = (
     "Status: {DONE} done; {NULL_POINTER} a pointer is null (states may be, where there are none); "
     "{NEGATIVE_COUNT} a count is below 0; {NO_MEMORY} no memory. Where it is not {DONE}, nothing was "
     "written.",
-    "Any number of threads may call at once, each with states, outputs and work of its own.",
+    "Arrays must not overlap. Any number of threads may call at once, each with states, outputs and "
+    "work of its own.",
     "work: null, and memory is allocated for the call; or {work} bytes for it, of any alignment.",
-    "A NaN or an infinity in the inputs or states of a sample goes into all that depends on it, and "
-    "into no other sample. Nothing traps; errno and the floating-point flags mean nothing. The "
-    "processor must round to nearest and keep subnormal numbers, as it does unless told otherwise.",
+    "A NaN or an infinity in the inputs or states of a sample goes where the equations of the cells "
+    "take it, a NaN into all that is computed from it, and never into another sample. Nothing traps; "
+    "errno and the floating-point flags mean nothing. The processor must round to nearest and keep "
+    "subnormal numbers, as it does unless told otherwise.",
     "The code is for the processor {cpu}: others may lack its instructions.",
 )
 

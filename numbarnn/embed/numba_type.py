@@ -56,11 +56,13 @@ class CompiledType(types.Type):
 
 @typeof_impl.register(Compiled)
 def _type_of(value, context):
-    try:
-        made = surroundings()
-    except Uncacheable:
-        made = "uncacheable"
-    return CompiledType(value.dtype.name, value.sequences, made)
+    if value.numba_type is None:
+        try:
+            made = surroundings()
+        except Uncacheable:
+            made = "uncacheable"
+        value.numba_type = CompiledType(value.dtype.name, value.sequences, made)
+    return value.numba_type
 
 
 @register_model(CompiledType)

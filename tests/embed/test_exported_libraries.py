@@ -321,6 +321,44 @@ def test_what_cannot_be_exported_is_refused_before_anything_is_written(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
+OWN = """
+import numpy as np
+import numbarnn as nr
+
+class Halving(nr.Cell):
+    def __init__(self, units):
+        super().__init__()
+        self.units = self.state_size = units
+
+    def stages(self):
+        return (nr.Stage(self.step, inputs=(nr.Map(),)),)
+
+    @nr.step(per="unit")
+    def step(x, r, states, params):
+        h = half(states[0]) + x[0]
+        return h, (h,)
+
+def half(x):
+    return x / 2
+
+layer = nr.RNN(Halving(2))
+layer.build((None, None, 2))
+layer.export("libown.so")
+library = nr.Exported("libown.so")
+print(library.run([[[4, 0], [2, 8]]], library.initial_states(1)).tolist())
+"""
+
+
+def test_a_cell_of_a_script_is_exported(tmp_path):
+    """No other process could import it."""
+    (tmp_path / "script.py").write_text(OWN)
+    result = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == "[[4.0, 8.0]]"  # 4 / 2 + 2, 0 / 2 + 8
+
+
 def test_a_library_needs_a_compiler(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CC", raising=False)
