@@ -5,15 +5,21 @@ Ctrl-C. Errors are one sentence on standard error.
 """
 
 import argparse
+import csv
+import os
 import signal
 import sys
 from pathlib import Path
 
 from . import __version__
-from .errors import NumbarnnError
+from .errors import ArgumentError, NumbarnnError
+from .files import replacing
 
 _RUN_EXAMPLE = """example:
   numbarnn run model.safetensors events.parquet -o scores.parquet --column events --id customer
+  numbarnn run model.safetensors events/ -o scores/ --column events --workers 4 --resume
+  numbarnn run model.safetensors monday.parquet -o scores.parquet --column events --id customer \\
+      --state-in sunday.states --state-out monday.states
 """
 _INSPECT_EXAMPLE = """example:
   numbarnn inspect model.keras
@@ -36,6 +42,9 @@ _DEMO_EXAMPLE = """example:
   numbarnn demo -o demo-output
 """
 
+#: Rows that could not be run, of which standard error tells.
+_SHOWN = 10
+
 
 def _parser():
     parser = argparse.ArgumentParser(
@@ -54,18 +63,69 @@ def _parser():
         )
 
     run = command(
-        "run", "score a Parquet file of sequences, one row out for each row in", _RUN_EXAMPLE
+        "run", "score Parquet files of sequences, one row out for each row in", _RUN_EXAMPLE
     )
     run.add_argument("model", metavar="MODEL", help="a model file")
-    run.add_argument("data", metavar="DATA.parquet", help="the sequences, one list per row")
-    run.add_argument("-o", "--output", required=True, metavar="OUT.parquet", help="where to write")
-    run.add_argument("--column", required=True, metavar="NAME", help="the list column to read")
+    run.add_argument(
+        "data",
+        metavar="DATA",
+        help="the sequences, one list per row: a Parquet file, a folder of them, a pattern such as "
+        "'day-*.parquet', or - for Arrow's stream format on standard input",
+    )
+    run.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help="where to write: a file, a folder if DATA is no single file, or - for Arrow's stream "
+        "format on standard output",
+    )
+    run.add_argument(
+        "--column",
+        required=True,
+        action="append",
+        metavar="NAME",
+        help="the list column to read; of a model with several inputs, once for each",
+    )
     run.add_argument("--id", metavar="NAME", help="a column to copy into the output")
     run.add_argument(
         "--emit",
         choices=("last", "sequence", "state"),
-        default="last",
         help="the output after the last time step (default), after every one, or the final states",
+    )
+    run.add_argument(
+        "--on-error",
+        choices=("fail", "null", "skip"),
+        default="fail",
+        help="what becomes of a row that cannot be run: the run fails (default), its result is null, "
+        "or it has none",
+    )
+    run.add_argument(
+        "--errors", metavar="FILE.csv", help="where to write which rows those were, and why"
+    )
+    run.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        metavar="N",
+        help="pieces of the data that are run at the same time (default: 1, on all cores)",
+    )
+    run.add_argument(
+        "--resume",
+        action="store_true",
+        help="leave out what an earlier run of the same model, data and options has written",
+    )
+    run.add_argument(
+        "--state-in", metavar="FILE", help="the states, by --id, that the sequences go on from"
+    )
+    run.add_argument("--state-out", metavar="FILE", help="where to write the states at the end")
+    run.add_argument(
+        "--engine", choices=("local", "dask"), default="local", help="what runs it (default: local)"
+    )
+    run.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of Dask; without it, --workers processes of this machine",
     )
     run.add_argument("--no-progress", action="store_true", help="show no progress bar")
     run.set_defaults(call=_run)
@@ -125,6 +185,8 @@ def _run(arguments):
     from .data.parquet import run_parquet
     from .formats import load
 
+    if arguments.errors is not None and arguments.on_error == "fail":
+        raise ArgumentError("`--errors` needs `--on-error null` or `skip`; it is missing.")
     summary = run_parquet(
         load(arguments.model),
         arguments.data,
@@ -133,12 +195,46 @@ def _run(arguments):
         identity=arguments.id,
         emit=arguments.emit,
         progress=not arguments.no_progress,
+        on_error=arguments.on_error,
+        workers=arguments.workers,
+        resume=arguments.resume,
+        state_in=arguments.state_in,
+        state_out=arguments.state_out,
+        engine=arguments.engine,
+        scheduler=arguments.scheduler,
     )
+    _tell_faults(summary.faults, arguments)
     rate = summary.rows / max(summary.seconds, 1e-9)
+    files = summary.files + summary.resumed
+    parts = [f"{files:,} files"] if files > 1 else []
+    if summary.resumed:
+        parts.append(f"{summary.resumed:,} of them written before")
+    parts += [f"{summary.rows:,} rows", f"{summary.steps:,} time steps"]
     print(
-        f"{arguments.output}: {summary.rows:,} rows, {summary.steps:,} time steps "
-        f"in {summary.seconds:.2f} s ({rate:,.0f} rows/s; compiling {summary.compile_seconds:.1f} s)"
+        f"{arguments.output}: {', '.join(parts)} in {summary.seconds:.2f} s "
+        f"({rate:,.0f} rows/s; compiling {summary.compile_seconds:.1f} s)",
+        file=sys.stderr if arguments.output == "-" else sys.stdout,
     )
+
+
+def _tell_faults(faults, arguments):
+    """Rows that could not be run: in a file, or the first of them on standard error."""
+    if arguments.errors is not None:
+        with replacing(arguments.errors) as temporary, open(temporary, "w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["file", "row", "reason"])
+            rows.writerows([name, fault.row, fault.reason] for name, fault in faults)
+    if not faults:
+        return
+    done = {"null": "are null", "skip": "are left out"}[arguments.on_error]
+    where = f"; see {arguments.errors}" if arguments.errors else ""
+    print(f"numbarnn: {len(faults):,} rows could not be run and {done}{where}.", file=sys.stderr)
+    if arguments.errors is None:
+        for name, fault in faults[:_SHOWN]:
+            print(f"numbarnn: {name}, row {fault.row}: {fault.reason}", file=sys.stderr)
+        if len(faults) > _SHOWN:
+            more = len(faults) - _SHOWN
+            print(f"numbarnn: and {more:,} more; --errors FILE.csv has all.", file=sys.stderr)
 
 
 def _inspect(arguments):
@@ -232,7 +328,10 @@ def main(arguments=None):
     except KeyboardInterrupt:
         # Libraries that have handlers of their own may raise the same signal once more.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        print("numbarnn: interrupted; nothing was written.", file=sys.stderr)
+        left = "nothing was written"
+        if os.path.isdir(getattr(parsed, "output", "")) and parsed.command == "run":
+            left = f"the files in {parsed.output} are whole, and --resume goes on from them"
+        print(f"numbarnn: interrupted; {left}.", file=sys.stderr)
         return 130
     except NumbarnnError as error:
         print(f"numbarnn: {error}", file=sys.stderr)

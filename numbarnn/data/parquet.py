@@ -1,106 +1,281 @@
-"""The main job: a Parquet file of sequences in, one of results out, row group by row group."""
+"""The main job: files of sequences in, files of results out, with no more in memory than a few pieces."""
 
+import contextlib
+import os
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from functools import partial
 
-import numpy as np
-
-from ..errors import ArgumentError, extra
-from ..files import replacing
-from ..given.ragged import Ragged
-from ..layers import Embedding, Model, Sequential
-from .arrow import arrow_from_ragged, arrow_from_rows, ragged_from_arrow
-
-#: Rows that are read, computed and written together.
-ROWS = 4096
+from ..errors import ArgumentError
+from ..layers import RNN, Bidirectional, Model, Sequential
+from .files import STREAM, note_of, opened, pairs_of, remove_parts, writing
+from .pipeline import ahead, behind, in_order
+from .scoring import Fault, Scorer
+from .stateful import StatefulScorer, states_of
+from .update import fingerprint
 
 
-@dataclass(frozen=True)
+@dataclass
 class Summary:
-    """What a job did: rows and time steps, and the seconds it took, compiling not counted."""
+    """What a job did.
 
-    rows: int
-    steps: int
-    seconds: float
-    compile_seconds: float
+    Attributes
+    ----------
+    rows, steps : int
+        Read.
+    seconds, compile_seconds : float
+        What it took, compiling not counted, and compiling.
+    faults : list of (str, Fault)
+        Rows that could not be run, with their file.
+    files, resumed : int
+        Files that were written, and that had been before.
+    """
 
+    rows: int = 0
+    steps: int = 0
+    seconds: float = 0.0
+    compile_seconds: float = 0.0
+    faults: list = field(default_factory=list)
+    files: int = 0
+    resumed: int = 0
 
-def as_model(model):
-    """The model as one that can `emit`."""
-    return model if isinstance(model, (Model, Sequential)) else Sequential([model])
-
-
-def _prepared(model, ragged, column):
-    """The ragged batch as the model's first layer wants it: ids (N,), or vectors (N, F)."""
-    first = model.layers[0]
-    if isinstance(first, Embedding):
-        if ragged.values.ndim != 1:
-            raise ArgumentError(
-                f"Column {column!r} must hold lists of token ids (the model begins with an "
-                f"embedding); got {ragged.values.shape[1]} numbers at every time step."
-            )
-        return ragged
-    return ragged if ragged.values.ndim == 2 else ragged.with_values(ragged.values[:, None])
-
-
-def _columns(model, ragged, valid, emit):
-    """The result columns of one piece, by name."""
-    result = model.emit(ragged, emit)
-    if emit == "state":
-        return {name: arrow_from_rows(state, valid) for name, state in result.items()}
-    if emit == "sequence":
-        return {"output": arrow_from_ragged(result, valid)}
-    return {"output": arrow_from_rows(result, valid)}
+    def add(self, other):
+        """Count another job's work too; the time that passes is not its own."""
+        for name in ("rows", "steps", "compile_seconds", "faults", "files", "resumed"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
-def _warm_up(model, ragged, emit):
-    """Compile everything on one made-up step, so that the rates are those of the work."""
-    first = model.layers[0]
-    if isinstance(first, Embedding):
-        values = np.full(1, min(1, first.input_dim - 1), ragged.values.dtype)
-    else:
-        values = np.zeros((1, ragged.values.shape[1]), ragged.values.dtype)
-    model.emit(Ragged(values, np.array([0, 1])), emit)
+def default_emit(model):
+    """What the job asks of a model: the last output, or what a model without recurrent layers gives."""
+    if isinstance(model, (RNN, Bidirectional)):
+        return "last"
+    recurrent = isinstance(model, Sequential) and any(
+        isinstance(layer, (RNN, Bidirectional)) for layer in model.layers
+    )
+    return "last" if recurrent and not isinstance(model, Model) else None
 
 
-def _check_names(names, emitted, identity):
-    if identity in emitted:
-        raise ArgumentError(
-            f"`--id` must not be named like a result column, one of {sorted(emitted)}; "
-            f"got {identity!r}."
-        )
+def score_file(scorer, pair, note, workers=1, told=None):
+    """Score one file.
 
+    Parameters
+    ----------
+    scorer : Scorer
+    pair : Pair
+    note : dict
+        What to write into the target, beside the rows that could not be run.
+    workers : int
+        Pieces that are run at the same time.
+    told : function of int, optional
+        Called with the number of rows that have been written.
 
-def _checked_file(pq, path, column, identity):
+    Returns
+    -------
+    Summary
+    """
+    source = opened(pair.source)
     try:
-        file = pq.ParquetFile(path)
-    except (OSError, FileNotFoundError):
-        raise
-    except Exception as error:  # pyarrow's own errors for files that are no Parquet
-        raise ArgumentError(f"`{path}` must be a Parquet file; {str(error).strip()}") from error
-    names = file.schema_arrow.names
-    for option, name in (("--column", column), ("--id", identity)):
-        if name is not None and name not in names:
-            raise ArgumentError(f"`{option}` must be one of {names}; got {name!r}.")
-    return file
+        names = scorer.input_columns(source.schema.names)
+        columns = list(dict.fromkeys([*scorer.needed, *names]))
+        summary = Summary(files=1)
+        with writing(pair.target) as target:
+
+            def write(scored):
+                target.write(scored.batch)
+                summary.rows += scored.rows
+                summary.steps += scored.steps
+                summary.faults += [(pair.source, fault) for fault in scored.faults]
+                if told is not None:
+                    told(scored.rows)
+
+            with ahead(_numbered(source.batches(columns))) as pieces, behind(write) as put:
+                first = next(pieces)
+                began = time.perf_counter()
+                scorer.prepare(first[0])
+                summary.compile_seconds = time.perf_counter() - began
+                pieces = _with_first(first, pieces)
+                for scored in in_order(lambda piece: scorer.score(*piece), pieces, workers):
+                    put(scored)
+            faults = [asdict(fault) for _, fault in summary.faults]
+            target.finish({**note, "rows": summary.rows, "faults": faults})
+        return summary
+    finally:
+        source.close()
 
 
-def run_parquet(model, source, target, column, identity=None, emit="last", progress=True):
-    """Score a Parquet file of sequences.
+def _numbered(batches):
+    row = 0
+    for batch in batches:
+        yield batch, row
+        row += len(batch)
+
+
+def _with_first(first, rest):
+    yield first
+    yield from rest
+
+
+def _note(scorer, model, pair):
+    """What tells whether a target is what this job would write."""
+    if STREAM in (pair.source, pair.target):
+        return {}
+    found = os.stat(pair.source)
+    return {
+        "model": fingerprint(model),
+        "source": [found.st_size, found.st_mtime_ns],
+        "asked": scorer.asked(),
+    }
+
+
+def _is_done(pair, note):
+    found = note_of(pair.target)
+    return found is not None and all(found.get(key) == value for key, value in note.items())
+
+
+def _resumed(pair):
+    found = note_of(pair.target)
+    faults = [(pair.source, Fault(**fault)) for fault in found["faults"]]
+    return Summary(faults=faults, resumed=1)
+
+
+@dataclass
+class Job:
+    """Files to score, and how; see `run_parquet`."""
+
+    model: object
+    source: str
+    target: str
+    columns: object = None
+    identity: str | None = None
+    emit: str | None = None
+    progress: bool = True
+    on_error: str = "fail"
+    workers: int = 1
+    resume: bool = False
+    state_in: str | None = None
+    state_out: str | None = None
+    engine: str = "local"
+    scheduler: str | None = None
+
+    def run(self):
+        """Do it; returns the `Summary`."""
+        self._check()
+        started = time.perf_counter()
+        pairs, folder = pairs_of(self.source, self.target)
+        if folder:
+            self._make_folder(pairs)
+        with states_of(self.state_in, self.state_out) as store:
+            scorer = self._scorer(store)
+            scorer.words = ("--column", "--id")
+            notes = [_note(scorer, self.model, pair) for pair in pairs]
+            summary, left = Summary(), []
+            for pair, note in zip(pairs, notes, strict=True):
+                if self.resume and _is_done(pair, note):
+                    summary.add(_resumed(pair))
+                else:
+                    left.append((pair, note))
+            self._run_files(scorer, left, summary)
+        summary.seconds = time.perf_counter() - started - summary.compile_seconds
+        return summary
+
+    def _check(self):
+        if self.engine not in ("local", "dask"):
+            raise ArgumentError(f"`--engine` must be 'local' or 'dask'; got {self.engine!r}.")
+        if self.workers < 1:
+            raise ArgumentError(f"`--workers` must be at least 1; got {self.workers}.")
+        if self.scheduler is not None and self.engine != "dask":
+            raise ArgumentError(f"`--scheduler` needs `--engine dask`; got {self.engine!r}.")
+        if self.target == STREAM and self.resume:
+            raise ArgumentError("`--resume` needs files; got `-` as `--output`.")
+        if self.engine == "dask" and STREAM in (self.source, self.target):
+            raise ArgumentError("`--engine dask` needs files; got `-`.")
+        if self.state_in is None and self.state_out is None:
+            return
+        if self.identity is None:
+            raise ArgumentError("`--state-in` and `--state-out` need `--id`; it is missing.")
+        if self.resume or self.workers > 1 or self.engine != "local":
+            raise ArgumentError(
+                "`--state-in` and `--state-out` need all rows in order, without `--resume`, `--workers` "
+                "and `--engine`; one of them was given."
+            )
+
+    def _scorer(self, store):
+        keep = () if self.identity is None else (self.identity,)
+        if store is not None:
+            return StatefulScorer(
+                self.model, self.columns, self.emit or "last", self.identity, self.on_error, store
+            )
+        emit = self.emit or default_emit(self.model)
+        return Scorer(self.model, self.columns, emit, keep, self.on_error)
+
+    def _make_folder(self, pairs):
+        if not self.resume and os.path.isdir(self.target) and os.listdir(self.target):
+            raise ArgumentError(
+                f"`--output` must be an empty folder, or one to be taken up again with --resume; "
+                f"`{self.target}` is not empty."
+            )
+        for folder in {os.path.dirname(pair.target) for pair in pairs}:
+            os.makedirs(folder, exist_ok=True)
+        if self.resume:
+            remove_parts(self.target)
+
+    def _run_files(self, scorer, left, summary):
+        from tqdm.auto import tqdm
+
+        total = _total_rows([pair for pair, _ in left])
+        disable = None if self.progress else True
+        with tqdm(total=total, unit="row", disable=disable, unit_scale=True) as bar:
+            if self.engine == "dask":
+                from .on_dask import run_on_dask
+
+                run = run_on_dask(scorer, left, self.workers, self.scheduler)
+            else:
+                run = (
+                    partial(score_file, scorer, pair, note, self.workers, bar.update)
+                    for pair, note in left
+                )
+            for finish in run:
+                found = finish()
+                summary.add(found)
+                if self.engine == "dask":
+                    bar.update(found.rows)
+
+
+def _total_rows(pairs):
+    """The rows of all files; None if a stream does not tell."""
+    total = 0
+    for pair in pairs:
+        if pair.source == STREAM:
+            return None
+        with contextlib.closing(opened(pair.source)) as source:
+            total += source.rows
+    return total
+
+
+def run_parquet(model, source, target, column, identity=None, emit=None, progress=True, **options):
+    """Score files of sequences.
 
     Parameters
     ----------
     model : Layer
-    source, target : path-like
-        `target` appears only when it is whole; it may be `source`.
-    column : str
-        The list column that holds the sequences.
+    source : path-like
+        A Parquet file, a folder of them or a pattern; ``-`` for a stream of Arrow on standard input.
+    target : path-like
+        A file, which may be the source, a folder if the source is no single file, or ``-``. Files
+        appear only when they are whole.
+    column : str or sequence of str
+        The list column that holds the sequences; of a model with several inputs, one for each.
     identity : str, optional
         A column to copy into the result.
-    emit : {"last", "sequence", "state"}
-        See `Sequential.emit`.
+    emit : {None, "last", "sequence", "state"}
+        See `Sequential.emit`. None: the last outputs, or what a model gives that has others.
     progress : bool
         Whether to show a bar where standard error is a terminal.
+    options
+        ``on_error``, as in `Layer.run`; ``workers``, pieces that are run at the same time; ``resume``,
+        to leave out files that an earlier run has written; ``state_in`` and ``state_out``, files of
+        `StateStore` to begin with and to write; ``engine``, ``"dask"`` for a cluster, and ``scheduler``,
+        its address.
 
     Returns
     -------
@@ -109,58 +284,11 @@ def run_parquet(model, source, target, column, identity=None, emit="last", progr
     Raises
     ------
     ArgumentError
-        If the file is no Parquet, a column is missing, or a sequence does not fit the model.
+        If a file is no Parquet, a column is missing, or a sequence does not fit the model.
     OSError
         If a file cannot be read or written.
     """
-    from tqdm.auto import tqdm
-
-    pa, pq = extra("pyarrow", "arrow"), extra("pyarrow.parquet", "arrow")
-    model = as_model(model)
-    file = _checked_file(pq, source, column, identity)
-    wanted = [name for name in dict.fromkeys((identity, column)) if name is not None]
-    rows = steps = 0
-    writer, compiling = None, 0.0
-    with replacing(target) as temporary:
-        started = time.perf_counter()
-        try:
-            total = file.metadata.num_rows
-            with tqdm(
-                total=total, unit="row", disable=None if progress else True, unit_scale=True
-            ) as bar:
-                for piece in _pieces(pa, file, wanted):
-                    ragged, valid = ragged_from_arrow(piece[column], column, rows)
-                    ragged = _prepared(model, ragged, column)
-                    if writer is None:
-                        began = time.perf_counter()
-                        _warm_up(model, ragged, emit)
-                        compiling = time.perf_counter() - began
-                    found = _columns(model, ragged, valid, emit)
-                    if identity is not None:
-                        _check_names(wanted, found, identity)
-                        found = {identity: piece[identity], **found}
-                    table = pa.table(found)
-                    if writer is None:
-                        writer = pq.ParquetWriter(temporary, table.schema)
-                    writer.write_table(table)
-                    rows += len(table)
-                    steps += int(ragged.offsets[-1])
-                    bar.update(len(table))
-        finally:
-            if writer is not None:
-                writer.close()
-            file.close()
-        seconds = time.perf_counter() - started - compiling
-    return Summary(rows, steps, seconds, compiling)
-
-
-def _pieces(pa, file, columns):
-    """Record batches of at most `ROWS` rows; one empty batch if the file has no row."""
-    empty = True
-    for piece in file.iter_batches(batch_size=ROWS, columns=columns):
-        empty = False
-        yield piece
-    if empty:
-        schema = file.schema_arrow
-        arrays = [pa.array([], schema.field(name).type) for name in columns]
-        yield pa.record_batch(arrays, names=columns)
+    job = Job(
+        model, os.fspath(source), os.fspath(target), column, identity, emit, progress, **options
+    )
+    return job.run()

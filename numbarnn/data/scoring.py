@@ -69,6 +69,9 @@ class Scorer:
         If an argument is none that `Layer.run` takes.
     """
 
+    #: What the arguments are called in errors.
+    words = ("columns", "keep")
+
     def __init__(self, model, columns=None, emit=None, keep=(), on_error="fail"):
         if not isinstance(model, Layer):
             raise ArgumentError(f"`model` must be a layer; got {type(model).__name__}.")
@@ -85,6 +88,19 @@ class Scorer:
         self.model, self.emit, self.on_error = model, emit, on_error
         self.keep = [keep] if isinstance(keep, str) else list(keep)
         self._columns, self._ready = columns, None
+
+    @property
+    def needed(self):
+        """The columns beside those of the inputs."""
+        return self.keep
+
+    def asked(self):
+        """The arguments, as plain data."""
+        columns = self._columns
+        if columns is not None and not isinstance(columns, (str, dict)):
+            columns = list(columns)
+        columns = [columns] if isinstance(columns, str) else columns
+        return {"columns": columns, "emit": self.emit, "keep": self.keep, "on_error": self.on_error}
 
     # --- columns -----------------------------------------------------------------------------
 
@@ -109,14 +125,14 @@ class Scorer:
             given = names
         if given is None:
             raise ArgumentError(
-                f"`columns` must name {count} of the columns {list(names)}; got None."
+                f"`{self.words[0]}` must name {count} of the columns {list(names)}; got None."
             )
         if isinstance(given, str):
             given = [given]
         if isinstance(given, dict):
             if labels is None or set(given) != set(labels):
                 raise ArgumentError(
-                    f"`columns` must hold the inputs {labels or 'in order, as a list'}; "
+                    f"`{self.words[0]}` must hold the inputs {labels or 'in order, as a list'}; "
                     f"got {sorted(map(str, given))}."
                 )
             given = [given[label] for label in labels]
@@ -124,11 +140,11 @@ class Scorer:
         if self.model.input_shape is None and len(given) > 1 and isinstance(self.model, RNN):
             count = len(given)
         if len(given) != count:
-            raise ArgumentError(f"`columns` must name {count} columns; got {given}.")
-        for argument, wanted in (("columns", given), ("keep", self.keep)):
+            raise ArgumentError(f"`{self.words[0]}` must name {count} columns; got {given}.")
+        for word, wanted in zip(self.words, (given, self.keep), strict=True):
             for name in wanted:
                 if name not in names:
-                    raise ArgumentError(f"`{argument}` must be among {list(names)}; got {name!r}.")
+                    raise ArgumentError(f"`{word}` must be one of {list(names)}; got {name!r}.")
         return given
 
     # --- one batch ---------------------------------------------------------------------------
@@ -179,14 +195,25 @@ class Scorer:
             )
         if not valid.any():
             # There is nothing to run, only types to be known.
-            empty = _blank(inputs)
-            found = {name: _none_of(value) for name, value in self._outputs(empty).items()}
+            found = self._blank_found(inputs)
         else:
-            found = self._outputs(inputs)
+            found = self._found(inputs, batch, valid)
         steps = max(
             (len(leaf.values) for leaf in _leaves(inputs) if isinstance(leaf, Ragged)), default=0
         )
         return {name: _as_arrow(value, valid) for name, value in found.items()}, steps
+
+    def _found(self, inputs, batch, valid):
+        """The results of those rows of a batch that are valid, whose inputs are given."""
+        return self._outputs(inputs)
+
+    def _blank_found(self, inputs):
+        """The results of no row."""
+        return {name: _none_of(value) for name, value in self._outputs(_blank(inputs)).items()}
+
+    def _tried(self):
+        """Where something is run to see whether it can be."""
+        return contextlib.nullcontext()
 
     def _fault(self, batch, columns, rows, error):
         """The first row that cannot be run, and why; None if every row can be by itself."""
@@ -197,7 +224,8 @@ class Scorer:
             halves = (batch.slice(0, middle), rows[:middle]), (batch.slice(middle), rows[middle:])
             for half, numbers in halves:
                 try:
-                    self._run(half, columns, np.ones(len(numbers), bool), numbers)
+                    with self._tried():
+                        self._run(half, columns, np.ones(len(numbers), bool), numbers)
                 except ArgumentError as found:
                     batch, rows, error = half, numbers, found
                     break
@@ -210,7 +238,8 @@ class Scorer:
         while waiting:
             batch, rows = waiting.pop()
             try:
-                self._run(batch, columns, np.ones(len(rows), bool), rows)
+                with self._tried():
+                    self._run(batch, columns, np.ones(len(rows), bool), rows)
             except ArgumentError as error:
                 if len(rows) == 1:
                     found.append(Fault(int(rows[0]), str(error)))
@@ -301,8 +330,8 @@ class Scorer:
         for name in self.keep:
             if name in found:
                 raise ArgumentError(
-                    f"`keep` must not name a column like a result, one of {sorted(found)}; "
-                    f"got {name!r}."
+                    f"`{self.words[1]}` must not be named like a result column, one of "
+                    f"{sorted(found)}; got {name!r}."
                 )
 
     # --- tables ------------------------------------------------------------------------------

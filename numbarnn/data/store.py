@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from ..errors import ArgumentError, FormatError
+from ..files import replacing
 
 #: Of the layout of the file.
 VERSION = 1
@@ -126,6 +127,38 @@ class StateStore:
                     self._database.execute("ROLLBACK")
                 raise
 
+    @contextmanager
+    def unchanged(self):
+        """A change that is taken back at the end."""
+        with self._lock:
+            self._run("BEGIN IMMEDIATE")
+            try:
+                yield
+            finally:
+                self._run("ROLLBACK")
+
+    @classmethod
+    @contextmanager
+    def working(cls, path, before):
+        """A store in a file of one's own, which counts only once it is whole, as a copy of another.
+
+        Parameters
+        ----------
+        path : path-like or None
+            None: in memory.
+        before : StateStore or None
+            None: empty.
+        """
+        if before is not None and path is not None:
+            before._copy(path)
+        with cls(path) as store:
+            if before is not None and path is None:
+                with before._lock:
+                    before._database.backup(store._database)
+            for pragma in ("journal_mode = MEMORY", "synchronous = OFF"):
+                store._run(f"PRAGMA {pragma}")
+            yield store
+
     # --- whose states they are -----------------------------------------------------------------
 
     def _about(self):
@@ -242,10 +275,12 @@ class StateStore:
         path : path-like
             The file appears only when it is whole.
         """
-        from ..files import replacing
+        with replacing(path) as temporary:
+            self._copy(temporary)
 
-        with self._lock, replacing(path) as temporary:
-            target = sqlite3.connect(temporary)
+    def _copy(self, path):
+        with self._lock:
+            target = sqlite3.connect(path)
             try:
                 self._database.backup(target)
             finally:
