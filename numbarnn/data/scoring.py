@@ -357,6 +357,7 @@ class Scorer:
     def __call__(self, table):
         """The results of a table as one, told of in a warning if rows could not be run."""
         pa = extra("pyarrow", "arrow")
+        table, _, _ = as_table(table)
         found = list(self.scored(table))
         faults = [fault for each in found for fault in each.faults]
         if faults:
