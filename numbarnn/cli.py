@@ -26,6 +26,7 @@ _INSPECT_EXAMPLE = """example:
 """
 _CONVERT_EXAMPLE = """examples:
   numbarnn convert model.keras model.safetensors
+  numbarnn convert model.keras model.onnx
   numbarnn convert state.safetensors model.safetensors --spec spec.json
 with a spec.json such as
   {"rnn": {"class_name": "GRU", "config": {"units": 64, "return_sequences": true}}, "head": null}
@@ -136,11 +137,13 @@ def _parser():
 
     convert = command(
         "convert",
-        "write a model of Keras's, PyTorch's or others' as numbarnn's own",
+        "write a model of Keras's, PyTorch's or others' as numbarnn's own, or as ONNX",
         _CONVERT_EXAMPLE,
     )
     convert.add_argument("model", metavar="IN", help="a model file of any format that is read")
-    convert.add_argument("output", metavar="OUT", help="the file to write")
+    convert.add_argument(
+        "output", metavar="OUT", help="the file to write; ONNX if its name ends with .onnx"
+    )
     convert.add_argument(
         "--spec",
         metavar="SPEC.json",
@@ -271,7 +274,8 @@ def _convert(arguments):
     if arguments.spec is not None:
         spec = json_data(Path(arguments.spec).read_bytes(), f"`{arguments.spec}`")
     model = load(arguments.model, spec=spec, until=arguments.until)
-    model.save(arguments.output)
+    write = model.to_onnx if arguments.output.lower().endswith(".onnx") else model.save
+    write(arguments.output)
     print(
         f"{arguments.output}: {type(model).__name__} {model.name!r}, {model.count_params():,} weights"
     )

@@ -26,6 +26,7 @@ FLOORS = [
     {"cell"},
     {"cells"},
     {"layers"},
+    {"operators"},
     {"explain", "formats", "embed"},
     {"data"},
     {"plot"},
@@ -135,6 +136,8 @@ def test_optional_libraries_are_imported_only_when_used():
         ("pyarrow", "from numbarnn.data.parquet import run_parquet; run_parquet(m, 'a', 'b', 'c')", "arrow"),
         ("safetensors", "m.save('x')", "safetensors"),
         ("h5py", r"open('x', 'wb').write(b'\x89HDF\r\n\x1a\n'); nr.load('x')", "keras"),
+        ("onnx", r"open('x', 'wb').write(b'\x08\x08\x3a\x00'); nr.load('x')", "onnx"),
+        ("onnx", "m.to_onnx('x')", "onnx"),
         ("matplotlib", "from numbarnn.plot import plot_confusion; plot_confusion([0], [0], ['a'])", "plot"),
     ],
 )  # fmt: skip

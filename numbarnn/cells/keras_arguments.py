@@ -103,7 +103,7 @@ class KerasCell(Cell):
     def get_config(self):
         """The arguments that make a cell like this one."""
         config = super().get_config()
-        for name in ("activation", "recurrent_activation"):
+        for name in ("activation", "recurrent_activation", "output_activation"):
             if name in config:
                 config[name] = name_of(config[name])
         return {**config, **self._kept}

@@ -1,6 +1,6 @@
 """The LSTM whose gates see the cell state, with the clipping and coupling that files ask for."""
 
-from ..activations import sigmoid, tanh
+from ..activations import get_activation, sigmoid, tanh
 from ..given.arrays import as_number
 from ..stages import Map, Stage, step
 from .lstm import LSTMCell
@@ -16,9 +16,10 @@ def clipped(x, limit):
 
 
 def remembered(
-    x, r, c, params, activation, recurrent_activation, input_forget, clip, cell_clip
+    x, r, c, params, activation, recurrent_activation, input_forget, clip, cell_clip,
+    output_activation=None,
 ):  # fmt: skip
-    """The new h and c of one unit."""
+    """The new h and c of one unit; h is of c by `activation` too, unless there is another for it."""
     i, f, g, o = x[0] + r[0], x[1] + r[1], x[2] + r[2], x[3] + r[3]
     if len(params) > 0:
         i, f = i + params[0] * c, f + params[1] * c
@@ -31,7 +32,9 @@ def remembered(
     if len(params) > 0:
         o = o + params[2] * c
     o = recurrent_activation(clipped(o, clip))
-    return o * activation(c), c
+    if output_activation is None:
+        return o * activation(c), c
+    return o * output_activation(c), c
 
 
 def checked_limit(argument, limit):
@@ -64,6 +67,8 @@ class PeepholeLSTMCell(LSTMCell):
         Whether the forget gate is what the input gate leaves.
     clip, cell_clip : float, optional
         Limits of the pre-activations, and of c.
+    output_activation : str or function, optional
+        Of c, in place of `activation`.
     arguments
         Those of `LSTMCell`.
 
@@ -118,6 +123,7 @@ class PeepholeLSTMCell(LSTMCell):
         input_forget=False,
         clip=None,
         cell_clip=None,
+        output_activation=None,
         **arguments,
     ):
         super().__init__(units, **arguments)
@@ -125,6 +131,9 @@ class PeepholeLSTMCell(LSTMCell):
         self.input_forget = bool(input_forget)
         self.clip = checked_limit("clip", clip)
         self.cell_clip = checked_limit("cell_clip", cell_clip)
+        self.output_activation = None
+        if output_activation is not None:
+            self.output_activation = get_activation(output_activation, "output_activation")
 
     def build(self, input_shape):
         """Make the weights for inputs of shape (batch, features)."""
@@ -151,11 +160,12 @@ class PeepholeLSTMCell(LSTMCell):
     @step(per="unit")
     def step(
         x, r, states, params, activation=tanh, recurrent_activation=sigmoid,
-        input_forget=False, clip=None, cell_clip=None,
+        input_forget=False, clip=None, cell_clip=None, output_activation=None,
     ):  # fmt: skip
         """One unit, one time step."""
         _, c = states
         h, c = remembered(
-            x, r, c, params, activation, recurrent_activation, input_forget, clip, cell_clip
-        )
+            x, r, c, params, activation, recurrent_activation, input_forget, clip, cell_clip,
+            output_activation,
+        )  # fmt: skip
         return h, (h, c)

@@ -14,6 +14,7 @@ READERS = {
     "a Keras archive": "keras_zip",
     "a Keras HDF5 file": "keras_h5",
     "arrays by name": "arrays",
+    "an ONNX model": "onnx_file",
     "a program": "refused",
 }
 
@@ -47,7 +48,7 @@ def load(path, cells=None, *, spec=None, until=None):
     """Read a layer or model from one file, whoever wrote it.
 
     Read are numbarnn's own files; ``.keras``; Keras's HDF5 of every era, with its config or weights alone;
-    and arrays by name: safetensors and npz. What a file is, is told by its content.
+    ONNX; and arrays by name: safetensors and npz. What a file is, is told by its content.
 
     Parameters
     ----------
@@ -58,7 +59,8 @@ def load(path, cells=None, *, spec=None, until=None):
         For weights without an architecture: what the names of a layer's arrays begin with, and the
         layer; None leaves arrays out. The error of a call without it lists the arrays, with a guess.
     until : str, optional
-        Of a Keras model, only the layers that come before the one of this name.
+        Of a Keras model, only the layers that come before the one of this name; of one of ONNX's, the
+        nodes.
 
     Returns
     -------
@@ -75,7 +77,7 @@ def load(path, cells=None, *, spec=None, until=None):
     FileNotFoundError
         If there is no such file.
     MissingExtraError
-        If h5py, which HDF5 needs, is not installed.
+        If h5py, which HDF5 needs, or onnx is not installed.
 
     Examples
     --------
@@ -105,8 +107,8 @@ def load(path, cells=None, *, spec=None, until=None):
     kind, source = format_of(path)
     if kind is None:
         raise FormatError(
-            f"`{source.path}` must be a model: of numbarnn's, Keras's .keras or HDF5, safetensors, or "
-            f"npz; it {'begins with ' + repr(source.head[:8]) if source.size else 'is empty'}."
+            f"`{source.path}` must be a model: of numbarnn's, Keras's .keras or HDF5, ONNX, safetensors, "
+            f"or npz; it {'begins with ' + repr(source.head[:8]) if source.size else 'is empty'}."
         )
     # Of what a file holds, some is made twice: first at random, then as it is.
     with bounded(source.size * MOST_GROWTH + ALLOWANCE):

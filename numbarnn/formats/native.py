@@ -15,10 +15,13 @@ from ..configs import deserialized, is_own, serialized
 from ..errors import ArgumentError, FormatError, NumbarnnError, extra
 from ..files import replacing
 from ..layers import Layer, Model, Sequential, TimeDistributed
+from ..operators import Operation, Recurrence
 from .source import json_data
 from .tensors import is_safetensors, read_arrays, read_header
 
 VERSION = 1
+#: Layers that only files hold: their classes are known to `deserialized` once they are imported.
+FROM_FILES = (Operation, Recurrence)
 _KEY = "numbarnn"
 
 
@@ -112,7 +115,7 @@ def save(model, path):
     if not model.built:
         raise ArgumentError(f"`model` must be built before it is saved; {model.name!r} is not.")
     spec = {"version": VERSION, "model": _described(model)}
-    arrays = {name: np.ascontiguousarray(array) for name, array in model._named_weights()}
+    arrays = {name: np.asarray(array, order="C") for name, array in model._named_weights()}
     with replacing(path) as temporary:
         tensors.save_file(arrays, temporary, metadata={_KEY: json.dumps(spec)})
 

@@ -42,9 +42,9 @@ class Layer(Configured):
     of its inputs.
     """
 
-    #: What `save` calls with the layer and a path. Layers know no file format: `formats` puts its
-    #: own writer here.
-    writer = None
+    #: What `save` and `to_onnx` call with the layer and a path. Layers know no file format: `formats`
+    #: puts its own writers here.
+    writer = onnx_writer = None
     #: What `run` and `update` call with the layer and their arguments: those of `data`.
     runner = updater = None
     #: What `compiled` and `export` call: layers know no other programs, `embed` puts its own here.
@@ -175,6 +175,28 @@ class Layer(Configured):
             If safetensors is not installed.
         """
         self.writer(self, path)
+
+    def to_onnx(self, path, input_shape=None):
+        """Write the layer as a model of ONNX's, which any runtime of ONNX's may run.
+
+        Dropout does nothing there; masks and ragged rows ONNX has not: a batch is padded, and every
+        step counts.
+
+        Parameters
+        ----------
+        path : path-like
+            The file appears only when it is whole.
+        input_shape : tuple of int or None, optional
+            With the batch. None: as far as the weights tell it; a `Model` has its own.
+
+        Raises
+        ------
+        ArgumentError
+            If the layer is not built, or something in it cannot be expressed in ONNX; it is named.
+        MissingExtraError
+            If onnx is not installed.
+        """
+        self.onnx_writer(self, path, input_shape)
 
     def compiled(self):
         """The layer as something that functions compiled by Numba can be given and call.
