@@ -62,6 +62,19 @@ def exact_stack(path, names, x):
     return reference.sigmoid(x @ kernel + bias), *states
 
 
+def exact_part_2(path, frames):
+    """The second part in NumPy's float64: outputs, and the states."""
+    kernel, other = (arrays_of(path, name)[0][0] for name in ("conv1d", "conv1d_1"))
+    gamma, beta = arrays_of(path, "layer_normalization")
+    code = frames.astype("float64") @ kernel
+    centred = code - code.mean(axis=-1, keepdims=True)
+    normal = (
+        centred / np.sqrt(np.square(centred).mean(axis=-1, keepdims=True) + 1e-7) * gamma + beta
+    )
+    mask, *states = exact_stack(path, ("lstm_2", "lstm_3", "dense_1"), normal)
+    return code * mask @ other, states
+
+
 def close(found, peer, exact):
     """Within four of the peer's own errors."""
     error = np.abs(peer - exact).max()
@@ -109,14 +122,7 @@ def test_dtln_part_2():
         mask = layer(mask)
     model = nr.Model(x, decode(nr.Multiply()([encoded, mask])))
     frames = real_models.frames()
-    kernel, other = (arrays_of(path, name)[0][0] for name in ("conv1d", "conv1d_1"))
-    gamma, beta = arrays_of(path, "layer_normalization")
-    code = frames.astype("float64") @ kernel
-    centred = code - code.mean(axis=-1, keepdims=True)
-    normal = (
-        centred / np.sqrt(np.square(centred).mean(axis=-1, keepdims=True) + 1e-7) * gamma + beta
-    )
-    exact = code * exact_stack(path, ("lstm_2", "lstm_3", "dense_1"), normal)[0] @ other
+    exact, _ = exact_part_2(path, frames)
     close(model(frames)[0, ::7], RECORDED["dtln2"], exact[0, ::7])
     assert np.abs(exact).max() > 0.1
 
@@ -181,3 +187,32 @@ def test_g2p_encodes_and_decodes():
                 break
             found.append(at)
         assert found + [0] * (real_models.MOST - len(found)) == wanted.tolist()
+
+
+@pytest.mark.parametrize("part", [1, 2])
+def test_dtln_in_onnx(part, tmp_path):
+    """Block by block, with the states as inputs and outputs, as onnxruntime ran it."""
+    model = nr.load(path_of(f"dtln/model_{part}.onnx"))
+    x = real_models.spectra() if part == 1 else real_models.frames()
+
+    def run(model):
+        state, found = np.zeros((1, 2, 128, 2), "float32"), []
+        for t in range(x.shape[1]):
+            output, state = model([x[:, t : t + 1], state])
+            found.append(output[0, 0])
+        return np.array(found), state
+
+    found, state = run(model)
+    # The file of weights is the same model's: it gives the reference.
+    weights = path_of("dtln/model.h5")
+    if part == 1:
+        exact, *states = exact_stack(weights, ("lstm", "lstm_1", "dense"), x)
+    else:
+        exact, states = exact_part_2(weights, x)
+    states = np.stack([np.stack(pair, -1) for pair in states], axis=1)
+    close(found[::7], RECORDED[f"dtln{part}"], exact[0, ::7])
+    close(state, RECORDED[f"dtln{part}_state"], states)
+    model.to_onnx(tmp_path / "model")
+    again, last = run(nr.load(tmp_path / "model"))
+    np.testing.assert_array_equal(again, found)
+    np.testing.assert_array_equal(last, state)
