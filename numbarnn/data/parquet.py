@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict, dataclass, field
 from functools import partial
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, extra
 from ..layers import RNN, Bidirectional, Model, Sequential
 from .files import STREAM, note_of, opened, pairs_of, remove_parts, writing
 from .pipeline import ahead, behind, in_order
@@ -288,6 +288,7 @@ def run_parquet(model, source, target, column, identity=None, emit=None, progres
     OSError
         If a file cannot be read or written.
     """
+    extra("pyarrow", "arrow")
     job = Job(
         model, os.fspath(source), os.fspath(target), column, identity, emit, progress, **options
     )
