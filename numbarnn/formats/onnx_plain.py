@@ -24,7 +24,7 @@ from .onnx_graph import RECURRENT, Step
 from .onnx_views import axes_of, without_detours, without_the_unused
 
 ACTIVATIONS = {
-    "Exp": "exponential", "HardSigmoid": "hard_sigmoid", "Relu": "relu", "Selu": "selu",
+    "Exp": "exponential", "HardSigmoid": "hard_sigmoid", "Mish": "mish", "Relu": "relu", "Selu": "selu",
     "Sigmoid": "sigmoid", "Softmax": "softmax", "Softplus": "softplus", "Softsign": "softsign",
     "Tanh": "tanh", "Elu": "elu",
 }  # fmt: skip

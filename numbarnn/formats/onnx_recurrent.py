@@ -64,8 +64,12 @@ class _Recurrent:
         if len(step.inputs) > (8 if self.operator == "LSTM" else 6):
             raise FormatError(f"{where} must have fewer inputs; it has {len(step.inputs)}.")
         self.clip = given.get("clip") or None
-        if self.clip is not None and not 0 < self.clip < np.inf:
-            raise FormatError(f"{where}: `clip` must be a number above 0; got {self.clip!r:.40}.")
+        if self.clip is not None:
+            if not 0 < self.clip < np.inf:
+                raise FormatError(
+                    f"{where}: `clip` must be a number above 0; got {self.clip!r:.40}."
+                )
+            self.clip = _plain(self.clip)
         self._shapes()
         self.activations = self._activations()
 

@@ -6,6 +6,7 @@ import pytest
 from recorded import onnx_models
 
 import numbarnn as nr
+from numbarnn.activations import ACTIVATIONS
 from numbarnn.given.nesting import flattened
 
 
@@ -299,3 +300,26 @@ def test_graphs_that_were_read_are_written_again(name, tmp_path):
         called(again, list(given.values())), called(layer, list(given.values())), strict=True
     ):
         np.testing.assert_array_equal(one, other)
+
+
+#: Activations that ONNX has not as one operator: several compute them, the same but for rounding.
+SEVERAL = ("gelu", "hard_sigmoid_keras3", "relu6", "silu", "swish")
+
+
+@pytest.mark.parametrize("name", sorted([*ACTIVATIONS, "softmax"]))
+def test_every_activation_of_a_dense_layer(name, tmp_path, rng):
+    layer = randomised_dense(name, rng)
+    layer.to_onnx(tmp_path / "model")
+    x = rng.normal(size=(20, 4)).astype("f4")
+    found = nr.load(tmp_path / "model")
+    if name in SEVERAL:
+        np.testing.assert_allclose(found(x), layer(x), rtol=1e-5, atol=1e-6)
+    else:
+        np.testing.assert_array_equal(found(x), layer(x))
+
+
+def randomised_dense(name, rng):
+    layer = nr.Dense(7, name)
+    layer.build((None, 4))
+    randomised(layer, rng)
+    return layer
