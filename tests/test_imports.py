@@ -124,7 +124,7 @@ print("numba" in sys.modules)
 def test_optional_libraries_are_imported_only_when_used():
     result = run(
         "import sys, numbarnn\n"
-        "found = {'pyarrow', 'safetensors', 'matplotlib', 'h5py', 'onnx', 'scipy'} & set(sys.modules)\n"
+        "found = {'pyarrow', 'sklearn', 'dask', 'pandas', 'safetensors', 'matplotlib', 'h5py', 'onnx', 'scipy'} & set(sys.modules)\n"
         "assert not found, found"
     )
     assert result.returncode == 0, result.stderr
@@ -134,6 +134,9 @@ def test_optional_libraries_are_imported_only_when_used():
     ("module", "use", "line"),
     [
         ("pyarrow", "from numbarnn.data.parquet import run_parquet; run_parquet(m, 'a', 'b', 'c')", "arrow"),
+        ("pyarrow", "m.run([])", "arrow"),
+        ("sklearn.base", "import numbarnn.data.transformer", "sklearn"),
+        ("distributed", "from numbarnn.data.on_dask import run_on_dask; list(run_on_dask(m, [], 1, None))", "dask"),
         ("safetensors", "m.save('x')", "safetensors"),
         ("h5py", r"open('x', 'wb').write(b'\x89HDF\r\n\x1a\n'); nr.load('x')", "keras"),
         ("onnx", r"open('x', 'wb').write(b'\x08\x08\x3a\x00'); nr.load('x')", "onnx"),

@@ -2,6 +2,7 @@
 
 import contextlib
 import pickle
+from functools import lru_cache
 
 from ..errors import extra
 from ..threads import set_num_threads
@@ -9,10 +10,15 @@ from .parquet import score_file
 from .scoring import Scorer
 
 
-def _score(scorer, pair, note):
+@lru_cache(1)
+def _loaded(blob):
+    return pickle.loads(blob)
+
+
+def _score(blob, pair, note):
     """One task: as often as it is run, its file is the same."""
     with set_num_threads(1):
-        return score_file(scorer, pair, note)
+        return score_file(_loaded(blob), pair, note)
 
 
 @contextlib.contextmanager
@@ -52,9 +58,9 @@ def run_on_dask(scorer, left, workers, scheduler):
     """
     distributed = extra("distributed", "dask")
     with _client(scheduler, workers) as client:
-        # What is made by a task is made again if its worker is lost; what is scattered is not.
-        model = client.submit(pickle.loads, pickle.dumps(scorer))
-        tasks = [client.submit(_score, model, pair, note, pure=False) for pair, note in left]
+        # Every task has the model with it: none waits for a worker that is lost.
+        blob = pickle.dumps(scorer)
+        tasks = [client.submit(_score, blob, pair, note, pure=False) for pair, note in left]
         try:
             for task in distributed.as_completed(tasks, loop=client.loop):
                 yield task.result

@@ -159,6 +159,7 @@ class Job:
 
     def run(self):
         """Do it; returns the `Summary`."""
+        extra("pyarrow", "arrow")
         self._check()
         started = time.perf_counter()
         pairs, folder = pairs_of(self.source, self.target)

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.filterwarnings("default")
 def model():
     model = nr.Sequential([nr.Embedding(9, 3), nr.GRU(4), nr.Dense(2)], name="tiny")
     model.build((None, None))
+    model.run(pa.array([[1]]), emit="last")  # compiled here, found on the disk by the workers
     return model
 
 
