@@ -235,11 +235,13 @@ class Job:
                     partial(score_file, scorer, pair, note, self.workers, bar.update)
                     for pair, note in left
                 )
-            for finish in run:
-                found = finish()
-                summary.add(found)
-                if self.engine == "dask":
-                    bar.update(found.rows)
+            # Closed at once if a file fails: a cluster must not go when it is collected.
+            with contextlib.closing(run):
+                for finish in run:
+                    found = finish()
+                    summary.add(found)
+                    if self.engine == "dask":
+                        bar.update(found.rows)
 
 
 def _total_rows(pairs):
