@@ -13,7 +13,7 @@ sys.path[:0] = [
     str(Path(__file__).parents[1] / "tests" / "gpu"),
 ]
 
-from gpu.device_cases import Case, _over  # noqa: E402
+from gpu.device_cases import Case, over  # noqa: E402
 
 import numbarnn as nr  # noqa: E402
 
@@ -27,7 +27,7 @@ LSTMS = [
 ]
 KINDS = {"LSTM": (nr.LSTMCell, LSTMS), "GRU": (nr.GRUCell, LSTMS), "MGU": (nr.MGUCell, LSTMS[:3])}
 CASES = [
-    Case(f"{name} {shape}", _over(cell, shape[3]), shape[:3], "float32", SEQUENCES)
+    Case(f"{name} {shape}", over(cell, shape[3]), shape[:3], "float32", SEQUENCES)
     for name, (cell, shapes) in KINDS.items()
     for shape in shapes
 ]
@@ -127,7 +127,7 @@ def jax_scan(case, layer, x, torch):
 
 def constants(torch):
     """What one launch costs, and one barrier."""
-    tiny = Case("LSTM", _over(nr.LSTMCell, 8), (1, 1, 8), "float32", {})
+    tiny = Case("LSTM", over(nr.LSTMCell, 8), (1, 1, 8), "float32", {})
     layer, x = tiny.layer(), torch.zeros(1, 1, 8, device="cuda")
     long = torch.zeros(1, 2001, 8, device="cuda")
     found = interleaved({"call": lambda: layer(x), "2001 steps": lambda: layer(long)}, torch)

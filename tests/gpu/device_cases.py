@@ -33,23 +33,24 @@ class Case:
         return np.random.default_rng(8).normal(size=self.shape).astype(self.dtype)
 
 
-def _over(cell, units, **settings):
+def over(cell, units, **settings):
+    """What makes a layer over a cell."""
     return partial(lambda **options: nr.RNN(cell(units, **settings), **options))
 
 
 SHAPES = [(1, 50, 17), (7, 33, 16), (33, 20, 64), (300, 9, 5)]
 SEQUENCES = {"return_sequences": True, "return_state": True}
 CASES = [
-    Case(f"{cell.__name__} {units} {shape}", _over(cell, units), shape, dtype, SEQUENCES)
+    Case(f"{cell.__name__} {units} {shape}", over(cell, units), shape, dtype, SEQUENCES)
     for cell, most in ((nr.LSTMCell, 64), (nr.GRUCell, 64), (nr.SimpleRNNCell, 128))
     for units in (17, most)
     for shape in SHAPES
     for dtype in ("float32",)
 ] + [
-    Case("LSTM 32 in float64", _over(nr.LSTMCell, 32), (33, 20, 64), "float64", SEQUENCES),
-    Case("GRU, reset before", _over(nr.GRUCell, 33, reset_after=False), (33, 20, 16), "float32", SEQUENCES),
-    Case("IndRNN 200", _over(nr.IndRNNCell, 200), (33, 20, 16), "float32", SEQUENCES),
-    Case("MGU 40", _over(nr.MGUCell, 40), (33, 20, 16), "float32", SEQUENCES),
-    Case("scalar LSTM 30", _over(nr.SLSTMCell, 30), (33, 20, 16), "float32", SEQUENCES),
-    Case("Kalman filter, per sample", _over(nr.KalmanFilterCell, 3, ), (33, 20, 4), "float32", SEQUENCES),
+    Case("LSTM 32 in float64", over(nr.LSTMCell, 32), (33, 20, 64), "float64", SEQUENCES),
+    Case("GRU, reset before", over(nr.GRUCell, 33, reset_after=False), (33, 20, 16), "float32", SEQUENCES),
+    Case("IndRNN 200", over(nr.IndRNNCell, 200), (33, 20, 16), "float32", SEQUENCES),
+    Case("MGU 40", over(nr.MGUCell, 40), (33, 20, 16), "float32", SEQUENCES),
+    Case("scalar LSTM 30", over(nr.SLSTMCell, 30), (33, 20, 16), "float32", SEQUENCES),
+    Case("Kalman filter, per sample", over(nr.KalmanFilterCell, 3), (33, 20, 4), "float32", SEQUENCES),
 ]  # fmt: skip
