@@ -51,7 +51,8 @@ def _building(build):
     @functools.wraps(build)
     def building(self, input_shape):
         build(self, input_shape)
-        if not self.built:
+        # One that a subclass's calls on its way is not the whole.
+        if not self.built and type(self).build is building:
             shape = input_shape
             if isinstance(shape, (list, tuple)) and all(np.ndim(size) == 0 for size in shape):
                 shape = tuple(input_shape)

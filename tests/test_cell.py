@@ -324,3 +324,15 @@ def test_a_cell_that_was_built_by_hand_is_built():
     assert again == output
     with pytest.raises(nr.ArgumentError, match="the cell was built for 1 features"):
         nr.RNN(cell)(np.ones((1, 1, 2)))
+
+
+def test_a_cell_whose_build_fails_half_way_is_not_built():
+    class Failing(nr.LSTMCell):
+        def build(self, input_shape):
+            super().build(input_shape)
+            raise RuntimeError("half way")
+
+    cell = Failing(2)
+    with pytest.raises(RuntimeError, match="half way"):
+        cell.build((None, 1))
+    assert not cell.built
