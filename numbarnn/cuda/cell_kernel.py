@@ -71,14 +71,16 @@ class CellKernel:
             for axis in ("sample", "item"):
                 self._take(f"constant_{operand}_{axis}", "i8")
 
-    def _take_elementwise(self, s, stage):
-        """Weights and biases of the maps of a stage that a unit reads itself, and its params."""
+    def _take_weights(self, s, stage, dense):
+        """Weights of the maps that a unit reads itself, of dense recurrent ones if asked; params."""
         number = self._number + "*"
         for what in ("inputs", "constants", "recurrent"):
             for m, map_ in enumerate(getattr(stage, what)):
-                if map_.kernel is not None and (what == "recurrent" or map_.kind != "dense"):
+                if map_.kind == "dense" and not (dense and what == "recurrent"):
+                    continue
+                if map_.kernel is not None:
                     self._take(f"w_{what}_{s}_{m}", number)
-                if map_.bias is not None and (what == "recurrent" or map_.kind != "dense"):
+                if map_.bias is not None:
                     self._take(f"b_{what}_{s}_{m}", number)
         for i in range(len(stage.params)):
             self._take(f"param_{s}_{i}", number)

@@ -96,14 +96,40 @@ class Stream:
         given : dict of str -> DeviceArray, int or None
             By the names of the kernel's arguments; None is an address that is not used.
         """
-        values = [given[name] for name, _ in kernel.arguments]
+        self.prepared(kernel, grid, given)()
+
+    def prepared(self, kernel, grid, given):
+        """A kernel that can be queued again and again, with another value of its argument `it`.
+
+        Parameters
+        ----------
+        kernel, grid, given
+            As of `launch`; `given` without `it`.
+
+        Returns
+        -------
+        function of int, optional
+        """
+        names = [name for name, _ in kernel.arguments]
+        changing = names.index("it") if "it" in names else None
+        values = [given.get(name, 0) if name == "it" else given[name] for name in names]
         if SIMULATED:
             kinds = [kind for _, kind in kernel.arguments]
-            simulate(kernel, grid, list(map(_simulated, values, kinds)))
-            return
-        core = _core()
-        config = core.LaunchConfig(grid=grid, block=(kernel.threads,))
-        core.launch(self._stream, config, loaded(kernel, self.place), *map(_word, values))
+            values = list(map(_simulated, values, kinds))
+        else:
+            values = list(map(_word, values))
+            core, ready = _core(), loaded(kernel, self.place)
+            config = core.LaunchConfig(grid=grid, block=(kernel.threads,))
+
+        def queue(it=None):
+            if changing is not None and it is not None:
+                values[changing] = it if SIMULATED else np.int64(it)
+            if SIMULATED:
+                simulate(kernel, grid, values)
+            else:
+                core.launch(self._stream, config, ready, *values)
+
+        return queue
 
 
 def _word(value):

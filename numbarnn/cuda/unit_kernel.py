@@ -36,7 +36,7 @@ class UnitKernel(CellKernel):
     def _arguments(self):
         self._take_common()
         for s, stage in enumerate(self._cell.stages):
-            self._take_elementwise(s, stage)
+            self._take_weights(s, stage, dense=True)
         self._take_states()
 
     # --- places --------------------------------------------------------------------------------
