@@ -4,6 +4,7 @@ import numpy as np
 
 from ..compile.step import with_settings
 from ..stages import plain_function
+from .graphs import Graphs
 from .multiplied import DenseMap
 from .plan import plan_rows, plan_unit, takes_registers
 from .primitives import SIMULATED
@@ -136,7 +137,7 @@ class SteppedCell(PackedCell):
     """A cell that is run step by step: products, then a kernel for every stage."""
 
     def __init__(self, cell, memory):
-        self._maps = {}
+        self._maps, self._graphs = {}, Graphs()
         super().__init__(cell, memory, padded_units(cell))
 
     def _pack_recurrent(self, s, m, map_, units, memory):
@@ -182,9 +183,7 @@ class SteppedCell(PackedCell):
                     own[f"inner_{i}"] = work[f"inner_{s}_{i}"]
             launches.append((kernel, (rows * blocks,), own))
         prepared = [memory.stream.prepared(*launch) for launch in launches]
-        for it in range(given["begin"], given["end"]):
-            for launch in prepared:
-                launch(it)
+        memory.stream.repeat(prepared, given["begin"], given["end"], self._graphs)
 
     @staticmethod
     def _operand(given, work, s, operand):
