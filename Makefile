@@ -1,12 +1,22 @@
-.PHONY: demo test bench benchmark test-gpu bench-gpu cubins lint clean
+.PHONY: demo test test-loop test-rest bench benchmark test-gpu bench-gpu cubins lint clean
 
 PYTHON ?= python3
 
 demo: .venv-demo/ready
 	.venv-demo/bin/numbarnn demo
 
+# Two halves at a time, as most tests keep one core busy; each is printed when it is done.
 test: .venv-test/ready
-	.venv-test/bin/python -m pytest
+	@echo "Two halves of the tests at a time: several minutes until they say anything."
+	@$(MAKE) --jobs=2 --output-sync=target --no-print-directory test-loop test-rest
+
+LOOP = tests/layers tests/loop tests/lanes tests/given tests/compile
+
+test-loop: .venv-test/ready
+	.venv-test/bin/python -m pytest $(LOOP)
+
+test-rest: .venv-test/ready
+	.venv-test/bin/python -m pytest $(LOOP:%=--ignore=%)
 
 # numbarnn and its peers in turn; the tables go to README.md, benchmarks/results.json and a picture.
 bench: .venv-bench/ready
