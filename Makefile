@@ -1,22 +1,28 @@
-.PHONY: demo test test-loop test-rest bench benchmark test-gpu bench-gpu cubins lint clean
+.PHONY: demo test bench benchmark test-gpu bench-gpu cubins lint clean
 
 PYTHON ?= python3
 
 demo: .venv-demo/ready
 	.venv-demo/bin/numbarnn demo
 
-# Two halves at a time, as most tests keep one core busy; each is printed when it is done.
+# Two parts at a time, as most tests keep one core busy. Each writes what it does into a file of its own;
+# a failing one shows what failed, and the test that was running if the process broke down.
+PARTS = loop layers cells rest
+TESTS_loop = tests/loop tests/lanes tests/compile
+TESTS_layers = tests/layers tests/given
+TESTS_cells = tests/cells tests/formats tests/test_every_cell.py numbarnn README.md
+TESTS_rest = tests $(addprefix --ignore=,$(filter tests/%,$(TESTS_loop) $(TESTS_layers) $(TESTS_cells)))
+
 test: .venv-test/ready
-	@echo "Two halves of the tests at a time: several minutes until they say anything."
-	@$(MAKE) --jobs=2 --output-sync=target --no-print-directory test-loop test-rest
+	@echo "The tests take several minutes, in $(words $(PARTS)) parts: tail -f .test-*.log shows them."
+	@$(MAKE) --jobs=2 --keep-going --output-sync=target --no-print-directory $(PARTS:%=test-%)
 
-LOOP = tests/layers tests/loop tests/lanes tests/given tests/compile
-
-test-loop: .venv-test/ready
-	.venv-test/bin/python -m pytest $(LOOP)
-
-test-rest: .venv-test/ready
-	.venv-test/bin/python -m pytest $(LOOP:%=--ignore=%)
+test-%: .venv-test/ready
+	@.venv-test/bin/python -m pytest -v $(TESTS_$*) > .test-$*.log 2>&1 || { \
+	    grep -B3 -A40 "^Fatal Python error" .test-$*.log | cut -c1-200; \
+	    sed -n '/^=.* \(FAILURES\|ERRORS\) =/,$$p' .test-$*.log | tail -n 300; \
+	    echo "The part '$*' failed: see .test-$*.log."; exit 1; }
+	@tail -n 1 .test-$*.log
 
 # numbarnn and its peers in turn; the tables go to README.md, benchmarks/results.json and a picture.
 bench: .venv-bench/ready
