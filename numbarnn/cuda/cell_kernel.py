@@ -8,6 +8,7 @@ masked is skipped by a branch. A reset before a step is done at the end of the o
 operands are whole when sums begin.
 """
 
+from .kernel import reading
 from .source import Writer, tuple_of
 
 #: Whole numbers that every such kernel takes, in this order.
@@ -193,7 +194,8 @@ class CellKernel:
                             element = self._element(map_, g, stage.units)
                             source = f"constant_{map_.operand}"
                             place = f"b_{r} * {source}_sample + ({element}) * {source}_item"
-                            value = f"{self._number}({source}[{place}])"
+                            kind = self._constants_given[map_.operand]
+                            value = reading(kind, self._number, f"{source}[{place}]")
                             write(f"{name} = {self._own(f'constants_{s}_{m}', map_, g, value)}")
                 if map_.kind == "dense":
                     column += map_.gates * stage.units
@@ -269,7 +271,8 @@ class CellKernel:
                     else:
                         element = self._element(map_, g, stage.units)
                         source = f"input_{map_.operand}"
-                        value = f"{self._number}({source}[where + ({element}) * {source}_item])"
+                        value = f"{source}[where + ({element}) * {source}_item]"
+                        value = reading(self._inputs[map_.operand], self._number, value)
                         write(f"{name} = {self._own(f'inputs_{s}_{m}', map_, g, value)}")
 
     def _call(self, s, stage, r):

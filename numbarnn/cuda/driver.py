@@ -185,7 +185,7 @@ def _simulated(value, kind):
     """An argument of a kernel in the simulator: an array from the address on."""
     if not kind.endswith("*"):
         return int(value)
-    dtype = np.dtype(kind[:-1])
+    dtype = np.dtype(kind[:-1].replace("b2", "u2"))
     if value is None or value.size == 0:
         return np.zeros(1, dtype)
     first, end = value.extent

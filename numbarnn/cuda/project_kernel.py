@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .kernel import Kernel
+from .kernel import Kernel, reading
 
 #: Numbers that every such kernel takes, in this order.
 NUMBERS = (
@@ -107,10 +107,10 @@ class Tile:
         return (self.rows // self.own_rows) * (self.columns // self.own_columns)
 
 
-def _gather(number, geometry):
+def _gather(number, source, geometry):
     """(lines that find the positions of rows, lines that read number k of a row), as source."""
     if geometry is None:
-        return [], [f"value = {number}(inputs[base + k * in_item])"]
+        return [], [f"value = {reading(source, number, 'inputs[base + k * in_item]')}"]
     axes, channels = geometry.axes, geometry.channels
     _, across, along = (axis.positions for axis in axes)
     spots = [f"spot = inner % {geometry.positions}"]
@@ -133,7 +133,7 @@ def _gather(number, geometry):
             f"spot = spot + q * in_axis_{number_}",
         ]
         each *= axis.taps
-    return spots, [*read, "if inside:", f"    value = {number}(inputs[spot])"]
+    return spots, [*read, "if inside:", f"    value = {reading(source, number, 'inputs[spot]')}"]
 
 
 @lru_cache(maxsize=64)
@@ -188,7 +188,7 @@ def project_kernel(dtype, source, tile, geometry=None):
                 "            value = value + bias[column]",
                 "        out[place + column] = value",
             ]
-    spots, gather = _gather(number, geometry)
+    spots, gather = _gather(number, source, geometry)
     sizes = {"tile_rows": tile.rows, "tile_depth": tile.depth}
     text = _SOURCE.format(
         positions=positions,

@@ -183,7 +183,9 @@ def test_every_cell_per_sample(entry, dtype, tmp_path):
 
 def test_the_small_kernels(tmp_path):
     assert_good(project_kernel(np.dtype("f4"), "f4", Tile()), "float32", tmp_path)
-    assert_good(project_kernel(np.dtype("f4"), "i8", Tile()), "float32", tmp_path)
+    for source in ("i8", "f2", "b2"):
+        assert_good(project_kernel(np.dtype("f4"), source, Tile()), "float32", tmp_path)
+    assert_good(copy_kernel("f4", "b2"), "float32", tmp_path)
     for dtype, name in (("f4", "float32"), ("f8", "float64")):
         assert_good(normal_kernel(np.dtype(dtype), 0.001), name, tmp_path)
     assert_good(copy_kernel("f4", "i2"), "float32", tmp_path)
