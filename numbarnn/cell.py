@@ -25,6 +25,7 @@ from .given.shapes import flattened_shapes
 from .given.states import nest_of_states
 from .loop.dropout import Draws
 from .loop.results import Request
+from .markup import table
 from .stages import Map, Stage
 from .weights import Weighted
 
@@ -354,12 +355,21 @@ class Cell(Weighted, Configured):
         fields["_remembered"] = {}
         return fields
 
+    def _size(self):
+        units = getattr(self, "units", None)
+        if units is not None:
+            return f"units={units}"
+        return f"state_size={getattr(self, 'state_size', None)}"
+
+    def _repr_html_(self):
+        rows = [(name, array.shape, array.size) for name, array in self.weights.items()]
+        per = getattr(self.step, "per", None)
+        told = [f"a step per {per}" if per else "", "" if self.built else "not built"]
+        return table(
+            f"{type(self).__name__}({self._size()})", ("weight", "shape", "params"), rows,
+            ", ".join(filter(None, told)),
+        )  # fmt: skip
+
     def __repr__(self):
         shapes = ", ".join(f"{name}{array.shape}" for name, array in self.weights.items())
-        units = getattr(self, "units", None)
-        size = (
-            f"units={units}"
-            if units is not None
-            else f"state_size={getattr(self, 'state_size', None)}"
-        )
-        return f"{type(self).__name__}({size}{'; ' + shapes if shapes else ''})"
+        return f"{type(self).__name__}({self._size()}{'; ' + shapes if shapes else ''})"

@@ -526,9 +526,20 @@ class RNN(Arguments, Recorded, Layer):
         super().__setstate__(fields)
         self._repeated = Memory()
 
-    def __repr__(self):
-        flags = [
+    @property
+    def _title(self):
+        """The class, with those of the cells unless it has one ready made."""
+        cells = ", ".join(type(cell).__name__ for cell in self._cells())
+        return f"RNN({cells})" if type(self) is RNN else type(self).__name__
+
+    def _flags(self):
+        return [
             name for name in (*FLAGS, "zero_output_for_mask", "keep_order") if getattr(self, name)
         ]
-        inside = ", ".join([repr(self.name), repr(self.cell), *flags])
+
+    def _told(self):
+        return ", ".join(filter(None, [super()._told(), *self._flags()]))
+
+    def __repr__(self):
+        inside = ", ".join([repr(self.name), repr(self.cell), *self._flags()])
         return f"{type(self).__name__}({inside})"
