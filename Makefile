@@ -1,4 +1,4 @@
-.PHONY: demo test bench benchmark test-gpu bench-gpu cubins lint clean
+.PHONY: demo test notebooks bench benchmark test-gpu bench-gpu cubins lint clean
 
 PYTHON ?= python3
 
@@ -23,6 +23,9 @@ test-%: .venv-test/ready
 	    sed -n '/^=.* \(FAILURES\|ERRORS\) =/,$$p' .test-$*.log | tail -n 300; \
 	    echo "The part '$*' failed: see .test-$*.log."; exit 1; }
 	@tail -n 1 .test-$*.log
+
+notebooks: .venv-test/ready
+	.venv-test/bin/python -m pytest tests/test_notebooks.py
 
 # numbarnn and its peers in turn; the tables go to README.md, benchmarks/results.json and a picture.
 bench: .venv-bench/ready
