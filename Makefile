@@ -53,7 +53,7 @@ lint:
 # The stamp is written last: a broken set-up is done again.
 .venv-%/ready: pyproject.toml
 	rm -rf .venv-$*
-	python3 -m venv .venv-$*
+	$(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/python -m pip install --quiet -e ".[$*]"
 	touch $@
 
