@@ -8,6 +8,8 @@ from .errors import ArgumentError
 from .forms import form_of, initial_states, named_values, positions_of, state_shapes
 from .given.inputs import array_nest
 from .given.nesting import flattened
+from .given.ragged import Ragged
+from .given.shapes import flattened_shapes
 from .layers import RNN
 
 
@@ -34,6 +36,8 @@ def states_over_time(layer, inputs, initial_state=None, mask=None, batched=False
         If it is no recurrent layer or not built, or an argument does not fit.
     """
     _check_built(layer)
+    if not batched:
+        _check_one_sequence(layer, inputs)
     seen = copy.copy(layer)
     seen.return_state = seen.stateful = seen.time_major = seen.keep_order = False
     seen.return_states = "all"
@@ -110,6 +114,17 @@ def _check_built(layer):
         raise ArgumentError(
             f"`{layer.name}` must be built before one looks into it: call it, or its `build`."
         )
+
+
+def _check_one_sequence(layer, inputs):
+    leaves, shapes = flattened(array_nest("inputs", inputs, 2)), flattened_shapes(layer.input_shape)
+    for leaf, (_, *item) in zip(leaves, [shape[1:] for shape in shapes], strict=False):
+        if isinstance(leaf, Ragged) or list(leaf.shape[1:]) != item:
+            wanted = ", ".join(map(str, ["time", *item]))
+            got = "nr.Ragged" if isinstance(leaf, Ragged) else leaf.shape
+            raise ArgumentError(
+                f"`inputs` must have shape ({wanted}), one sequence without batch axis; got {got}."
+            )
 
 
 def _one_cell(layer):

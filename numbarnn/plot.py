@@ -48,7 +48,10 @@ def states(layer, inputs, initial_state=None, mask=None, axes=None):
     array([[  1.,  12., 123.]], dtype=float32)
     """
     found = states_over_time(layer, inputs, initial_state, mask)
-    named = {f"state {number}": state.reshape(len(state), -1) for number, state in enumerate(found)}
+    named = {
+        f"state {number}": state.reshape(len(state), np.prod(state.shape[1:], dtype=int))
+        for number, state in enumerate(found)
+    }
     return _heat_maps(named, axes)
 
 
@@ -82,6 +85,13 @@ def gates(layer, inputs, initial_state=None, mask=None, names=None, axes=None):
 
 def _heat_maps(named, axes):
     """A heat map for each array of shape (time, units), one below the other."""
+    named = {name: values for name, values in named.items() if values.shape[1]}
+    steps = max(map(len, named.values()), default=0)
+    if steps < 1:
+        raise ArgumentError(
+            f"`layer` and `inputs` must give at least one state and one time step; got {len(named)} "
+            f"and {steps}."
+        )
     if axes is None:
         figure, grid = extra("matplotlib.pyplot", "plot").subplots(
             len(named), squeeze=False, sharex=True, layout="constrained",

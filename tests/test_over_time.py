@@ -14,7 +14,7 @@ def sigmoid(x):
 def test_the_gates_of_an_lstm_follow_its_equations(rng):
     layer = nr.LSTM(3, dtype="float64")
     x, h, c = rng.normal(size=(5, 2)), *rng.normal(size=(2, 3))
-    layer(x[None])
+    layer.build((None, None, 2))
     found = gates(layer, x, [h, c])
     assert list(found) == ["c", "i", "f", "o", "h"]
     kernel, recurrent, bias = layer.get_weights()
@@ -30,7 +30,7 @@ def test_the_gates_of_an_lstm_follow_its_equations(rng):
 def test_masked_steps_have_none_and_backwards_is_the_order_of_processing(rng):
     layer = nr.LSTM(3, go_backwards=True, return_sequences=True, dtype="float64")
     x, mask = rng.normal(size=(5, 2)), np.array([1, 1, 0, 1, 1], bool)
-    layer(x[None])
+    layer.build((None, None, 2))
     found = gates(layer, np.where(mask[:, None], x, 7), mask=mask)
     output = layer(x[mask], batched=False)
     np.testing.assert_allclose(found["h"][mask[::-1]], output, rtol=1e-12)
@@ -81,6 +81,22 @@ def test_the_states_of_a_stateful_layer_stay(rng):
     np.testing.assert_array_equal(states[1][-1:], c)
     gates(layer, x[0])
     np.testing.assert_array_equal(layer.states, [h, c])
+
+
+def test_a_sequence_without_steps_has_the_names():
+    layer = nr.LSTM(3, dtype="float64")
+    layer.build((None, None, 2))
+    assert {values.shape for values in gates(layer, np.zeros((0, 2))).values()} == {(0, 3)}
+
+
+def test_a_batch_is_not_a_sequence():
+    layer = nr.LSTM(3, dtype="float64")
+    layer.build((None, None, 2))
+    told = r"`inputs` must have shape \(time, 2\), one sequence without batch axis; got "
+    with pytest.raises(nr.ArgumentError, match=told + r"\(1, 5, 2\)\."):
+        gates(layer, np.zeros((1, 5, 2)))
+    with pytest.raises(nr.ArgumentError, match=told + r"nr\.Ragged\."):
+        gates(layer, nr.Ragged(np.zeros((5, 2)), [0, 5]))
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,7 @@ def test_trajectories_lie_in_the_plane_of_the_most_variance(rng):
     ("draw", "told"),
     [
         (lambda: gates(summing(), [[1]], names=["o"]), r"`names` must be among \['h'\]; got 'o'"),
+        (lambda: states(summing(), np.ones((0, 1))), "at least one state and one time step; got 1 and 0"),
         (lambda: states(summing(), [[1]], axes=[]), r"`axes` must hold 1 axes, for \['state 0'\]; got 0"),
         (lambda: trajectories(summing(2), np.ones((1, 2, 1)), units=(0, 2)), r"`units` must be two of 0 \.\.\. 1; got \(0, 2\)"),
         (lambda: trajectories(summing(1), np.ones((1, 2, 1))), "at least two units of states and one time step; got 1 and 2"),

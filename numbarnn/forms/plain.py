@@ -110,15 +110,18 @@ def named_values(cell, inputs, states, dtype):
         stages.append((function.__code__, calls))
         return _telling(function, calls)
 
-    run, found = _of_units(declaration_of(cell), dtype, watched), {}
-    with np.errstate(all="ignore"):
-        run(inputs, states, ())
-    for code, calls in stages:
+    declaration, found, samples = declaration_of(cell), {}, len(inputs[0])
+    run = _of_units(declaration, dtype, watched)
+    if samples:
+        with np.errstate(all="ignore"):
+            run(inputs, states, ())
+    for stage, (code, calls) in zip(declaration.stages, stages, strict=True):
+        shape = samples, stage.units or declaration.units
         parameters = code.co_argcount + code.co_kwonlyargcount
         for name in code.co_varnames[parameters:] + code.co_cellvars:
             values = [call.get(name, np.nan) for call in calls]
             if not name.startswith("_") and all(np.ndim(value) == 0 for value in values):
-                found[name] = np.array(values, dtype).reshape(len(inputs[0]), -1)
+                found[name] = np.array(values, dtype).reshape(shape)
     return found
 
 
