@@ -54,7 +54,7 @@ lint:
 .venv-%/ready: pyproject.toml
 	rm -rf .venv-$*
 	$(PYTHON) -m venv .venv-$*
-	.venv-$*/bin/python -m pip install --quiet -e ".[$*]"
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -e ".[$*]"
 	touch $@
 
 clean:
