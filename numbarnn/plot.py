@@ -75,6 +75,19 @@ def gates(layer, inputs, initial_state=None, mask=None, names=None, axes=None):
     ------
     ArgumentError
         If the layer or an argument does not fit, the step has no such name, or there are too few axes.
+
+    Examples
+    --------
+    The forget gate of an LSTM whose weights are 0, but for its bias of 1:
+
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> layer = nr.LSTM(2, kernel_initializer="zeros", recurrent_initializer="zeros")
+    >>> layer.build((None, None, 1))
+    >>> (ax,) = nr.plot.gates(layer, [[1], [2], [3]], names=["f"])
+    >>> np.asarray(ax.images[0].get_array()).round(2)
+    array([[0.73, 0.73, 0.73],
+           [0.73, 0.73, 0.73]], dtype=float32)
     """
     found = gates_of(layer, inputs, initial_state, mask)
     for name in found if names is None else names:
@@ -147,6 +160,20 @@ def trajectories(layer, inputs, units=None, initial_state=None, mask=None, ax=No
     ArgumentError
         If the layer or an argument does not fit, there are no such units or less than two, or no time
         step.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> layer = nr.SimpleRNN(2, activation=None)
+    >>> layer.build((None, None, 1))
+    >>> layer.set_weights([[[1, 0]], [[1, 1], [0, 1]], [0, 0]])  # a sum, and the sum of its past
+    >>> ax = nr.plot.trajectories(layer, np.ones((1, 4, 1)), units=(0, 1))
+    >>> ax.lines[0].get_xydata()
+    array([[1., 0.],
+           [2., 1.],
+           [3., 3.],
+           [4., 6.]])
     """
     found = states_over_time(layer, inputs, initial_state, mask, batched=True)
     rows = [
