@@ -97,11 +97,14 @@ def gates(layer, inputs, initial_state=None, mask=None):
     order = slice(None, None, -1 if layer.go_backwards else None)
     leaves = flattened(array_nest("inputs", inputs, 2))
     read = [np.asarray(leaf, layer.dtype)[order] for leaf in leaves]
-    found = named_values(cell, read, before, layer.dtype)
-    if mask is not None:
-        skipped = ~np.asarray(mask, bool)[order]
-        for values in found.values():
-            values[skipped] = np.nan
+    if mask is None:
+        return named_values(cell, read, before, layer.dtype)
+    kept = np.asarray(mask, bool)[order]
+    some = [array[kept] for array in read], [array[kept] for array in before]
+    found = {}
+    for name, values in named_values(cell, *some, layer.dtype).items():
+        found[name] = np.full((len(kept), values.shape[1]), np.nan, values.dtype)
+        found[name][kept] = values
     return found
 
 
@@ -118,7 +121,7 @@ def _check_built(layer):
 
 def _check_one_sequence(layer, inputs):
     leaves, shapes = flattened(array_nest("inputs", inputs, 2)), flattened_shapes(layer.input_shape)
-    for leaf, (_, *item) in zip(leaves, [shape[1:] for shape in shapes], strict=False):
+    for leaf, (_, _, *item) in zip(leaves, shapes, strict=False):
         if isinstance(leaf, Ragged) or list(leaf.shape[1:]) != item:
             wanted = ", ".join(map(str, ["time", *item]))
             got = "nr.Ragged" if isinstance(leaf, Ragged) else leaf.shape
