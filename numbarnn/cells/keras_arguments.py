@@ -83,7 +83,7 @@ class KerasCell(Cell):
         shape = self.recurrent_shape()
         if shape is not None:
             self.recurrent_kernel = self.add_weight(
-                "recurrent_kernel", shape, self.recurrent_initializer
+                "recurrent_kernel", shape, self.initial_recurrent_kernel
             )
         if self.use_bias:
             self.bias = self.add_weight("bias", self.bias_shape(), self.initial_bias)
@@ -95,6 +95,10 @@ class KerasCell(Cell):
     def bias_shape(self):
         """The shape of `bias`."""
         return (self.gates * self.units,)
+
+    def initial_recurrent_kernel(self, shape, rng):
+        """The first value of `recurrent_kernel`."""
+        return get_initializer(self.recurrent_initializer)(shape, rng)
 
     def initial_bias(self, shape, rng):
         """The first value of `bias`."""
