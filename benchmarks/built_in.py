@@ -119,21 +119,28 @@ class CellCase:
         inputs = self.x if self.times is None else (self.x, self.times)
         return self.layer(inputs, constants=self.constants or None)
 
-    @property
-    def products(self):
-        """Multiply-adds of the dense maps and convolutions; None of a step that sees a sample."""
+    @cached_property
+    def maps(self):
+        """All maps of the cell; none of a step that sees a sample."""
         cell = self.layer.cell
         if getattr(cell.step, "per", "unit") != "unit":
-            return None
-        positions = np.prod(nr.Shape(*np.atleast_1d(cell.output_size))[:-1], dtype=int)
-        kernels = [
-            map_.kernel
-            for stage in cell.stages()
-            for entry in (*stage.inputs, *stage.recurrent)
-            for map_ in entry
-            if np.ndim(map_.kernel) > 1
-        ]
-        return int(positions) * self.x.shape[0] * self.x.shape[1] * sum(k.size for k in kernels)
+            return []
+        entries = [e for stage in cell.stages() for e in (*stage.inputs, *stage.recurrent)]
+        return [map_ for entry in entries for map_ in entry]
+
+    @property
+    def kind(self):
+        """What decides the speed: "sample", "convolution" or "unit"."""
+        if not self.maps:
+            return "sample"
+        return "convolution" if any(isinstance(m, nr.Convolution) for m in self.maps) else "unit"
+
+    @property
+    def products(self):
+        """Multiply-adds of the dense maps and convolutions."""
+        positions = np.prod(np.atleast_1d(self.layer.cell.output_size)[:-1], dtype=int)
+        sizes = [map_.kernel.size for map_ in self.maps if np.ndim(map_.kernel) > 1]
+        return int(positions) * self.x.shape[0] * self.x.shape[1] * sum(sizes)
 
 
 def _weight(rng, name, array, cell):

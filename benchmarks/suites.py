@@ -96,10 +96,9 @@ def catalogue(found, threads):
                 call, outputs = peer.cells(numbers)
                 _checked(f"{peer.NAME}'s {cell}", expected, outputs(call()))
                 calls[peer.NAME] = call
-        times, further = interleaved(calls), {}
-        if numbers.products is not None:
-            further["bound"] = _bound(numbers.products, numbers, threads) / times["numbarnn"]
-        rows.append(_row("catalogue", f"{cell} {point}", times, **further))
+        times = interleaved(calls)
+        bound = _bound(numbers.products, numbers, threads) / times["numbarnn"]
+        rows.append(_row("catalogue", f"{cell} {point}", times, bound=bound, kind=numbers.kind))
     return rows
 
 
