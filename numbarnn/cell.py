@@ -79,6 +79,9 @@ class Cell(Weighted, Configured):
     state_size : int, Shape, or nested list, tuple or dict of them
     output_size : int, Shape, or nest of them, optional
         Of the output at one step; if missing, that of the first state.
+    sized_by_build : bool
+        Whether only `build` finds out the sizes of the states or the output; no, unless a subclass
+        says so.
     output_state : int or None
         Which of the states the output is, for what is put around the cell; None if it is none. As
         in Keras it is the first, unless a subclass says otherwise.
@@ -113,6 +116,7 @@ class Cell(Weighted, Configured):
     step = None
     kind = "cell"
     output_state = 0
+    sized_by_build = False
     #: Axes of one step of an input of a cell whose step sees one unit: those in space, and the features;
     #: or such a number for each input.
     input_axes = 1

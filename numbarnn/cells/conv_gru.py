@@ -61,8 +61,8 @@ class ConvGRUCell(ConvolutionalCell):
     Raises
     ------
     ArgumentError
-        If a size is below 1, `rank` above 3, an activation or initializer is unknown, or another
-        argument is none of those named.
+        If a size is below 1, `rank` above 3, an activation or initializer is unknown, another
+        argument is none of those named, or `build` is not told all sizes in space.
 
     See Also
     --------

@@ -24,6 +24,7 @@ class ConvolutionalCell(KerasCell):
 
     #: How many states there are, and how many of the weights' columns belong to one filter.
     state_count = gates = 1
+    sized_by_build = True
 
     def __init__(
         self,
@@ -67,7 +68,8 @@ class ConvolutionalCell(KerasCell):
         if len(sizes) != self.input_axes or None in sizes:
             raise ArgumentError(
                 f"`input_shape` must say {self.input_axes} sizes of a step, those in space and the "
-                f"channels; got {tuple(input_shape)}."
+                "channels, as the states of a layer have so many positions (one for other sizes takes "
+                f"the same weights); got {tuple(input_shape)}."
             )
         channels, space = (sizes[0], sizes[1:]) if first else (sizes[-1], sizes[:-1])
         columns = self.gates * self.filters

@@ -93,6 +93,8 @@ class QRNNCell(KerasCell):
     array([ 1., 12., 23.], dtype=float32)
     """
 
+    sized_by_build = True
+
     def __init__(
         self,
         units,

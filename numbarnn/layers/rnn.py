@@ -1,5 +1,7 @@
 """The layer that runs a cell over sequences."""
 
+from copy import deepcopy
+
 import numpy as np
 
 from ..cell import Cell, checked_dtype
@@ -287,6 +289,10 @@ class RNN(Arguments, Recorded, Layer):
 
     def compute_output_shape(self, input_shape):
         """The shape of the output for inputs of `input_shape`; with states a list of shapes."""
+        if not self.built and any(getattr(c, "sized_by_build", False) for c in self._cells()):
+            layer = deepcopy(self)
+            layer.build(input_shape)
+            return layer.compute_output_shape(input_shape)
         first = flattened_shapes(self._first_shapes(input_shape))[0]
         batch, time = (first[1], first[0]) if self.time_major else first[:2]
         steps = (time, batch) if self.time_major else (batch, time)
