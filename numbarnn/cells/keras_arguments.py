@@ -5,7 +5,7 @@ from ..cell import Cell
 from ..errors import ArgumentError
 from ..given.arrays import as_size
 from ..initializers import get_initializer
-from ..stages import Dropout
+from ..stages import Dropout, Map
 
 #: Arguments of Keras's cells that are kept in the config and change nothing where nothing is trained.
 KEPT = (
@@ -103,6 +103,14 @@ class KerasCell(Cell):
     def initial_bias(self, shape, rng):
         """The first value of `bias`."""
         return get_initializer(self.bias_initializer)(shape, rng)
+
+    def input_map(self, columns=slice(None), bias=None):
+        """The map of the inputs to some columns of the kernel."""
+        return Map(self.kernel[:, columns], bias, dropout=self.input_dropout)
+
+    def recurrent_map(self, columns=slice(None), bias=None):
+        """The map of h to some columns of the recurrent kernel."""
+        return Map(self.recurrent_kernel[:, columns], bias, dropout=self.state_dropout)
 
     def get_config(self):
         """The arguments that make a cell like this one."""

@@ -107,11 +107,8 @@ class LayerNormSimpleRNNCell(KerasCell):
 
     def stages(self):
         """The sum of both products; then, as it takes all units to normalise it, h."""
-        bias = self.bias if self.use_bias else None
-        inputs = Map(self.kernel, dropout=self.input_dropout)
-        recurrent = Map(self.recurrent_kernel, dropout=self.state_dropout)
-        normalised = Map(None, bias, self.gamma, self.layernorm_epsilon)
+        normalised = Map(None, self.weights.get("bias"), self.gamma, self.layernorm_epsilon)
         return (
-            Stage(net, inputs=(inputs,), recurrent=(recurrent,), states=()),
+            Stage(net, inputs=(self.input_map(),), recurrent=(self.recurrent_map(),), states=()),
             Stage(hidden, recurrent=(normalised,)),
         )

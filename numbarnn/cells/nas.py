@@ -131,11 +131,8 @@ class NASCell(KerasCell):
 
     def stages(self):
         """One stage, and one that projects if that is asked for."""
-        kernel, bias = self.recurrent_kernel, self.weights.get("bias")
-        maps = {
-            "inputs": (Map(self.kernel, dropout=self.input_dropout),),
-            "recurrent": (None, Map(kernel, bias, dropout=self.state_dropout)),
-        }
+        recurrent = self.recurrent_map(bias=self.weights.get("bias"))
+        maps = {"inputs": (self.input_map(),), "recurrent": (None, recurrent)}
         if self.projection is None:
             return (Stage(self.step, **maps),)
         last = {"recurrent": (Map(self.projection_kernel),), "units": self.projection}

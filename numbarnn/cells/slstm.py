@@ -123,7 +123,7 @@ class SLSTMCell(KerasCell):
         if self.num_heads == 1:
             return super().stages()
         recurrent = Map(between_heads(self.recurrent_kernel), dropout=self.state_dropout)
-        inputs = Map(self.kernel, self.weights.get("bias"), dropout=self.input_dropout)
+        inputs = self.input_map(bias=self.weights.get("bias"))
         return (Stage(self.step, inputs=(inputs,), recurrent=(recurrent,)),)
 
     @step(per="unit")

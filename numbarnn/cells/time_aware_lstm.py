@@ -98,10 +98,11 @@ class TimeAwareLSTMCell(LSTMCell):
 
     def stages(self):
         """One stage, which maps both states and sees the time as it is."""
-        events = Map(self.kernel, self.weights.get("bias"), dropout=self.input_dropout)
-        h = Map(self.recurrent_kernel, dropout=self.state_dropout)
-        c = Map(self.decay_kernel, self.decay_bias)
-        return (Stage(self.step, inputs=(events, Map()), recurrent=(h, c)),)
+        events, c = (
+            self.input_map(bias=self.weights.get("bias")),
+            Map(self.decay_kernel, self.decay_bias),
+        )
+        return (Stage(self.step, inputs=(events, Map()), recurrent=(self.recurrent_map(), c)),)
 
     def get_config(self):
         """The arguments that make a cell like this one."""
