@@ -5,7 +5,7 @@ from ..errors import ArgumentError
 from ..given.arrays import as_size
 from ..given.nesting import Shape
 from ..stages import Convolution, Dropout
-from .keras_arguments import KerasCell
+from .keras_arguments import KerasCell, refuse
 
 _FORMATS = ("channels_last", "channels_first")
 
@@ -40,6 +40,7 @@ class ConvolutionalCell(KerasCell):
         recurrent_activation="hard_sigmoid",
         **arguments,
     ):
+        refuse(self, arguments, "units")
         filters = as_size("filters", filters)
         super().__init__(filters, activation, **arguments)
         self.recurrent_activation = get_activation(recurrent_activation, "recurrent_activation")

@@ -27,6 +27,15 @@ def checked_rate(argument, rate):
     return min(1.0, max(0.0, float(rate)))
 
 
+def refuse(cell, arguments, *names):
+    """An ArgumentError if one of the arguments given is one that the cell has not."""
+    for name in names:
+        if name in arguments:
+            raise ArgumentError(
+                f"`{name}` must not be given: {type(cell).__name__} has no such argument."
+            )
+
+
 class KerasCell(Cell):
     """A cell with `kernel`, `recurrent_kernel` and `bias`, and Keras's arguments for them."""
 
@@ -46,11 +55,7 @@ class KerasCell(Cell):
         **kept,
     ):
         super().__init__(dtype=dtype)
-        unknown = sorted(set(kept) - set(KEPT))
-        if unknown:
-            raise ArgumentError(
-                f"`{unknown[0]}` must not be given: {type(self).__name__} has no such argument."
-            )
+        refuse(self, kept, *sorted(set(kept) - set(KEPT)))
         self._kept = kept
         self.units = self.output_size = self.state_size = as_size("units", units)
         self.activation = get_activation(activation)

@@ -23,6 +23,8 @@ class LayerNormGRUCell(GRUCell):
     ----------
     units : int
         Length of the output and of the state; at least 1.
+    activation, recurrent_activation : str, function or None
+        Of the candidate; of the gates.
     norm_gamma_initializer : str or function
     norm_epsilon : float
         Added to both variances.
@@ -72,9 +74,16 @@ class LayerNormGRUCell(GRUCell):
     """
 
     def __init__(
-        self, units, *, norm_gamma_initializer="ones", norm_epsilon=1e-5, **arguments
-    ):  # fmt: skip
-        super().__init__(units, **arguments)
+        self,
+        units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        *,
+        norm_gamma_initializer="ones",
+        norm_epsilon=1e-5,
+        **arguments,
+    ):
+        super().__init__(units, activation, recurrent_activation, **arguments)
         if not self.reset_after:
             raise ArgumentError(
                 "`reset_after` must be True (what the reset gate acts on is normalised); got False."

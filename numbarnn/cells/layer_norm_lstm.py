@@ -52,6 +52,8 @@ class LayerNormLSTMCell(LSTMCell):
     ----------
     units : int
         Length of the output and of each state; at least 1.
+    activation, recurrent_activation : str, function or None
+        Of the candidate and of c; of the gates.
     norm_gamma_initializer, norm_beta_initializer : str or function
     norm_epsilon : float, optional
         Added to every variance. None: 1e-3 in the form ``"tfa"``, 1e-5 in the form ``"haste"``.
@@ -107,6 +109,8 @@ class LayerNormLSTMCell(LSTMCell):
     def __init__(
         self,
         units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
         *,
         norm_gamma_initializer="ones",
         norm_beta_initializer="zeros",
@@ -114,8 +118,8 @@ class LayerNormLSTMCell(LSTMCell):
         form="tfa",
         **arguments,
     ):
-        super().__init__(units, **arguments)
-        if form not in _EPSILON:
+        super().__init__(units, activation, recurrent_activation, **arguments)
+        if form not in tuple(_EPSILON):
             raise ArgumentError(f"`form` must be 'tfa' or 'haste'; got {form!r}.")
         self.form = form
         take_initializers(

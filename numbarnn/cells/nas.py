@@ -3,7 +3,7 @@
 from ..activations import relu, sigmoid, tanh
 from ..given.arrays import as_size
 from ..stages import Map, Stage, step
-from .keras_arguments import KerasCell
+from .keras_arguments import KerasCell, refuse
 
 
 def found(x, r, c):
@@ -109,6 +109,7 @@ class NASCell(KerasCell):
         dtype=None,
         **kept,
     ):
+        refuse(self, kept, "activation")
         self.projection = None if projection is None else as_size("projection", projection)
         super().__init__(
             units, None, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,

@@ -4,7 +4,7 @@ from ..activations import get_activation, sigmoid, tanh
 from ..errors import ArgumentError
 from ..given.arrays import as_size
 from ..stages import Map, Stage, step
-from .keras_arguments import KerasCell
+from .keras_arguments import KerasCell, refuse
 
 #: How many blocks of columns a pooling needs, that of the candidate among them.
 _GATES = {"f": 2, "fo": 3, "ifo": 4}
@@ -105,10 +105,11 @@ class QRNNCell(KerasCell):
         recurrent_activation="sigmoid",
         **arguments,
     ):
+        refuse(self, arguments, "recurrent_initializer")
         super().__init__(units, activation, **arguments)
         self.recurrent_activation = get_activation(recurrent_activation, "recurrent_activation")
         self.window = as_size("window", window)
-        if pooling not in _GATES:
+        if pooling not in tuple(_GATES):
             raise ArgumentError(f"`pooling` must be 'f', 'fo' or 'ifo'; got {pooling!r}.")
         self.pooling, self.gates = pooling, _GATES[pooling]
         self.output_state = 0 if pooling == "f" else None
