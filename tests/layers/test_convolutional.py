@@ -83,8 +83,9 @@ def flat(value):
 def test_the_gru_is_that_of_the_reference(rng, filters, padding, after, dtype):
     options = {"padding": padding, "strides": (2, 1), "dilation_rate": (1, 2)}
     layer = nr.ConvGRU2D(
-        filters, (2, 3), **options, reset_after=after, dtype=dtype, return_sequences=True
-    )
+        filters, (2, 3), **options, reset_after=after, dtype=dtype, return_sequences=True,
+        go_backwards=after,
+    )  # fmt: skip
     built(layer, rng, 9, 8, 2)
     x = rng.normal(size=(4, 6, 9, 8, 2)).astype(dtype)
     mask = rng.random((4, 6)) < 0.7
@@ -92,7 +93,7 @@ def test_the_gru_is_that_of_the_reference(rng, filters, padding, after, dtype):
     initial = rng.normal(size=(4, *size)).astype(dtype)
     options["dilation"] = options.pop("dilation_rate")
     step = convolutional.conv_gru(*exact(layer), reset_after=after, **options)
-    wanted, _ = reference.rnn(step, x, [initial], mask)
+    wanted, _ = reference.rnn(step, x, [initial], mask, after)
     got = layer(x, initial_state=initial, mask=mask)
     assert size == ((5, 8, filters) if padding == "same" else (4, 4, filters))
     tolerance = {"float32": 2e-6, "float64": 4e-15}[dtype]
