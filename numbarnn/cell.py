@@ -194,6 +194,18 @@ class Cell(Weighted, Configured):
             self._remembered[key] = version, found
         return found
 
+    def check_constants(self, shapes):
+        """Refuse constants of a step that sees one sample; a subclass's to define.
+
+        Compiled code does not look whether an index lies in an array: a step that indexes its constants
+        by the shape of another must see to it here.
+
+        Parameters
+        ----------
+        shapes : list of tuple of int
+            Of the constants, as the step sees them.
+        """
+
     # --- the declaration ---------------------------------------------------------------------
 
     def stages(self):

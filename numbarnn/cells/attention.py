@@ -154,6 +154,17 @@ class _AttentionCell(Cell):
             raise ArgumentError(f"`mask` must have shape {values.shape[:2]}; got {mask.shape}.")
         return [values, values @ self.memory_kernel, (mask != 0).astype(self.dtype)]
 
+    def check_constants(self, shapes):
+        """Refuse what `memory` does not make."""
+        rows = shapes[0][0] if shapes and shapes[0] else 0
+        wanted = [(rows, self.memory_features), (rows, self.units), (rows,)]
+        if shapes != wanted:
+            raise ArgumentError(
+                f"`constants` of {type(self).__name__} must be the three that its `memory` makes, of "
+                f"shapes (rows, {self.memory_features}), (rows, {self.units}) and (rows,) for each "
+                f"sample; got {shapes}."
+            )
+
     def get_config(self):
         """The arguments that make a cell like this one."""
         config = super().get_config()

@@ -37,7 +37,7 @@ class TimeAwareLSTMCell(LSTMCell):
         Length of the output and of each state; at least 1.
     decay : {"log", "inverse"} or function
         What is left of the short-term memory: ``1 / log(e + elapsed)`` for long times,
-        ``1 / elapsed`` for short ones, or a function of one number.
+        ``1 / elapsed`` for short ones, which must not be 0, or a function of one number.
     arguments
         Those of `LSTMCell`.
 

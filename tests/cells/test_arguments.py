@@ -41,6 +41,7 @@ X, TIMES = np.zeros((2, 3, 4)), np.ones((2, 3, 1))
         (lambda: nr.CfCCell(2, backbone_activation="x"), "`backbone_activation` must be a function, None or one of"),
         (lambda: nr.LTCCell(2, outputs=3), r"`outputs` must be at most the 2 units; got 3\."),
         (lambda: nr.LRUCell(2, r_min=0.9, r_max=0.1), r"`r_min` must be a number in 0 ... 0.1; got 0.9\."),
+        (lambda: nr.LRUCell(2, max_phase=7), r"`max_phase` must be a number in 0 ... 6.28\d*; got 7\."),
         (lambda: nr.LRU(2)(X), r"`inputs` of LRUCell must have 2 features, as many as units; got 4\."),
         (lambda: nr.QRNNCell(2, pooling=["f"]), r"`pooling` must be 'f', 'fo' or 'ifo'; got \['f'\]\."),
         (lambda: nr.LayerNormLSTMCell(2, form={}), r"`form` must be 'tfa' or 'haste'; got {}\."),
@@ -133,6 +134,13 @@ def test_a_pure_cfc_by_hand():
     # 8 - 8 exp(-(|-2| + |1|) time)
     h = layer((np.ones((1, 1, 1)), np.full((1, 1, 1), np.log(2) / 3)))
     np.testing.assert_allclose(h, 4, rtol=1e-6)
+
+
+def test_no_time_changes_no_potential(rng):
+    layer = nr.LTC(5, return_state=True, dtype="float64")
+    x, v = rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 5))
+    _, state = layer((x, np.zeros((2, 3, 1))), initial_state=v)
+    np.testing.assert_allclose(state, v, rtol=1e-13)
 
 
 def test_each_head_of_an_slstm_begins_with_a_kernel_of_its_own():
