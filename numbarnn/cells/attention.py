@@ -8,9 +8,8 @@ from ..dot import dot
 from ..elementary import exp
 from ..errors import ArgumentError
 from ..given.arrays import as_numbers, as_size
-from ..initializers import get_initializer
 from ..stages import step
-from .keras_arguments import name_of
+from .keras_arguments import name_of, take_initializers
 
 
 def gru(events, attention, h, kernel, recurrent_kernel, bias, work, activation, gate):
@@ -92,13 +91,10 @@ class _AttentionCell(Cell):
             ("attention_activation", attention_activation),
         ):
             setattr(self, argument, get_activation(value, argument))
-        for argument, value in (
-            ("kernel_initializer", kernel_initializer),
-            ("recurrent_initializer", recurrent_initializer),
-            ("bias_initializer", bias_initializer),
-        ):
-            get_initializer(value, argument)
-            setattr(self, argument, value)
+        take_initializers(
+            self, kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer, bias_initializer=bias_initializer,
+        )  # fmt: skip
 
     def build(self, input_shape):
         """Make the weights for inputs of shape (batch, features)."""

@@ -5,9 +5,8 @@ from ..cell import Cell
 from ..elementary import exp
 from ..errors import ArgumentError
 from ..given.arrays import as_size
-from ..initializers import get_initializer
 from ..stages import Map, Stage, step
-from .keras_arguments import name_of
+from .keras_arguments import name_of, take_initializers
 from .timed import features_of
 
 
@@ -137,13 +136,10 @@ class CfCCell(Cell):
         self.backbone_layers = as_size("backbone_layers", backbone_layers, 0)
         named = lecun_tanh if backbone_activation == "lecun_tanh" else backbone_activation
         self.backbone_activation = get_activation(named, "backbone_activation")
-        for argument, value in (
-            ("kernel_initializer", kernel_initializer),
-            ("recurrent_initializer", recurrent_initializer),
-            ("bias_initializer", bias_initializer),
-        ):
-            get_initializer(value, argument)
-            setattr(self, argument, value)
+        take_initializers(
+            self, kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer, bias_initializer=bias_initializer,
+        )  # fmt: skip
 
     def build(self, input_shape):
         """Make the weights for inputs of shape (batch, features), or a pair of them and times."""

@@ -27,6 +27,13 @@ def checked_rate(argument, rate):
     return min(1.0, max(0.0, float(rate)))
 
 
+def take_initializers(cell, **initializers):
+    """Check initializers and keep them as attributes of the cell."""
+    for argument, value in initializers.items():
+        get_initializer(value, argument)
+        setattr(cell, argument, value)
+
+
 def refuse(cell, arguments, *names):
     """An ArgumentError if one of the arguments given is one that the cell has not."""
     for name in names:
@@ -60,13 +67,10 @@ class KerasCell(Cell):
         self.units = self.output_size = self.state_size = as_size("units", units)
         self.activation = get_activation(activation)
         self.use_bias = bool(use_bias)
-        for argument, value in (
-            ("kernel_initializer", kernel_initializer),
-            ("recurrent_initializer", recurrent_initializer),
-            ("bias_initializer", bias_initializer),
-        ):
-            get_initializer(value, argument)
-            setattr(self, argument, value)
+        take_initializers(
+            self, kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer, bias_initializer=bias_initializer,
+        )  # fmt: skip
         self.dropout = checked_rate("dropout", dropout)
         self.recurrent_dropout = checked_rate("recurrent_dropout", recurrent_dropout)
         # Keras's implementation 1, which recurrent dropout asks for, drops for each gate apart.

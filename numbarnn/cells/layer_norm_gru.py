@@ -1,9 +1,10 @@
 """The gated recurrent unit whose pre-activations are layer-normalised."""
 
 from ..errors import ArgumentError
+from ..given.arrays import as_number
 from ..stages import Map, Stage
 from .gru import GRUCell
-from .normalised import checked_epsilon, take_initializers
+from .keras_arguments import take_initializers
 
 
 class LayerNormGRUCell(GRUCell):
@@ -89,7 +90,7 @@ class LayerNormGRUCell(GRUCell):
                 "`reset_after` must be True (what the reset gate acts on is normalised); got False."
             )
         take_initializers(self, norm_gamma_initializer=norm_gamma_initializer)
-        self.norm_epsilon = checked_epsilon("norm_epsilon", norm_epsilon)
+        self.norm_epsilon = as_number("norm_epsilon", norm_epsilon, 0)
 
     def build(self, input_shape):
         """Make the weights for inputs of shape (batch, features)."""

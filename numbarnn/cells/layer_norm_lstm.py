@@ -2,9 +2,10 @@
 
 from ..activations import sigmoid, tanh
 from ..errors import ArgumentError
+from ..given.arrays import as_number
 from ..stages import Dropout, Map, Stage, step
+from .keras_arguments import take_initializers
 from .lstm import LSTMCell
-from .normalised import checked_epsilon, take_initializers
 
 #: What is added to a variance if nothing is said, by form.
 _EPSILON = {"tfa": 1e-3, "haste": 1e-5}
@@ -127,8 +128,8 @@ class LayerNormLSTMCell(LSTMCell):
             norm_gamma_initializer=norm_gamma_initializer,
             norm_beta_initializer=norm_beta_initializer,
         )
-        self.norm_epsilon = checked_epsilon(
-            "norm_epsilon", _EPSILON[form] if norm_epsilon is None else norm_epsilon
+        self.norm_epsilon = as_number(
+            "norm_epsilon", _EPSILON[form] if norm_epsilon is None else norm_epsilon, 0
         )
         self.keeps_normalised = form == "tfa"
         # One mask for all gates, unlike the LSTM without normalisation.

@@ -1,9 +1,9 @@
 """The plain recurrent cell whose pre-activation is layer-normalised."""
 
 from ..activations import tanh
+from ..given.arrays import as_number
 from ..stages import Map, Stage, step
-from .keras_arguments import KerasCell
-from .normalised import checked_epsilon, take_initializers
+from .keras_arguments import KerasCell, take_initializers
 
 
 @step(per="unit")
@@ -98,7 +98,7 @@ class LayerNormSimpleRNNCell(KerasCell):
             dropout, recurrent_dropout, dtype, **kept,
         )  # fmt: skip
         take_initializers(self, gamma_initializer=gamma_initializer)
-        self.layernorm_epsilon = checked_epsilon("layernorm_epsilon", layernorm_epsilon)
+        self.layernorm_epsilon = as_number("layernorm_epsilon", layernorm_epsilon, 0)
 
     def build(self, input_shape):
         """Make the weights for inputs of shape (batch, features)."""
