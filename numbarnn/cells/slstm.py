@@ -32,8 +32,8 @@ class SLSTMCell(KerasCell):
         n' = exp(log f + m - m') * n + exp(log i - m')
         h' = sigmoid(x[3] + r[3]) * c' / n'
 
-    With ``forget_gate="exponential"``, ``log f = x[1] + r[1]``. With several heads, the units of a
-    head see that part of h which is their head's own.
+    With ``forget_gate="exponential"``, ``log f = x[1] + r[1]``. With `num_heads` above 1, a unit
+    sees that part of h which is its own head's.
 
     Parameters
     ----------
