@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import reference
 from compiled import llvm_of
-from fake_device import fake
 from recorded import conv_cases
 from references import convolutional
 from references.normalised import layer_norm
@@ -575,13 +574,6 @@ def test_a_saved_layer_is_the_same(rng, tmp_path):
     wanted = model(x)
     model.save(tmp_path / "model")
     assert nr.load(tmp_path / "model")(x).tobytes() == wanted.tobytes()
-
-
-def test_a_device_says_that_it_has_no_positions():
-    with pytest.raises(
-        nr.DeviceError, match=r"must have states without positions .*; they have \(4,\)"
-    ):
-        nr.ConvLSTM1D(3, 2)(fake(np.ones((1, 2, 5, 3)), "float32"))
 
 
 class FilmAndNumbers(nr.Cell):

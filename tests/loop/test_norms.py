@@ -5,7 +5,6 @@ import re
 import numpy as np
 import pytest
 from compiled import assembly_of, llvm_of, stage_of
-from fake_device import fake
 from recorded import norm_cases
 
 import numbarnn as nr
@@ -323,10 +322,3 @@ def test_other_cells_do_not_run_the_stage_that_waits_for_rows():
     layer.build((None, None, 3))
     assert not stage_of(layer.cell, 3).layout.needs_rows
     assert all(map_.norm is None for map_ in stage_of(layer.cell, 3).layout.maps)
-
-
-def test_a_device_says_that_it_does_not_normalise():
-    with pytest.raises(
-        nr.DeviceError, match="`LayerNormGRUCell` must have no normalised map to run"
-    ):
-        nr.LayerNormGRU(3)(fake(np.ones((1, 2, 3)), "float32"))
