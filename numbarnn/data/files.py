@@ -155,16 +155,27 @@ def opened(path):
 
 
 class ParquetTarget:
-    """A Parquet file with a note of what made it."""
+    """A Parquet file with a note of what made it.
 
-    def __init__(self, path):
-        self._path, self._writer = path, None
+    Parameters
+    ----------
+    path : str
+    copied : sequence of str
+        The columns that are no results.
+    """
+
+    def __init__(self, path, copied=()):
+        self._path, self._copied, self._writer = path, copied, None
 
     def write(self, batch):
         """Write a record batch as a row group."""
         pq = extra("pyarrow.parquet", "arrow")
         if self._writer is None:
-            self._writer = pq.ParquetWriter(self._path, batch.schema)
+            # A dictionary of numbers that are all different costs more than the model.
+            copied = list(self._copied)
+            self._writer = pq.ParquetWriter(
+                self._path, batch.schema, use_dictionary=copied, write_statistics=copied
+            )
         self._writer.write_batch(batch)
 
     def finish(self, note):
@@ -202,13 +213,13 @@ class StreamTarget:
 
 
 @contextlib.contextmanager
-def writing(path):
-    """The target of a path, which appears only when it is whole."""
+def writing(path, copied=()):
+    """The target of a path, which appears only when it is whole; `copied` as in `ParquetTarget`."""
     if path == STREAM:
         yield StreamTarget()
         return
     with replacing(path) as temporary:
-        target = ParquetTarget(temporary)
+        target = ParquetTarget(temporary, copied)
         try:
             yield target
         finally:

@@ -78,7 +78,7 @@ def score_file(scorer, pair, note, workers=1, told=None):
         names = scorer.input_columns(source.schema.names)
         columns = list(dict.fromkeys([*scorer.needed, *names]))
         summary = Summary(files=1)
-        with writing(pair.target) as target:
+        with writing(pair.target, scorer.keep) as target:
 
             def write(scored):
                 target.write(scored.batch)

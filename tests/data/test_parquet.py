@@ -129,3 +129,13 @@ def test_any_table_gives_what_a_plain_loop_gives(model, tmp_path, rows, group, k
     )
     run_parquet(model, tmp_path / "in", tmp_path / "out", "events")
     assert pq.read_table(tmp_path / "out")["output"].to_pylist() == one_by_one(model, rows)
+
+
+def test_only_copied_columns_are_written_with_dictionaries(model, tmp_path):
+    write(tmp_path / "in", ROWS, who=list("aabbaab"))
+    run_parquet(model, tmp_path / "in", tmp_path / "out", "events", "who")
+    group = pq.ParquetFile(tmp_path / "out").metadata.row_group(0)
+    columns = {c.path_in_schema.split(".")[0]: c for c in map(group.column, range(2))}
+    assert columns["who"].has_dictionary_page
+    assert columns["who"].statistics.max == "b"
+    assert not columns["output"].has_dictionary_page
