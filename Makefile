@@ -28,6 +28,7 @@ notebooks: .venv-test/ready
 	.venv-test/bin/python -m pytest tests/test_notebooks.py
 
 # numbarnn and its peers in turn; the tables go to README.md, benchmarks/results.json and a picture.
+# NUMBARNN_BENCH_KERAS names a Python that has Keras and a backend, if that is to be measured too.
 bench: .venv-bench/ready
 	.venv-bench/bin/python benchmarks/against_peers.py --write
 

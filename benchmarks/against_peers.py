@@ -46,7 +46,7 @@ def _child(arguments):
 def main():
     """Run the command line."""
     everything = ["cells", "custom", "catalogue", "own", "ragged", "streaming"]
-    everything += ["float64", "composed"]
+    everything += ["float64", "composed", "pipelines"]
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -69,7 +69,7 @@ def main():
         chosen = (
             measured
             if threads == 1
-            else [n for n in measured if n in ("cells", "custom", "ragged")]
+            else [n for n in measured if n in ("cells", "custom", "ragged", "pipelines")]
         )
         if not chosen:
             continue

@@ -101,6 +101,17 @@ def slow(rows):
             yield from ("", f"- {why}: {'; '.join(named)}.")
 
 
+def _rates(rows):
+    yield "| | threads | ours, sequences/s | others, sequences/s | ratio to the best |"
+    yield "|---|---|---|---|---|"
+    for row in _of(rows, "pipelines"):
+        rates = {name: 1e6 * row["sequences"] / us for name, us in row["us"].items()}
+        mine = rates.pop("numbarnn")
+        others = ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items())
+        ends = f"{mine:,.0f} | {others} | **{row['ratio']:.2f}** |"
+        yield f"| {row['what']} | {row['threads']} | {ends}"
+
+
 def _section(rows, versions, machine):
     counts = sorted({row["threads"] for row in rows if "threads" in row})
     yield f"Measured on {date.today()}: {machine}; {_versions(versions)}."
@@ -125,6 +136,10 @@ def _section(rows, versions, machine):
             yield from ("", f"### {title}", "", *_short(rows, suite))
         if suite == "catalogue":
             yield from ("", *slow(rows))
+    if _of(rows, "pipelines"):
+        yield from ("", "### From Parquet to Parquet", "", *_rates(rows), "")
+        yield "numbarnn is `numbarnn run`; torch and onnxruntime (`sequence_lens`) run batches of 64 rows"
+        yield "of nearly one length that a script makes; Keras the same with masks, in its own process."
     if _of(rows, "start-up"):
         yield from ("", "### A whole process, to the first result of LSTM (32, 100, 64, 128)", "")
         yield from ("| | seconds |", "|---|---|")

@@ -3,6 +3,7 @@
 import numpy as np
 import ours
 import peers
+import pipelines
 from built_in import CATALOGUE_POINTS, cell_case
 from cases import CUSTOM_POINTS, GATES, POINTS, STREAMED_UNITS, case, lengths
 from measure import interleaved
@@ -29,6 +30,8 @@ def _row(suite, what, times, **further):
 def _told(row):
     times = "  ".join(f"{name} {us:,.1f}" for name, us in row["us"].items())
     ratio = f"{row['ratio']:.2f} x {row['best']}" if "ratio" in row else ""
+    if "sequences" in row:
+        ratio += f"  {1e6 * row['sequences'] / row['us']['numbarnn']:,.0f} sequences/s"
     return f"{ratio:<20} us: {times}"
 
 
@@ -201,9 +204,15 @@ def composed(found, threads):
     ]
 
 
+def from_files(found, threads):
+    """Parquet to Parquet, against the same by hand and against the table in memory."""
+    return pipelines.measured(found, _row, interleaved, _checked)
+
+
 SUITES = {
     "cells": points, "custom": custom, "catalogue": catalogue, "own": own_lstm,
     "ragged": variable, "streaming": streaming, "float64": doubles, "composed": composed,
+    "pipelines": from_files,
 }  # fmt: skip
 
 
@@ -216,4 +225,5 @@ def run(names, threads):
     rows = []
     for name in names:
         rows += [{"threads": threads, **row} for row in SUITES[name](found, threads)]
-    return rows, {peer.NAME: peer.version() for peer in found}
+    versions = {peer.NAME: peer.version() for peer in found}
+    return rows, {name: version for name, version in versions.items() if version is not None}

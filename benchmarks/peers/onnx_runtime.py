@@ -4,6 +4,8 @@ import numpy as np
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
+from token_files import batches
+from token_files import padded as padded_ids
 
 NAME = "onnxruntime"
 _threads = 1
@@ -150,6 +152,26 @@ def padded(case, rows):
     for b, row in enumerate(rows):
         x[: len(row), b] = row
     return lambda: session.run(["h"], {"x": x, "lengths": counts})[0][0]
+
+
+def last_of_tokens(case, table):
+    """``score(ids, offsets)``: the last output of every row, in buckets with `sequence_lens`."""
+    model = model_of(case, with_lengths=True)
+    graph = model.graph
+    graph.initializer.append(numpy_helper.from_array(table, "table"))
+    graph.node.insert(0, helper.make_node("Gather", ["table", "ids"], ["x"]))
+    graph.input[0].CopyFrom(helper.make_tensor_value_info("ids", TensorProto.INT32, [None, None]))
+    session = session_of(model)
+
+    def score(ids, offsets):
+        last = np.empty((len(offsets) - 1, case.units), np.float32)
+        for rows, firsts, counts, longest in batches(offsets):
+            given = np.ascontiguousarray(padded_ids(ids, firsts, counts, longest).T)
+            feed = {"ids": given, "lengths": counts.astype(np.int32)}
+            last[rows] = session.run(["h"], feed)[0][0]
+        return last
+
+    return score
 
 
 def stream(case):
