@@ -33,7 +33,7 @@ _NOTHING = {
     "synchronized": (False,), "sparse": (False,), "ragged": (False,), "optional": (False,),
     "robust_masking": (False,), "dynamic": (False,), "fused": (None, True, False),
     "virtual_batch_size": (None,), "adjustment": (None,), "noise_shape": (None,),
-    "reverse_state_order": (False,), "cpu_only": (False,),
+    "reverse_state_order": (False,), "cpu_only": (False,), "invert": (False,),
 }  # fmt: skip
 _RECURRENT = (
     "return_sequences", "return_state", "go_backwards", "stateful", "unroll", "time_major",
@@ -100,6 +100,7 @@ LAYERS = {
     "Softmax": _entry(layers.Softmax, "axis", masks=True),
     "LayerNormalization": _entry(layers.LayerNormalization, *_NORM, dtype=True),
     "BatchNormalization": _entry(layers.BatchNormalization, *_NORM, "momentum", dtype=True),
+    "Normalization": _entry(layers.Normalization, "axis", "mean", "variance", dtype=True),
     "GlobalAveragePooling1D": _entry(layers.GlobalAveragePooling1D, "keepdims"),
     "GlobalMaxPooling1D": _entry(layers.GlobalMaxPooling1D, "keepdims"),
     "MaxPooling1D": _entry(layers.MaxPooling1D, *_POOL),

@@ -12,7 +12,7 @@ from .layer import Layer
 from .masking import Masking
 from .merging import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
 from .model import Model
-from .normalization import BatchNormalization, LayerNormalization
+from .normalization import BatchNormalization, LayerNormalization, Normalization
 from .pooling import (
     AveragePooling1D,
     GlobalAveragePooling1D,
@@ -90,6 +90,7 @@ __all__ = [
     "Minimum",
     "Model",
     "Multiply",
+    "Normalization",
     "PeepholeLSTM",
     "Permute",
     "PhasedLSTM",

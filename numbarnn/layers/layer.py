@@ -52,6 +52,9 @@ class Layer(Configured):
     embedded = exporter = None
     #: Whether the layer remembers states between calls.
     stateful = False
+    #: How `run` and `update` read columns of texts or times: `Text`, `Elapsed` or None, a list of them
+    #: for several inputs. A call takes numbers, whatever it is.
+    reading = None
 
     def __init__(self, name=None, **ignored):
         for argument in sorted(set(ignored) - set(WITHOUT_EFFECT)):

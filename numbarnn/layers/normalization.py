@@ -111,6 +111,80 @@ class _Normalization(ArrayLayer):
         }
 
 
+class Normalization(ArrayLayer):
+    """``(x - mean) / sqrt(variance)``, with numbers that are given, for each feature its own.
+
+    Parameters
+    ----------
+    axis : int
+        The last: -1.
+    mean, variance : float or sequence of float
+        One for all features, or one for each.
+    dtype : {"float32", "float64"}
+    name : str, optional
+
+    Raises
+    ------
+    ArgumentError
+        If `axis` is another, or `mean` and `variance` are no numbers, a variance below 0 among them.
+
+    References
+    ----------
+    `tf.keras.layers.Normalization`; as there, a deviation counts as 1e-7 at least.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import numbarnn as nr
+    >>> nr.Normalization(mean=[10, 100], variance=[4, 25])(np.array([[12.0, 90.0]]))
+    array([[ 1., -2.]], dtype=float32)
+    """
+
+    axes, form = 2, "(batch, ..., features)"
+
+    def __init__(self, axis=-1, mean=None, variance=None, *, dtype="float32", name=None, **ignored):
+        super().__init__(name, **ignored)
+        if axis not in (-1, [-1], (-1,)):
+            raise ArgumentError(f"`axis` must be -1; got {axis!r:.80}.")
+        self.axis, self.dtype = -1, checked_dtype(dtype)
+        found = {}
+        for argument, value in (("mean", mean), ("variance", variance)):
+            array = None if value is None else np.squeeze(as_numbers(argument, value))
+            if array is None or array.ndim > 1 or not np.all(np.isfinite(array)):
+                raise ArgumentError(
+                    f"`{argument}` must be a number, or one for each feature; got {value!r:.80}."
+                )
+            found[argument] = array.astype(np.float64)
+        if np.any(found["variance"] < 0):
+            raise ArgumentError(f"`variance` must be at least 0; got {variance!r:.80}.")
+        self.mean, self.variance = found["mean"], found["variance"]
+
+    def _checked(self, array):
+        array = super()._checked(array)
+        for argument in ("mean", "variance"):
+            count = getattr(self, argument).size
+            if count not in (1, array.shape[-1]):
+                raise ArgumentError(
+                    f"`inputs` of `{self.name}` must have {count} features, as `{argument}` has; "
+                    f"got {array.shape}."
+                )
+        return as_floats(array, self.dtype)
+
+    def _applied(self, x):
+        deviation = np.maximum(np.sqrt(self.variance), 1e-7)
+        return (x - self.mean.astype(self.dtype)) / deviation.astype(self.dtype)
+
+    def get_config(self):
+        """The arguments that make a layer like this one."""
+        return {
+            **super().get_config(),
+            "axis": self.axis,
+            "mean": self.mean.tolist(),
+            "variance": self.variance.tolist(),
+            "dtype": self.dtype.name,
+        }
+
+
 class LayerNormalization(_Normalization):
     """``gamma * (x - mean) / sqrt(variance + epsilon) + beta``, both over the axes of one sample.
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import numbarnn as nr
+from numbarnn.formats.keras_config import Maker
 
 X = np.random.default_rng(7).normal(size=(4, 6, 3)).astype("float32")
 
@@ -105,6 +106,30 @@ def test_float64_layers_compute_in_float64():
     np.testing.assert_allclose(y.std(axis=-1), 1, rtol=1e-13)
 
 
+def test_features_are_centred_and_scaled_by_given_numbers():
+    """As Keras 3.15 does it, a variance of 0 included."""
+    layer = nr.Normalization(mean=[1, -2, 0.5], variance=[4, 0.25, 0])
+    x = np.array([[[3, -1, 0.5], [1.5, -2.25, 0.5]]], np.float32)
+    wanted = [[[1, 2, 0], [0.25, -0.5, 0]]]
+    assert layer(x).tolist() == wanted
+    assert layer(nr.Ragged(x[0], [0, 2])).values.tolist() == wanted[0]
+    assert nr.Normalization.from_config(layer.get_config())(x).tolist() == wanted
+    assert nr.Normalization(mean=1, variance=4)(x)[0, 0].tolist() == [1, -1, -0.25]
+    assert nr.Normalization(mean=1, variance=4, dtype="float64")(x).dtype == np.float64
+    store, model = nr.StateStore(), nr.Sequential([layer, nr.SimpleRNN(1, activation=None)])
+    model.build((None, None, 3))
+    model.set_weights([[[1], [10], [0]], [[1]], [0]])
+    assert model.update(store, ["a", "a"], x[0]).tolist() == [[21], [16.25]]
+    written = {"name": "n", "trainable": True, "dtype": "float32", "axis": [-1], "invert": False,
+               "mean": [1.0, -2.0, 0.5], "variance": [4.0, 0.25, 0.0]}  # fmt: skip
+    data = {"class_name": "Normalization", "config": written}
+    assert Maker(3, {}).layer(data)(x).tolist() == wanted
+    with pytest.raises(nr.FormatError, match="with invert=True is not supported"):
+        Maker(3, {}).layer({**data, "config": {**written, "invert": True}})
+    with pytest.raises(nr.FormatError, match="cannot be made: `mean` must be a number"):
+        Maker(3, {}).layer({**data, "config": {**written, "mean": None}})
+
+
 def test_a_convolution_copies_no_windows():
     """Each of 1000 steps of a window of 500 would be 500 times the input."""
     import tracemalloc
@@ -135,6 +160,11 @@ def test_a_convolution_copies_no_windows():
         (lambda: nr.MaxPooling1D(padding="causal"), "`padding` must be one of"),
         (lambda: nr.BatchNormalization(axis=[1, 2]), r"`axis` must be one axis; got \[1, 2\]"),
         (lambda: nr.LayerNormalization(epsilon=-1), "`epsilon` must be a number of at least 0; got -1"),
+        (lambda: nr.Normalization(mean=1), "`variance` must be a number, or one for each feature; got None"),
+        (lambda: nr.Normalization(mean=[[1, 2], [3, 4]], variance=1), "`mean` must be a number, or one for each"),
+        (lambda: nr.Normalization(mean=1, variance=-1), "`variance` must be at least 0; got -1"),
+        (lambda: nr.Normalization(axis=1, mean=1, variance=1), "`axis` must be -1; got 1"),
+        (lambda: nr.Normalization(mean=[1, 2], variance=1)(X), "must have 2 features, as `mean` has"),
         (lambda: nr.ReLU(max_value=[1]), r"`max_value` must be a number; got shape \(1,\)"),
         (lambda: nr.Softmax(axis="x"), "`axis` must be an axis or several; got 'x'"),
         (lambda: nr.Softmax(axis=5)(X), "`axis` must be an axis behind that of the batch, of 3; got 5"),
