@@ -131,6 +131,7 @@ from .layers import (
     MinLSTM,
     Model,
     Multiply,
+    Normalization,
     PeepholeLSTM,
     Permute,
     PhasedLSTM,
@@ -148,6 +149,7 @@ from .layers import (
     ZeroPadding1D,
 )
 from .over_time import gates
+from .reading import Elapsed, Text
 from .stages import Convolution, Map, Stage, step
 from .threads import get_num_threads, set_num_threads
 
@@ -183,6 +185,7 @@ __all__ = [
     "DropoutCell",
     "ESN",
     "ESNCell",
+    "Elapsed",
     "Embedding",
     "Flatten",
     "Exported",
@@ -229,6 +232,7 @@ __all__ = [
     "Model",
     "Multiply",
     "NASCell",
+    "Normalization",
     "NumbarnnError",
     "PeepholeLSTM",
     "PeepholeLSTMCell",
@@ -259,6 +263,7 @@ __all__ = [
     "Stage",
     "StateStore",
     "Subtract",
+    "Text",
     "TimeAwareLSTM",
     "TimeAwareLSTMCell",
     "TimeDistributed",

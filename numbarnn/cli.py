@@ -245,6 +245,7 @@ def _inspect(arguments):
     from .formats.filling import shown
     from .formats.loading import format_of
     from .formats.spec import SpecNeededError
+    from .reading import checked_readings
 
     try:
         model = load(arguments.model)
@@ -263,6 +264,9 @@ def _inspect(arguments):
         shapes = ", ".join(f"{shown(n)} {array.shape}" for n, array in layer.weights.items())
         called, kind = shown(layer.name), type(layer).__name__
         print(f"  {called:<{width}}  {kind:<13}  {layer.count_params():>9,}  {shapes}")
+    for number, reading in enumerate(checked_readings(model.reading) or ()):
+        if reading is not None:
+            print(f"input {number} is read as {reading!r}")
     print(f"{model.count_params():,} weights")
 
 

@@ -242,3 +242,11 @@ def test_the_module_and_the_script_are_the_same(here):
 
 def test_numbers_are_the_same_as_in_python(here):
     assert np.isfinite(nr.load(here / "tiny.safetensors")([[1, 2]])).all()
+
+
+def test_inspect_tells_how_columns_are_read(here, tmp_path):
+    model = nr.load(here / "tiny.safetensors")
+    model.reading = nr.Text("abcdefghi".replace("", " ").split())
+    model.save(tmp_path / "text")
+    result = run("inspect", "text", cwd=tmp_path)
+    assert "input 0 is read as Text(9 tokens, split='character')\n" in result.stdout

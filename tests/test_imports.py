@@ -26,7 +26,7 @@ FLOORS = [
     {"cell"},
     {"cells"},
     {"layers"},
-    {"operators"},
+    {"operators", "reading"},
     {"explain", "formats", "embed", "over_time"},
     {"data"},
     {"plot"},

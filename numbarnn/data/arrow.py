@@ -9,13 +9,15 @@ _VIEWS = "is_list_view", "is_large_list_view"
 
 
 def storage(array):
-    """The array behind an extension or dictionary type, list views as lists."""
+    """The array behind an extension or dictionary type, list views as lists, string views as strings."""
     pa = extra("pyarrow", "arrow")
     if isinstance(array, pa.ExtensionArray):
         return storage(array.storage)
     kind = array.type
     if pa.types.is_dictionary(kind):
         return storage(array.dictionary_decode())
+    if hasattr(pa, "string_view") and kind == pa.string_view():
+        return array.cast(pa.large_string())
     if any(hasattr(pa.types, name) and getattr(pa.types, name)(kind) for name in _VIEWS):
         # Arrow's own cast gives wrong offsets where rows are null.
         counts = array.value_lengths().fill_null(0).to_numpy()
@@ -44,7 +46,7 @@ def offsets_of(array):
     return offsets - offsets[0]
 
 
-def _offsets_and_values(array, column):
+def offsets_and_values(array, column):
     """Offsets (from 0) and the values of a list array without null rows."""
     pa = extra("pyarrow", "arrow")
     if not is_lists(array.type):
@@ -56,7 +58,13 @@ def _offsets_and_values(array, column):
     return offsets, array.values.slice(first, offsets[-1])
 
 
-def _refuse_nulls(values, row_of, column):
+def row_finder(offsets, rows):
+    """A function from the place of a value to the number of its row."""
+    return lambda step: int(rows[int(np.searchsorted(offsets, step, side="right")) - 1])
+
+
+def refuse_nulls(values, row_of, column):
+    """An error that tells the row of the first null among values, by their place."""
     if values.null_count:
         row = row_of(int(np.argmax(np.asarray(values.is_null()))))
         raise ArgumentError(
@@ -97,18 +105,16 @@ def sequences(array, column, rows, width=None):
     ArgumentError
         If the column holds no lists of numbers, a null inside a list, or rows of unequal width.
     """
-    offsets, values = _offsets_and_values(array, column)
+    offsets, values = offsets_and_values(array, column)
     values = storage(values)
 
-    def row_of(step):
-        return int(rows[int(np.searchsorted(offsets, step, side="right")) - 1])
-
-    _refuse_nulls(values, row_of, column)
+    row_of = row_finder(offsets, rows)
+    refuse_nulls(values, row_of, column)
     if not is_lists(values.type):
         return Ragged(_numbers(values, column), offsets)
-    inner, numbers = _offsets_and_values(values, column)
+    inner, numbers = offsets_and_values(values, column)
     numbers = storage(numbers)
-    _refuse_nulls(
+    refuse_nulls(
         numbers, lambda place: row_of(np.searchsorted(inner, place, side="right") - 1), column
     )
     widths = np.diff(inner)
@@ -127,7 +133,7 @@ def scalars(array, column, rows):
     """The numbers of a column of numbers without null rows, shape (rows,)."""
     if is_lists(array.type):
         raise ArgumentError(f"Column {column!r} must hold numbers; got {array.type}.")
-    _refuse_nulls(array, lambda row: int(rows[row]), column)
+    refuse_nulls(array, lambda row: int(rows[row]), column)
     return _numbers(array, column)
 
 

@@ -11,6 +11,7 @@ from ..given.ragged import Ragged
 from ..given.shapes import flattened_shapes, is_shape, mapped_shapes
 from ..layers import RNN, Layer, Model, Sequential
 from ..layers.sequential import EMIT
+from ..reading import checked_readings
 from .arrow import (
     arrow_from_ragged,
     arrow_from_rows,
@@ -21,6 +22,7 @@ from .arrow import (
     storage,
     validity,
 )
+from .columns import is_text, read
 from .tables import COLUMN, as_table
 
 #: At most so many rows, and about so many time steps, are run together.
@@ -77,6 +79,7 @@ class Scorer:
             raise ArgumentError(f"`model` must be a layer; got {type(model).__name__}.")
         if emit is not None and emit not in EMIT:
             raise ArgumentError(f"`emit` must be None or one of {list(EMIT)}; got {emit!r}.")
+        self._readings = checked_readings(model.reading)
         if on_error not in ON_ERROR:
             raise ArgumentError(f"`on_error` must be one of {list(ON_ERROR)}; got {on_error!r}.")
         if emit is not None and not isinstance(model, (Sequential, Model)):
@@ -108,6 +111,10 @@ class Scorer:
         """The shape of every input, in order; None for one of which nothing is known."""
         nest = self.model.input_shape
         return [None] if nest is None else flattened_shapes(nest)
+
+    def _read(self, reading, array, column, rows):
+        """A column as numbers."""
+        return read(reading, array, column, rows)
 
     def input_columns(self, names):
         """The columns of the inputs, in order, among the names of a table's columns.
@@ -151,9 +158,18 @@ class Scorer:
 
     def _inputs(self, arrays, columns, rows):
         """What the model is called with, from columns without null rows."""
-        shapes = self._shapes()
+        shapes, readings = self._shapes(), self._readings or [None] * len(arrays)
         if len(shapes) != len(arrays):
             shapes = [None] * len(arrays)
+        if len(readings) != len(arrays):
+            raise ArgumentError(
+                f"`reading` of `{self.model.name}` must have an entry for each of {len(arrays)} inputs; "
+                f"got {len(readings)}."
+            )
+        arrays = [
+            self._read(reading, array, column, rows)
+            for reading, array, column in zip(readings, arrays, columns, strict=True)
+        ]
         found = [
             taken(array, column, rows, shape)
             for array, column, shape in zip(arrays, columns, shapes, strict=True)
@@ -452,6 +468,9 @@ def _cuts(batch, columns):
         if is_lists(array.type):
             # Null rows count by what they own.
             longest = np.maximum(longest, np.diff(offsets_of(array)))
+        elif is_text(array.type):
+            bytes_ = extra("pyarrow.compute", "arrow").binary_length(array).fill_null(0)
+            longest = np.maximum(longest, bytes_.to_numpy())
     ends = np.cumsum(longest)
     start = 0
     while start < len(batch) or not start:

@@ -5,6 +5,7 @@ import contextlib
 from ..errors import ArgumentError, extra
 from ..files import replacing
 from ..layers import Model
+from .columns import read
 from .scoring import Scorer
 from .store import StateStore, checked_ids
 from .update import recurrent_layers, updated
@@ -48,6 +49,10 @@ class StatefulScorer(Scorer):
         inner = None if isinstance(model, Model) else "last"
         super().__init__(model, columns, inner, (identity,), on_error)
         self._own, self._told, self._identity, self._store = model, emit, identity, store
+
+    def _read(self, reading, array, column, rows):
+        # What has passed since the last run's steps, the store knows.
+        return read(reading, array, column, rows, times=True)
 
     def _found(self, inputs, batch, valid):
         ids = batch[self._identity]

@@ -16,7 +16,9 @@ from ..layers import RNN, Dense, Embedding, Layer, Sequential, TimeDistributed
 from ..layers.array_layer import ArrayLayer
 from ..layers.dropout import Dropout
 from ..layers.merging import Merging
+from ..reading import Elapsed, checked_readings
 from .arrow import arrow_from_ragged, arrow_from_rows
+from .columns import NEVER, elapsed, read
 from .scoring import taken, validity_of
 from .store import StateStore, checked_ids
 from .tables import COLUMN, as_table
@@ -79,7 +81,7 @@ _fingerprints = weakref.WeakKeyDictionary()
 
 def fingerprint(model):
     """What tells a model, with its weights, from others: a hexadecimal number."""
-    versions = [getattr(cell, "_version", None) for cell in model._cells()]
+    versions = [getattr(cell, "_version", None) for cell in model._cells()] + [model.reading]
     known = _fingerprints.get(model)
     if known is not None and known[0] == versions:
         return known[1]
@@ -87,29 +89,36 @@ def fingerprint(model):
         described = serialized(model)
     except ArgumentError:  # an object of a class of one's own, without a config
         described = [_plain(type(cell)) for cell in model._cells()]
+    if model.reading is not None:
+        described = [described, serialized(model.reading)]
     digest = hashlib.sha256(json.dumps(described, default=_plain, sort_keys=True).encode())
     for name, array in model._named_weights():
         digest.update(f"{name} {array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array))
-    if None not in versions:
+    if None not in versions[:-1]:
         _fingerprints[model] = versions, digest.hexdigest()
     return digest.hexdigest()
 
 
 class _Record:
-    """How the states of all recurrent layers and the last output lie in the record of an entity."""
+    """How the states of all recurrent layers and the last output lie in the record of an entity.
 
-    def __init__(self, layers, blank):
+    Before the output there is the time of the last step, if the model is to see what passes between steps.
+    """
+
+    def __init__(self, layers, blank, timed):
         self.layers = layers
         self.layout = []
         for layer in layers:
             shapes = [shape for cell in layer._cells() for shape in state_shapes(cell)]
             dtype = layer.dtype.newbyteorder("<").str
             self.layout += [(f"{layer.name}.{i}", dtype, s) for i, s in enumerate(shapes)]
+        if timed:
+            self.layout.append(("time", "<i8", ()))
         self.layout.append(("output", blank.dtype.newbyteorder("<").str, blank.shape))
         fields = [(str(i), dtype, shape) for i, (_, dtype, shape) in enumerate(self.layout)]
         self.dtype = np.dtype(fields)
-        self._blank = blank
+        self._last = [NEVER, blank] if timed else [blank]
 
     def arrays(self, records):
         """The arrays of entities, (entities, ...), and what is begun with where there is no record."""
@@ -127,7 +136,7 @@ class _Record:
                 for cell in layer._cells()
                 for state in initial_states(cell, len(new), layer.dtype)
             ]
-            for array, state in zip(found, [*begun, self._blank], strict=True):
+            for array, state in zip(found, [*begun, *self._last], strict=True):
                 if state is not None:
                     array[new] = state
         return found
@@ -149,9 +158,10 @@ class _Record:
         return [packed[i : i + size] for i in range(0, len(packed), size)]
 
 
-def _blank_output(model, values):
+def _blank_output(model, values, timed):
     """The output of an entity without steps, shape (units,)."""
-    none = Ragged(values.values[:0], [0, 0])
+    none = values.values[:0]
+    none = Ragged(none.astype(np.float64) if timed else none, [0, 0])
     if isinstance(model, RNN) or (isinstance(model, Sequential) and any(
         isinstance(layer, RNN) for layer in model.layers
     )):  # fmt: skip
@@ -221,7 +231,7 @@ def updated(model, store, ids, values, emit):
     Parameters
     ----------
     values : Ragged
-        Row i holds the next steps of entity ``ids[i]``.
+        Row i holds the next steps of entity ``ids[i]``; of a model that reads `Elapsed`, nanoseconds.
 
     Returns
     -------
@@ -230,13 +240,19 @@ def updated(model, store, ids, values, emit):
     layers = recurrent_layers(model)
     numbers = {}
     entities = np.array([numbers.setdefault(each, len(numbers)) for each in ids], np.int64)
-    record = _Record(layers, _blank_output(model, values))
+    (reading,) = checked_readings(model.reading) or [None]
+    timed = isinstance(reading, Elapsed)
+    record = _Record(layers, _blank_output(model, values, timed), timed)
     with store.changing():
         store.claim(fingerprint(model), record.layout)
         before = record.arrays(store.records(list(numbers)))
         if not len(entities):
             return _nothing(before[-1], emit)
         steps, order, ends, last = _by_entity(values, entities)
+        times = []
+        if timed:
+            steps, time = elapsed(reading, steps, before[-2])
+            times = [time]
         initial = record.initial(before[:-1])
         output, finals = _advanced(model, layers, initial, steps, ends, emit)
         outputs = np.asarray(output.values)
@@ -250,7 +266,7 @@ def updated(model, store, ids, values, emit):
         after = np.array(before[-1])
         moved = ~none_yet[last - 1]
         after[moved] = outputs[count[last - 1][moved] - 1]
-        store.put(zip(numbers, record.packed([*finals, after]), strict=True))
+        store.put(zip(numbers, record.packed([*finals, *times, after]), strict=True))
         if emit == "sequence":
             return _in_order(outputs, values, order, ends, lengths)
         found = np.empty((len(order), *outputs.shape[1:]), outputs.dtype)
@@ -285,10 +301,12 @@ def update(model, store, ids, values, *, emit="last"):
         ids = as_table(ids)[0].column(0)
     ids = checked_ids(ids)
     if isinstance(values, Ragged):
+        _refuse_times(model)
         steps, back = values, None
     elif hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__"):
         return _updated_arrow(model, store, ids, values, emit)
     else:
+        _refuse_times(model)
         array = as_numbers("values", values)
         if array.ndim < 1:
             raise ArgumentError("`values` must hold one time step for each id; got a number.")
@@ -299,6 +317,13 @@ def update(model, store, ids, values, *, emit="last"):
         )
     found = updated(model, store, ids, steps, emit)
     return found.values if back == "rows" and emit == "sequence" else found
+
+
+def _refuse_times(model):
+    if any(isinstance(each, Elapsed) for each in checked_readings(model.reading) or ()):
+        raise ArgumentError(
+            f"`values` must be an Arrow column of times, as `{model.name}` reads them; got numbers."
+        )
 
 
 def _updated_arrow(model, store, ids, values, emit):
@@ -323,4 +348,6 @@ def _updated_arrow(model, store, ids, values, emit):
 def steps_of(model, array, column, rows):
     """The steps of a list column, as the model takes them, and which rows are not null."""
     array, valid = validity_of(array)
+    (reading,) = checked_readings(model.reading) or [None]
+    array = read(reading, array, column, rows[valid], times=True)
     return taken(array, column, rows[valid], model.input_shape), valid

@@ -1,6 +1,7 @@
 """The native format: one safetensors file, the model's declaration as JSON in its metadata.
 
-The metadata's one key of ours, ``numbarnn``, holds ``{"version": 1, "model": ...}``. A layer or cell
+The metadata's one key of ours, ``numbarnn``, holds ``{"version": 1, "model": ...}``, and ``"reading"``, a
+list, if the model declares how its columns are read. A layer or cell
 is ``{"class_name": name, "config": arguments}``, as `get_config` describes it; a layer of the model also
 has ``"features"``: for each of its cells what it was built for, a number, or a nest of shapes without the
 batch. Weights are named as `Layer.weights` names them. The declaration is data: classes are looked up by
@@ -16,6 +17,7 @@ from ..errors import ArgumentError, FormatError, NumbarnnError, extra
 from ..files import replacing
 from ..layers import Layer, Model, Sequential, TimeDistributed
 from ..operators import Operation, Recurrence
+from ..reading import READINGS, checked_readings
 from .source import json_data
 from .tensors import is_safetensors, read_arrays, read_header
 
@@ -115,6 +117,9 @@ def save(model, path):
     if not model.built:
         raise ArgumentError(f"`model` must be built before it is saved; {model.name!r} is not.")
     spec = {"version": VERSION, "model": _described(model)}
+    readings = checked_readings(model.reading)
+    if readings is not None:
+        spec["reading"] = serialized(readings)
     arrays = {name: np.asarray(array, order="C") for name, array in model._named_weights()}
     with replacing(path) as temporary:
         tensors.save_file(arrays, temporary, metadata={_KEY: json.dumps(spec)})
@@ -227,6 +232,24 @@ class _Reader:
         return own[name]
 
 
+def _readings(path, data):
+    """How columns are read, one entry for each input."""
+    if not isinstance(data, list):
+        raise FormatError(f"`{path}`: `reading` must be a list; got {data!r:.80}.")
+    found = []
+    for entry in data:
+        if entry is None:
+            found.append(None)
+            continue
+        kind = READINGS.get(entry.get("class_name")) if isinstance(entry, dict) else None
+        if kind is None or not isinstance(entry.get("config"), dict):
+            raise FormatError(
+                f"`{path}`: `reading` must hold {sorted(READINGS)}, with a config; got {entry!r:.80}."
+            )
+        found.append(kind(**entry["config"]))
+    return found[0] if len(found) == 1 else found
+
+
 def sniff(source):
     """Whether it is safetensors with a declaration of numbarnn's."""
     if not is_safetensors(source):
@@ -261,6 +284,8 @@ def read(source, options):
         raise FormatError(f"`{path}` must declare a layer; got {described!r:.200}.")
     try:
         model = reader.model(described)
+        if spec.get("reading") is not None:
+            model.reading = _readings(path, spec["reading"])
     except FormatError:
         raise
     except (NumbarnnError, TypeError, AttributeError, KeyError, ValueError) as error:
