@@ -8,6 +8,7 @@ from functools import partial
 
 from ..errors import ArgumentError, extra
 from ..layers import RNN, Bidirectional, Model, Sequential
+from .by_length import padded_only
 from .files import STREAM, note_of, opened, pairs_of, remove_parts, writing
 from .pipeline import ahead, behind, in_order
 from .scoring import Fault, Scorer
@@ -47,6 +48,8 @@ class Summary:
 
 def default_emit(model):
     """What the job asks of a model: the last output, or what a model without recurrent layers gives."""
+    if padded_only(model) is not None:
+        return None
     if isinstance(model, (RNN, Bidirectional)):
         return "last"
     recurrent = isinstance(model, Sequential) and any(
@@ -165,6 +168,8 @@ class Job:
         pairs, folder = pairs_of(self.source, self.target)
         if folder:
             self._make_folder(pairs)
+        if self.resume:
+            remove_parts(self.target)
         with states_of(self.state_in, self.state_out) as store:
             scorer = self._scorer(store)
             scorer.words = ("--column", "--id")
@@ -217,8 +222,6 @@ class Job:
             )
         for folder in {os.path.dirname(pair.target) for pair in pairs}:
             os.makedirs(folder, exist_ok=True)
-        if self.resume:
-            remove_parts(self.target)
 
     def _run_files(self, scorer, left, summary):
         from tqdm.auto import tqdm

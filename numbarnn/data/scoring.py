@@ -22,12 +22,15 @@ from .arrow import (
     storage,
     validity,
 )
+from .by_length import outputs_by_length, padded_only
 from .columns import is_text, read
 from .tables import COLUMN, as_table
 
 #: At most so many rows, and about so many time steps, are run together.
 ROWS, STEPS = 4096, 1 << 18
 ON_ERROR = ("fail", "null", "skip")
+#: Steps that a made-up row of a model has at most.
+_TRIED = 65
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,14 @@ class Scorer:
             raise ArgumentError(
                 f"`emit` must be None for a Model, whose outputs are its own; got {emit!r}."
             )
+        alone = padded_only(model)
+        if emit is not None and alone is not None:
+            raise ArgumentError(
+                f"`emit` must be None for `{model.name}`, whose `{alone.name}` takes no rows of different "
+                f"lengths; got {emit!r}."
+            )
         self.model, self.emit, self.on_error = model, emit, on_error
+        self._by_length, self._none = alone is not None, None
         self.keep = [keep] if isinstance(keep, str) else list(keep)
         self._columns, self._ready = columns, None
 
@@ -182,6 +192,10 @@ class Scorer:
 
     def _outputs(self, inputs):
         """The results by name, arrays or ragged batches."""
+        if self._by_length and any(isinstance(leaf, Ragged) for leaf in _leaves(inputs)):
+            found = outputs_by_length(self._outputs, inputs)
+            self._none = {name: _none_of(value) for name, value in found.items()}
+            return found
         model = self.model
         if self.emit is not None:
             found = model.emit(inputs, self.emit)
@@ -213,19 +227,31 @@ class Scorer:
             # There is nothing to run, only types to be known.
             found = self._blank_found(inputs)
         else:
-            found = self._found(inputs, batch, valid)
+            found = self._found(inputs, batch, valid, rows)
         steps = max(
             (len(leaf.values) for leaf in _leaves(inputs) if isinstance(leaf, Ragged)), default=0
         )
         return {name: _as_arrow(value, valid) for name, value in found.items()}, steps
 
-    def _found(self, inputs, batch, valid):
+    def _found(self, inputs, batch, valid, rows):
         """The results of those rows of a batch that are valid, whose inputs are given."""
         return self._outputs(inputs)
 
     def _blank_found(self, inputs):
         """The results of no row."""
+        if self._by_length:
+            return self._none or self._none_by_length(inputs)
         return {name: _none_of(value) for name, value in self._outputs(_blank(inputs)).items()}
+
+    def _none_by_length(self, inputs):
+        """The results of no row, of the least steps that make one."""
+        for steps in range(_TRIED):
+            try:
+                self._outputs(_blank(inputs, steps))
+                return self._none
+            except ArgumentError as error:
+                told = error
+        raise told
 
     def _tried(self):
         """Where something is run to see whether it can be."""
@@ -275,7 +301,7 @@ class Scorer:
         """
         columns = self.input_columns(batch.schema.names)
         kinds = [batch.schema.field(name).type for name in columns]
-        if self._ready == kinds or not self.model.built:
+        if self._ready == kinds or not self.model.built or self._by_length:
             return
         none = batch.slice(0, 0)
         self._run(none, columns, np.zeros(0, bool), np.zeros(0, int))
@@ -385,7 +411,7 @@ class Scorer:
         return pa.Table.from_batches([each.batch for each in found])
 
     def __getstate__(self):
-        return {**self.__dict__, "_ready": None}
+        return {**self.__dict__, "_ready": None, "_none": None}
 
 
 def _leaves(inputs):
