@@ -114,7 +114,8 @@ def _parser():
     run.add_argument(
         "--resume",
         action="store_true",
-        help="leave out what an earlier run of the same model, data and options has written",
+        help="leave out the files that an earlier run of the same model, data and options has written; "
+        "a file that was cut short begins anew, so cut large data into several",
     )
     run.add_argument(
         "--state-in", metavar="FILE", help="the states, by --id, that the sequences go on from"

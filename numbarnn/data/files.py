@@ -236,8 +236,13 @@ def note_of(path):
         return None
 
 
-def remove_parts(folder):
-    """Remove what killed processes have left half written in a folder."""
-    for path in Path(folder).rglob(".*.part"):
+def remove_parts(target):
+    """Remove what killed processes have left half written in a folder, or of a file."""
+    target = Path(target)
+    if target.is_dir():
+        found = target.rglob(".*.part")
+    else:
+        found = target.parent.glob(f".{glob.escape(target.name)}.*.part")
+    for path in found:
         with contextlib.suppress(OSError):
             path.unlink()

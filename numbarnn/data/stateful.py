@@ -54,11 +54,12 @@ class StatefulScorer(Scorer):
         # What has passed since the last run's steps, the store knows.
         return read(reading, array, column, rows, times=True)
 
-    def _found(self, inputs, batch, valid):
+    def _found(self, inputs, batch, valid, rows):
         ids = batch[self._identity]
         if not valid.all():
             ids = ids.filter(extra("pyarrow", "arrow").array(valid))
-        return {"output": updated(self._own, self._store, checked_ids(ids), inputs, self._told)}
+        ids = checked_ids(ids, rows[valid], f"Ids in column {self._identity!r}")
+        return {"output": updated(self._own, self._store, ids, inputs, self._told)}
 
     def _blank_found(self, inputs):
         none = updated(self._own, self._store, [], inputs, self._told)

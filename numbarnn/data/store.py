@@ -308,8 +308,16 @@ def _shown(layout):
     return ", ".join(f"{name} {dtype}{tuple(shape)}" for name, dtype, shape in layout) or "of none"
 
 
-def checked_ids(ids):
+def checked_ids(ids, rows=None, called="`ids`"):
     """Ids as Python's integers and texts.
+
+    Parameters
+    ----------
+    ids : sequence or Arrow column
+    rows : sequence of int, optional
+        The numbers of their rows for errors; None: from 0.
+    called : str
+        What they are for errors.
 
     Raises
     ------
@@ -322,12 +330,12 @@ def checked_ids(ids):
         found = ids.tolist()
     else:
         found = [each.item() if isinstance(each, np.generic) else each for each in ids]
-    for row, each in enumerate(found):
+    for row, each in zip(range(len(found)) if rows is None else rows, found, strict=True):
         good = isinstance(each, str) or (
             isinstance(each, int) and not isinstance(each, bool) and -(2**63) <= each < 2**63
         )
         if not good:
             raise ArgumentError(
-                f"`ids` must be integers of 64 bits or texts; got {each!r:.80} in row {row}."
+                f"{called} must be integers of 64 bits or texts; got {each!r:.80} in row {row}."
             )
     return found

@@ -250,6 +250,31 @@ def test_a_failed_run_leaves_neither_output_nor_states(model, tmp_path):
     assert nr.StateStore(tmp_path / "s").ids() == list(range(5))
 
 
+def test_a_file_is_the_unit_of_resuming(model, tmp_path):
+    """One that was cut short begins anew; what a killed run left of it is taken away."""
+    pq.write_table(pa.table({"events": [[1, 2], [3]]}), tmp_path / "in")
+    for name in (".out.ab12.part", ".other.ab12.part"):
+        (tmp_path / name).write_text("half")
+    first = run_parquet(model, tmp_path / "in", tmp_path / "out", "events", resume=True)
+    assert (first.files, first.resumed, first.rows) == (1, 0, 2)
+    assert files_in(tmp_path) == [".other.ab12.part", "in", "out"]
+    again = run_parquet(model, tmp_path / "in", tmp_path / "out", "events", resume=True)
+    assert (again.files, again.resumed, again.rows) == (0, 1, 0)
+
+
+def test_an_id_that_is_none_is_told_with_its_row(model, tmp_path):
+    table = pa.table({"events": [[1], None, [2], [3]], "who": ["a", None, "b", None]})
+    pq.write_table(table, tmp_path / "in", row_group_size=2)
+    run = (model, tmp_path / "in", tmp_path / "out", "events", "who")
+    told = "^Ids in column 'who' must be integers of 64 bits or texts; got None in row 3.$"
+    with pytest.raises(nr.ArgumentError, match=told):
+        run_parquet(*run, state_out=tmp_path / "s")
+    assert files_in(tmp_path) == ["in"]
+    summary = run_parquet(*run, state_out=tmp_path / "s", on_error="null")
+    assert [fault.row for _, fault in summary.faults] == [3]
+    assert nr.StateStore(tmp_path / "s").ids() == ["a", "b"]
+
+
 MEMORY = """
 import resource, sys
 import numbarnn as nr
