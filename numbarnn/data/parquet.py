@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 import time
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -224,18 +225,14 @@ class Job:
             os.makedirs(folder, exist_ok=True)
 
     def _run_files(self, scorer, left, summary):
-        from tqdm.auto import tqdm
-
-        total = _total_rows([pair for pair, _ in left])
-        disable = None if self.progress else True
-        with tqdm(total=total, unit="row", disable=disable, unit_scale=True) as bar:
+        with self._bar(left) as told:
             if self.engine == "dask":
                 from .on_dask import run_on_dask
 
                 run = run_on_dask(scorer, left, self.workers, self.scheduler)
             else:
                 run = (
-                    partial(score_file, scorer, pair, note, self.workers, bar.update)
+                    partial(score_file, scorer, pair, note, self.workers, told)
                     for pair, note in left
                 )
             # Closed at once if a file fails: a cluster must not go when it is collected.
@@ -244,7 +241,21 @@ class Job:
                     found = finish()
                     summary.add(found)
                     if self.engine == "dask":
-                        bar.update(found.rows)
+                        told(found.rows)
+
+    @contextlib.contextmanager
+    def _bar(self, left):
+        """A function that is told how many rows have been written; it shows them on a terminal."""
+        # Without a bar there is no tqdm: its lock is shared with all processes that have forked, and
+        # stays locked if one is killed while it has it.
+        if not (self.progress and sys.stderr.isatty()):
+            yield lambda rows: None
+            return
+        from tqdm.auto import tqdm
+
+        total = _total_rows([pair for pair, _ in left])
+        with tqdm(total=total, unit="row", unit_scale=True) as bar:
+            yield bar.update
 
 
 def _total_rows(pairs):
