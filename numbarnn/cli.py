@@ -5,10 +5,12 @@ Ctrl-C. Errors are one sentence on standard error.
 """
 
 import argparse
+import contextlib
 import csv
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 
 from . import __version__
@@ -206,6 +208,7 @@ def _run(arguments):
         state_out=arguments.state_out,
         engine=arguments.engine,
         scheduler=arguments.scheduler,
+        interrupted=arguments.interrupted,
     )
     _tell_faults(summary.faults, arguments)
     rate = summary.rows / max(summary.seconds, 1e-9)
@@ -329,11 +332,41 @@ def _cache(arguments):
     print(f"{place}: {len(found):,} entries, {size / 2**20:.1f} of {cache.most_bytes() >> 20:,} MB")
 
 
+@contextlib.contextmanager
+def _ctrl_c():
+    """A function that says whether Ctrl-C has been heard, also where C code swallowed the exception."""
+    heard, tell = [], sys.unraisablehook
+
+    def hear(number, frame):
+        heard.append(number)
+        raise KeyboardInterrupt
+
+    def told(unraisable):
+        if unraisable.exc_type is not KeyboardInterrupt:
+            tell(unraisable)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    before, sys.unraisablehook = signal.signal(signal.SIGINT, hear), told
+    try:
+        yield lambda: bool(heard)
+    except Exception:
+        if heard:  # an import that was cut short, say, fails with an error of its own
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        sys.unraisablehook = tell
+        if not heard:
+            signal.signal(signal.SIGINT, before)
+
+
 def main(arguments=None):
     """Run the command line; returns the exit status."""
     parsed = _parser().parse_args(arguments)
     try:
-        parsed.call(parsed)
+        with _ctrl_c() as parsed.interrupted:
+            parsed.call(parsed)
     except KeyboardInterrupt:
         # Libraries that have handlers of their own may raise the same signal once more.
         signal.signal(signal.SIGINT, signal.SIG_IGN)

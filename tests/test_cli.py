@@ -161,12 +161,12 @@ def test_a_closed_pipe_is_no_traceback(here):
     assert "Exception" not in result.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 def _hear_ctrl_c():
     """A shell that starts something in the background has it ignore the signal."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
 def test_ctrl_c_is_status_130_and_leaves_nothing(here, rng, tmp_path):
     rows = [rng.integers(1, 9, 200).tolist() for _ in range(400)]
     table = pa.table({"events": pa.array(rows * 400, pa.list_(pa.int8()))})
@@ -186,6 +186,36 @@ def test_ctrl_c_is_status_130_and_leaves_nothing(here, rng, tmp_path):
     assert process.returncode in (130, -signal.SIGINT), errors
     assert errors == "numbarnn: interrupted; nothing was written.\n"
     assert [p.name for p in tmp_path.iterdir()] == ["big.parquet"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX's")
+@pytest.mark.parametrize("swallowed", ["silently", "as another error"])
+def test_ctrl_c_that_c_code_swallows_counts(here, tmp_path, monkeypatch, capsys, swallowed):
+    """In a callback of LLVM's, or in an import."""
+    from numbarnn.cli import main
+    from numbarnn.data.scoring import Scorer
+
+    score = Scorer.score
+
+    def interrupted(self, *arguments):
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            if swallowed != "silently":
+                raise AttributeError("partially initialized module") from None
+        return score(self, *arguments)
+
+    monkeypatch.setattr(Scorer, "score", interrupted)
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    files = str(here / "tiny.safetensors"), str(here / "in.parquet")
+    try:
+        status = main(["run", *files, "-o", str(tmp_path / "out"), "--column", "events"])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert status == 130
+    assert capsys.readouterr().err == "numbarnn: interrupted; nothing was written.\n"
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pty is POSIX's")

@@ -59,7 +59,7 @@ def default_emit(model):
     return "last" if recurrent and not isinstance(model, Model) else None
 
 
-def score_file(scorer, pair, note, workers=1, told=None):
+def score_file(scorer, pair, note, workers=1, told=None, interrupted=None):
     """Score one file.
 
     Parameters
@@ -72,6 +72,8 @@ def score_file(scorer, pair, note, workers=1, told=None):
         Pieces that are run at the same time.
     told : function of int, optional
         Called with the number of rows that have been written.
+    interrupted : function, optional
+        Whether somebody wants the job to end.
 
     Returns
     -------
@@ -96,15 +98,23 @@ def score_file(scorer, pair, note, workers=1, told=None):
                 first = next(pieces)
                 began = time.perf_counter()
                 scorer.prepare(first[0])
+                _check(interrupted)
                 summary.compile_seconds = time.perf_counter() - began
                 pieces = _with_first(first, pieces)
                 for scored in in_order(lambda piece: scorer.score(*piece), pieces, workers):
                     put(scored)
+                    _check(interrupted)
             faults = [asdict(fault) for _, fault in summary.faults]
             target.finish({**note, "rows": summary.rows, "faults": faults})
         return summary
     finally:
         source.close()
+
+
+def _check(interrupted):
+    """Raise what callbacks of C code have swallowed."""
+    if interrupted is not None and interrupted():
+        raise KeyboardInterrupt
 
 
 def _numbered(batches):
@@ -160,6 +170,7 @@ class Job:
     state_out: str | None = None
     engine: str = "local"
     scheduler: str | None = None
+    interrupted: object = None
 
     def run(self):
         """Do it; returns the `Summary`."""
@@ -232,7 +243,7 @@ class Job:
                 run = run_on_dask(scorer, left, self.workers, self.scheduler)
             else:
                 run = (
-                    partial(score_file, scorer, pair, note, self.workers, told)
+                    partial(score_file, scorer, pair, note, self.workers, told, self.interrupted)
                     for pair, note in left
                 )
             # Closed at once if a file fails: a cluster must not go when it is collected.
@@ -240,6 +251,7 @@ class Job:
                 for finish in run:
                     found = finish()
                     summary.add(found)
+                    _check(self.interrupted)
                     if self.engine == "dask":
                         told(found.rows)
 
@@ -254,8 +266,16 @@ class Job:
         from tqdm.auto import tqdm
 
         total = _total_rows([pair for pair, _ in left])
-        with tqdm(total=total, unit="row", unit_scale=True) as bar:
-            yield bar.update
+        with tqdm(total=total, unit="row", unit_scale=True, desc="compiling") as bar:
+
+            def told(rows):
+                if not bar.n:
+                    # The rate is that of running.
+                    bar.unpause()
+                    bar.set_description(refresh=False)
+                bar.update(rows)
+
+            yield told
 
 
 def _total_rows(pairs):
@@ -292,7 +312,7 @@ def run_parquet(model, source, target, column, identity=None, emit=None, progres
         ``on_error``, as in `Layer.run`; ``workers``, pieces that are run at the same time; ``resume``,
         to leave out files that an earlier run has written; ``state_in`` and ``state_out``, files of
         `StateStore` to begin with and to write; ``engine``, ``"dask"`` for a cluster, and ``scheduler``,
-        its address.
+        its address; ``interrupted``, a function that says whether to end as after Ctrl-C.
 
     Returns
     -------
