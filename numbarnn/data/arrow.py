@@ -9,13 +9,21 @@ _VIEWS = "is_list_view", "is_large_list_view"
 
 
 def storage(array):
-    """The array behind an extension or dictionary type, list views as lists, string views as strings."""
+    """The array behind an extension, dictionary or run-end encoded type, views as lists and strings."""
     pa = extra("pyarrow", "arrow")
+    if isinstance(array, pa.FixedShapeTensorArray):
+        return _nested_lists(pa, array)
     if isinstance(array, pa.ExtensionArray):
         return storage(array.storage)
     kind = array.type
     if pa.types.is_dictionary(kind):
         return storage(array.dictionary_decode())
+    if pa.types.is_run_end_encoded(kind):
+        places = np.arange(array.offset, array.offset + len(array))
+        runs = np.searchsorted(np.asarray(array.run_ends), places, side="right")
+        return storage(array.values.take(pa.array(runs)))
+    if pa.types.is_null(kind):
+        return pa.nulls(len(array), pa.list_(pa.null()))
     if hasattr(pa, "string_view") and kind == pa.string_view():
         return array.cast(pa.large_string())
     if any(hasattr(pa.types, name) and getattr(pa.types, name)(kind) for name in _VIEWS):
@@ -25,6 +33,19 @@ def storage(array):
         mask = pa.array(~validity(array)) if array.null_count else None
         return pa.LargeListArray.from_arrays(pa.array(offsets), array.flatten(), mask=mask)
     return array
+
+
+def _nested_lists(pa, array):
+    """Tensors of one shape as lists of a fixed size of such lists."""
+    kind, flat = array.type, array.storage
+    if kind.permutation not in (None, list(range(len(kind.shape)))):
+        raise ArgumentError(f"Tensors must have their axes in order; got {kind.permutation}.")
+    size = flat.type.list_size
+    values = flat.values.slice(array.offset * size, len(array) * size)
+    for count in reversed(kind.shape[1:]):
+        values = pa.FixedSizeListArray.from_arrays(values, count)
+    mask = pa.array(~validity(flat)) if flat.null_count else None
+    return pa.FixedSizeListArray.from_arrays(values, kind.shape[0], mask=mask)
 
 
 def _is_list(pa, kind):
@@ -106,9 +127,12 @@ def sequences(array, column, rows, width=None):
         If the column holds no lists of numbers, a null inside a list, or rows of unequal width.
     """
     offsets, values = offsets_and_values(array, column)
-    values = storage(values)
-
     row_of = row_finder(offsets, rows)
+    refuse_nulls(values, row_of, column)
+    if extra("pyarrow", "arrow").types.is_null(values.type):
+        # There is none: rows without steps tell no type.
+        return Ragged(np.zeros((0,) if width is None else (0, width), np.float32), offsets)
+    values = storage(values)
     refuse_nulls(values, row_of, column)
     if not is_lists(values.type):
         return Ragged(_numbers(values, column), offsets)

@@ -59,7 +59,7 @@ def _ids(reading, array, column, rows):
     places = np.arange(len(reading.vocabulary))
     if not is_text(array.type):
         offsets, tokens = offsets_and_values(array, column)
-        tokens = storage(tokens)
+        tokens = storage(tokens) if len(tokens) else pa.array([], pa.large_string())
         if not is_text(tokens.type):
             raise ArgumentError(f"Column {column!r} must hold texts; got {array.type}.")
         refuse_nulls(tokens, row_finder(offsets, rows), column)
@@ -119,7 +119,7 @@ def _nanoseconds(reading, array, column, rows):
     if not is_lists(array.type):
         raise ArgumentError(f"Column {column!r} must hold lists of times; got {array.type}.")
     offsets, values = offsets_and_values(array, column)
-    values = storage(values)
+    values = storage(values) if len(values) else pa.array([], pa.int64())
     kind = values.type
     refuse_nulls(values, row_finder(offsets, rows), column)
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):

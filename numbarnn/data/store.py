@@ -308,6 +308,11 @@ def _shown(layout):
     return ", ".join(f"{name} {dtype}{tuple(shape)}" for name, dtype, shape in layout) or "of none"
 
 
+def _is_unicode(text):
+    """Whether a text has no half of a surrogate pair, which no file can hold."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
 def checked_ids(ids, rows=None, called="`ids`"):
     """Ids as Python's integers and texts.
 
@@ -328,10 +333,12 @@ def checked_ids(ids, rows=None, called="`ids`"):
         found = ids.to_pylist()
     elif isinstance(ids, np.ndarray):
         found = ids.tolist()
+    elif isinstance(ids, (str, bytes)) or not hasattr(ids, "__iter__"):
+        raise ArgumentError(f"{called} must be a sequence; got {ids!r:.80}.")
     else:
         found = [each.item() if isinstance(each, np.generic) else each for each in ids]
     for row, each in zip(range(len(found)) if rows is None else rows, found, strict=True):
-        good = isinstance(each, str) or (
+        good = (isinstance(each, str) and (each.isascii() or _is_unicode(each))) or (
             isinstance(each, int) and not isinstance(each, bool) and -(2**63) <= each < 2**63
         )
         if not good:

@@ -298,7 +298,10 @@ def update(model, store, ids, values, *, emit="last"):
     if emit not in ("last", "sequence"):
         raise ArgumentError(f"`emit` must be 'last' or 'sequence'; got {emit!r}.")
     if hasattr(ids, "__arrow_c_stream__") or hasattr(ids, "__arrow_c_array__"):
-        ids = as_table(ids)[0].column(0)
+        ids = as_table(ids)[0]
+        if ids.num_columns != 1:
+            raise ArgumentError(f"`ids` must be one column; got {ids.column_names}.")
+        ids = ids.column(0)
     ids = checked_ids(ids)
     if isinstance(values, Ragged):
         _refuse_times(model)

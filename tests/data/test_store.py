@@ -180,6 +180,15 @@ def test_a_failed_call_changes_nothing(adder, monkeypatch):
         (["a"], np.ones((2, 1)), "`values` must hold a row for each of 1 ids; got 2"),
         (["a", "b"], pa.array([[1.0], [None]]), "no null inside a list; got one in row 1"),
         (["a"], 1.0, "must hold one time step for each id; got a number"),
+        ("a", np.ones((1, 1)), "`ids` must be a sequence; got 'a'"),
+        (7, np.ones((1, 1)), "`ids` must be a sequence; got 7"),
+        ([b"a"], np.ones((1, 1)), "got b'a' in row 0"),
+        (["a", "\ud800"], np.ones((2, 1)), r"got '\\ud800' in row 1"),
+        (
+            pa.table({"a": [1], "b": [2]}),
+            np.ones((1, 1)),
+            r"`ids` must be one column; got \['a', 'b'\]",
+        ),
     ]:
         with pytest.raises(nr.ArgumentError, match=told):
             adder.update(store, ids, values)
@@ -248,6 +257,35 @@ def test_wrong_stores_are_told(adder, tmp_path):
         adder.update(store, ["a"], [[1.0]])
     with pytest.raises(nr.ArgumentError, match="`gru` must be built"):
         nr.GRU(2).update(nr.StateStore(), ["a"], [[1.0]])
+
+
+def test_ids_of_every_kind_that_is_allowed_stay_apart(adder, tmp_path):
+    ids = ["", "a\0", "a", "é𝄞", "7", 7, -(2**63), 2**63 - 1, np.int8(3), np.str_("q")]
+    with nr.StateStore(tmp_path / "s") as store:
+        values = np.arange(1.0, 11)[:, None]
+        assert adder.update(store, ids, values).tolist() == values.tolist()
+        words = pa.array(["a", "q", "a"]).dictionary_encode()
+        assert adder.update(store, words, np.ones((3, 1))).tolist() == [[4], [11], [5]]
+    with nr.StateStore(tmp_path / "s") as store:
+        assert store.ids() == [-(2**63), 3, 7, 2**63 - 1, "", "7", "a", "a\0", "q", "é𝄞"]
+        assert adder.update(store, ids[:4], np.zeros((4, 1))).tolist() == [[1], [2], [5], [4]]
+        with pytest.raises(nr.ArgumentError, match="`ids` must be a sequence; got 'aq'"):
+            store.forget("aq")
+        assert len(store) == 10
+
+
+def test_processes_wait_for_each_other(adder, tmp_path):
+    adder.save(tmp_path / "model")
+    code = """
+import numbarnn as nr
+model, store = nr.load("model"), nr.StateStore("states")
+for _ in range(25):
+    model.update(store, ["a", "b", "a"], [[1.0], [2.0], [4.0]])
+"""
+    processes = [subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
+    with nr.StateStore(tmp_path / "states") as store:
+        assert (store.get("a")["output"], store.get("b")["output"]) == (250, 100)
 
 
 def test_threads_wait_for_each_other(adder, tmp_path):
