@@ -88,7 +88,7 @@ def _parser():
         required=True,
         action="append",
         metavar="NAME",
-        help="the list column to read; of a model with several inputs, once for each",
+        help="the column to read, of lists or of what the model declares; of several inputs, once for each",
     )
     run.add_argument("--id", metavar="NAME", help="a column to copy into the output")
     run.add_argument(
