@@ -147,8 +147,8 @@ def _check_maps(declaration):
     for stage in declaration.stages:
         for entry in (*stage.inputs, *stage.constants, *stage.recurrent):
             for map_ in entry:
-                kind = "a convolution" if declaration.positions else "layer normalisation"
-                if declaration.positions or map_.gamma is not None:
+                kind = "a convolution" if declaration.positions else map_.normalised
+                if kind:
                     raise DeviceError(
                         f"{declaration.where} must have no map with {kind} to run on a device; it has one."
                     )

@@ -90,7 +90,7 @@ def _check_on_device(cell):
             f"`{name_of(cell)}` must have states without positions to run on a device; they have "
             f"{positions_of(cell)}."
         )
-    if any(map_.gamma is not None for map_ in _all_maps(cell)):
+    if any(map_.normalised for map_ in _all_maps(cell)):
         raise DeviceError(
             f"`{name_of(cell)}` must have no normalised map to run on a device; it has one."
         )
