@@ -30,6 +30,7 @@ from .compiled import Compiled
 
 _BLOCK = types.Array(types.int64, 1, "C")
 _WORK = slot.MODEL_PLANS + slot.PLAN_WORK
+_STEP_WORK = slot.MODEL_PLANS + slot.PLAN_STEP_WORK
 #: Bytes of workspace up to which a call takes them from the stack.
 _ON_STACK = 1 << 15
 #: What does not fit, beside the statuses of a run.
@@ -44,15 +45,17 @@ class CompiledType(types.Type):
     Parameters
     ----------
     dtype : str
-    sequences : bool
+    sequences, ids, whole : bool
+        As of a `Compiled`; `whole`: whether it needs the whole sequence.
     made : str
         Of which sources.
     """
 
-    def __init__(self, dtype, sequences, made):
+    def __init__(self, dtype, sequences, ids, whole, made):
         self.dtype, self.sequences = getattr(types, dtype), sequences
-        what = "sequences" if sequences else "last"
-        super().__init__(name=f"numbarnn.Compiled({dtype}, {what}, {made})")
+        self.ids, self.whole = ids, whole
+        what = ["sequences" if sequences else "last", *["ids"] * ids, *["whole"] * whole]
+        super().__init__(name=f"numbarnn.Compiled({dtype}, {', '.join(what)}, {made})")
 
 
 @typeof_impl.register(Compiled)
@@ -62,7 +65,9 @@ def _type_of(value, context):
             made = surroundings()
         except Uncacheable:
             made = "uncacheable"
-        value.numba_type = CompiledType(value.dtype.name, value.sequences, made)
+        value.numba_type = CompiledType(
+            value.dtype.name, value.sequences, value.ids, value.whole is not None, made
+        )
     return value.numba_type
 
 
@@ -123,6 +128,16 @@ def _place_of(context, array):
 
 
 @intrinsic
+def _place_of_id(context, number):
+    """Where a number lies, as 64 bits, until the function that asks returns."""
+
+    def generate(context, builder, signature, values):
+        return builder.ptrtoint(cgutils.alloca_once_value(builder, values[0]), ir.IntType(64))
+
+    return types.intp(types.int64), generate
+
+
+@intrinsic
 def _call_on_stack(context, function, numbers, size):
     """Call what lies at an address with numbers and a workspace on the stack, given back at once."""
 
@@ -161,7 +176,8 @@ def _run_in_memory(run, numbers, size):
 def _run_in_space(model, inputs, states, out, samples, steps):
     """One call, in a workspace of its own."""
     number = (2 if samples > 1 else 0) + (1 if steps > 1 else 0)
-    size = integer_at(model + _WORK + number * slot.PLAN_ENTRY)
+    plan = model + number * slot.PLAN_ENTRY
+    size = integer_at(plan + _WORK) + steps * integer_at(plan + _STEP_WORK)
     run, numbers = integer_at(model + slot.MODEL_RUN), (model, inputs, states, out, samples, steps)
     if size <= _ON_STACK:
         return _call_on_stack(run, numbers, size)
@@ -179,6 +195,12 @@ def _refuse(what):
         raise ValueError("`states` must have the batch of `inputs`.")
     if what == _OUT:
         raise ValueError("`out` must have the shape of the outputs.")
+    if what == slot.NO_SUCH_ID:
+        raise ValueError("`inputs` must hold ids of the model's table.")
+    if what == slot.STEP_RAISED:
+        raise ValueError(
+            "A step of the model raised an exception; its states are worth nothing now."
+        )
 
 
 @register_jitable(**_INLINED)
@@ -210,11 +232,12 @@ def _checked_run(model, places, inputs, states, out, shown):
         _refuse(wrong)
 
 
-def _want(model, name, array, axes, written=True):
+def _want(model, name, array, axes, written=True, dtype=None):
     """Refuse, when it is compiled, what is no array of so many axes that machine code can use."""
+    dtype = model.dtype if dtype is None else dtype
     good = (
         isinstance(array, types.Array)
-        and array.dtype == model.dtype
+        and array.dtype == dtype
         and array.ndim in axes
         and array.layout == "C"
         and (array.mutable or not written)
@@ -222,9 +245,18 @@ def _want(model, name, array, axes, written=True):
     if not good:
         count = " or ".join(map(str, axes))
         raise TypingError(
-            f"`{name}` must be a {'writeable ' * written}C-contiguous {model.dtype} array of {count} "
+            f"`{name}` must be a {'writeable ' * written}C-contiguous {dtype} array of {count} "
             f"axes; got {array}."
         )
+
+
+def _want_inputs(model, inputs, axes):
+    """The same of inputs, which have no axis of features where they are ids."""
+    if model.ids:
+        _want(model, "inputs", inputs, [n - 1 for n in axes], written=False, dtype=types.int64)
+        return inputs.ndim + 1
+    _want(model, "inputs", inputs, axes, written=False)
+    return inputs.ndim
 
 
 @overload_method(CompiledType, "reset_states", jit_options=_INLINED)
@@ -244,39 +276,60 @@ def _reset_states(model, states):
 
 @overload_method(CompiledType, "step", jit_options=_INLINED)
 def _step(model, inputs, states, out):
-    _want(model, "inputs", inputs, (1, 2), written=False)
-    _want(model, "states", states, (inputs.ndim,))
-    _want(model, "out", out, (inputs.ndim,))
-    single = inputs.ndim == 1
+    if model.whole:
+        raise TypingError(
+            "`model` must read forwards to run step by step: a layer in it reads backwards and needs the "
+            "whole sequence."
+        )
+    if model.ids and isinstance(inputs, types.Integer):
+        _want(model, "states", states, (1,))
+        _want(model, "out", out, (1,))
+        return _step_of_id
+    axes = _want_inputs(model, inputs, (2,) if model.ids else (1, 2))
+    _want(model, "states", states, (axes,))
+    _want(model, "out", out, (axes,))
+    single, ids = axes == 1, model.ids
 
     def step(model, inputs, states, out):
         samples, rows = (1, 1) if single else (inputs.shape[0], states.shape[0])
         _checked_run(
             model._address,
             (_place_of(inputs), _place_of(states), _place_of(out)),
-            (samples, 1, inputs.shape[-1]),
+            (samples, 1, 1 if ids else inputs.shape[-1]),
             (rows, states.shape[-1]),
             out.shape,
-            inputs.shape[:-1],
+            out.shape[:-1] if single else (samples,),
         )
 
     return step
 
 
+def _step_of_id(model, inputs, states, out):
+    _checked_run(
+        model._address,
+        (_place_of_id(np.int64(inputs)), _place_of(states), _place_of(out)),
+        (1, 1, 1),
+        (1, states.shape[-1]),
+        out.shape,
+        (),
+    )
+
+
 @overload_method(CompiledType, "run")
 def _run(model, inputs, states, out=None):
-    _want(model, "inputs", inputs, (2, 3), written=False)
-    _want(model, "states", states, (inputs.ndim - 1,))
-    dtype, single = model.dtype, inputs.ndim == 2
+    axes = _want_inputs(model, inputs, (2, 3))
+    _want(model, "states", states, (axes - 1,))
+    dtype, single, ids = model.dtype, axes == 2, model.ids
     # Axes of the inputs that the outputs have too, in front of the units.
-    kept = inputs.ndim - (1 if model.sequences else 2)
+    kept = axes - (1 if model.sequences else 2)
 
     def into(model, inputs, states, out=None):
         samples, rows = (1, 1) if single else (inputs.shape[0], states.shape[0])
+        steps = inputs.shape[0] if single else inputs.shape[1]
         _checked_run(
             model._address,
             (_place_of(inputs), _place_of(states), _place_of(out)),
-            (samples, inputs.shape[-2], inputs.shape[-1]),
+            (samples, steps, 1 if ids else inputs.shape[-1]),
             (rows, states.shape[-1]),
             out.shape,
             inputs.shape[:kept],
