@@ -121,12 +121,17 @@ class _Builder:
     def __init__(self, model):
         self.model, self.nodes, self._numbers, self.features = model, [], 0, None
         self.dtypes, self._read = set(), set()
+        self._check_inputs(model)
         shape = model.input_shape
         width = shape[-1] if is_shape(shape) and len(shape) > 1 else None
         value = model.walked(_Value(-1, width), self.visit)
         if not isinstance(value, _Value) or value.number < 0:
             raise _refused(model, "give one array of its own", "it gives another")
         self.value = value
+
+    def _check_inputs(self, model):
+        if isinstance(model, Model) and len(model.input_names) > 1:
+            raise _refused(model, "have one input", f"it has {model.input_names}")
 
     def _new(self):
         self._numbers += 1
@@ -135,6 +140,7 @@ class _Builder:
     def visit(self, layer, value):
         """List the parts of a layer; what it gives."""
         if isinstance(layer, (Sequential, Model)):
+            self._check_inputs(layer)
             return layer.walked(value, self.visit)
         if isinstance(layer, Dropout):
             return value

@@ -400,7 +400,10 @@ def test_models_that_cannot_run_without_python_are_refused(rng):
     refused(nr.TimeAwareLSTM(3), "must be built for one input", ((None, None, 3), (None, None, 1)))
     refused(nr.ConvLSTM1D(2, 3), "must have states without positions", (None, None, 5, 3))
     one, other = nr.Input((None, 3)), nr.Input((None, 3))
-    refused(nr.Model([one, other], nr.Add()([one, other])), "must have layers of one input")
+    refused(
+        nr.Model([one, other], nr.Add()([one, other])),
+        r"must have one input .*\['input', 'input_1'\]",
+    )
     sequence = nr.Dense(3)(one)
-    twice = nr.Model(one, nr.Concatenate()([nr.ReLU()(sequence), nr.GRU(2)(sequence)]))
+    twice = nr.Model(one, nr.Concatenate()([nr.ReLU()(sequence), nr.LeakyReLU()(sequence)]))
     refused(twice, "must be a chain, in which every output is read once")
