@@ -1,4 +1,4 @@
-.PHONY: demo test bench benchmark test-gpu bench-gpu cubins lint clean
+.PHONY: demo test bench benchmark pictures docs types test-gpu bench-gpu cubins lint clean
 
 PYTHON ?= python3
 
@@ -15,6 +15,18 @@ bench: .venv-bench/ready
 # Our own times, to be compared with those of another commit.
 benchmark: .venv-test/ready
 	.venv-test/bin/python -m pytest benchmarks/test_own_speed.py --benchmark-enable --benchmark-only
+
+# The pictures of the worked examples, drawn by the page itself.
+pictures: .venv-test/ready
+	NUMBARNN_PICTURES=numbarnn/docs/pictures .venv-test/bin/python -m pytest -q numbarnn/docs/worked-examples.md
+
+# The reference, from the docstrings: docs-output/numbarnn.html.
+docs: .venv-docs/ready
+	.venv-docs/bin/python numbarnn/docs/make_reference.py docs-output
+
+# What a type checker says of a program that uses the public names, and of the package.
+types: .venv-types/ready
+	.venv-types/bin/mypy
 
 # On a machine with a CUDA device, numba, numba-cuda, cuda-core and torch or CuPy, which need not be
 # online: in the Python that is there. Where it has no compiler for devices, run `make cubins` elsewhere
@@ -39,4 +51,4 @@ lint:
 	touch $@
 
 clean:
-	rm -rf .venv-demo .venv-test .venv-bench .cubins demo-output
+	rm -rf .venv-demo .venv-test .venv-bench .venv-docs .venv-types .cubins demo-output docs-output
