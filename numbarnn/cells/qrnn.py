@@ -74,7 +74,7 @@ class QRNNCell(KerasCell):
     """
 
     gates = 3
-    output_state = None
+    output_state: int | None = None
 
     def __init__(
         self, units, window=2, *, activation="tanh", recurrent_activation="sigmoid", **arguments

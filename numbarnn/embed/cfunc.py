@@ -24,6 +24,13 @@ class CFunction:
     dtype : NumPy dtype
     """
 
+    address: int
+    signature: str
+    features: int
+    units: int
+    state_size: int
+    dtype: np.dtype
+
     def __init__(self, sealed, form, steps=True):
         import llvmlite.binding as llvm
 
@@ -64,7 +71,7 @@ class CFunction:
         return f"CFunction({self.signature!r}, address={self.address:#x})"
 
 
-def cfunc(model, form="step"):
+def cfunc(model, form: str = "step") -> CFunction:
     """A model as a C function, for ctypes, cffi, SciPy's LowLevelCallable, solvers and the like.
 
     The weights are those that the model has now: after `set_weights`, make another. Any number of

@@ -83,6 +83,14 @@ class Compiled:
     4
     """
 
+    features: int
+    units: int
+    state_size: int
+    sequences: bool
+    ids: bool
+    whole: str | None
+    dtype: np.dtype
+
     def __init__(self, model):
         self._chain = chain_of(model)
         self._lock = threading.Lock()
@@ -113,7 +121,7 @@ class Compiled:
         """
         return self._sealed()[1]
 
-    def reset_states(self, states):
+    def reset_states(self, states: np.ndarray) -> None:
         """Give states the values that a sequence begins with: zeros unless a cell says otherwise.
 
         Parameters
@@ -130,7 +138,7 @@ class Compiled:
         self._check("states", states, (*lead, self.state_size))
         self._sealed()[0].reset(states, _count(lead))
 
-    def step(self, inputs, states, out):
+    def step(self, inputs: np.ndarray | int, states: np.ndarray, out: np.ndarray) -> None:
         """Run one time step.
 
         Parameters
@@ -162,7 +170,9 @@ class Compiled:
         self._check("out", out, (*lead, self.units))
         self._ran(self._sealed()[0].run(inputs, states, out, _count(lead), 1))
 
-    def run(self, inputs, states, out=None):
+    def run(
+        self, inputs: np.ndarray, states: np.ndarray, out: np.ndarray | None = None
+    ) -> np.ndarray:
         """Run sequences.
 
         Parameters

@@ -56,7 +56,14 @@ class Exported:
         output = model.run(inputs, states)
     """
 
-    def __init__(self, path, name=None):
+    features: int
+    units: int
+    state_size: int
+    sequences: bool
+    ids: bool
+    dtype: np.dtype
+
+    def __init__(self, path: str | os.PathLike, name: str | None = None):
         path = os.path.abspath(path)
         name = name_of(path) if name is None else name
         self._library = library = ctypes.CDLL(path)
@@ -79,13 +86,13 @@ class Exported:
         self._run.argtypes = [count, count, pointer, pointer, pointer, pointer]
         self._reset.restype = self._run.restype = ctypes.c_int32
 
-    def initial_states(self, batch):
+    def initial_states(self, batch: int) -> np.ndarray:
         """New states for so many samples, shape (batch, state_size)."""
         states = np.empty((batch, self.state_size), self.dtype)
         self._check(self._reset(batch, states.ctypes.data))
         return states
 
-    def run(self, inputs, states, out=None):
+    def run(self, inputs, states: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Run sequences; a step is one of one time step.
 
         Parameters

@@ -5,6 +5,7 @@ Each is LLVM code of the function, around those of `c_functions`, and its signat
 
 import ctypes
 from dataclasses import dataclass
+from typing import Any
 
 _STATUS, _COUNT, _ANY = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
 
@@ -105,12 +106,12 @@ class Form:
     """
 
     signature: str
-    result: object
+    result: Any
     arguments: tuple
     text: str
     doubles: bool = False
     steps: bool = False
-    fits: object = None
+    fits: Any = None
     wanted: str = ""
 
     def ctypes_type(self, number, inputs):
