@@ -22,7 +22,9 @@ pictures: .venv-test/ready
 
 # The reference, from the docstrings: docs-output/numbarnn.html.
 docs: .venv-docs/ready
-	.venv-docs/bin/python numbarnn/docs/make_reference.py docs-output
+	.venv-docs/bin/pdoc --docformat numpy --no-show-source --output-directory docs-output \
+		numbarnn '!numbarnn.dot' '!numbarnn.explain' numbarnn.plot
+	sed -i 's|::</p>|:</p>|' docs-output/numbarnn.html docs-output/numbarnn/*.html
 
 # What a type checker says of a program that uses the public names, and of the package.
 types: .venv-types/ready
