@@ -11,6 +11,7 @@ import pytest
 import numbarnn as nr
 
 CC = shutil.which("gcc") or shutil.which("cc")
+FORTRAN = shutil.which("gfortran")
 IDS = 9
 
 
@@ -292,22 +293,59 @@ int main(int count, char **ids)
 """
 
 
-@pytest.mark.skipif(CC is None, reason="there is no C compiler")
-def test_the_model_of_the_demo_runs_in_a_c_program(tmp_path):
-    """Embedding, GRU and softmax, for the oldest processor: equal to the bit."""
+FORTRAN_PROGRAM = """
+program main
+  use, intrinsic :: iso_c_binding
+  use names_model
+  implicit none
+  integer(c_int64_t) :: x(3, 1) = reshape([1_c_int64_t, 5_c_int64_t, 0_c_int64_t], [3, 1])
+  real(c_float) :: states(names_state_size, 1), y(names_units, 1)
+  character, target :: work(names_work_bytes + 3 * names_step_work_bytes)
+  if (names_reset_states(1_c_int64_t, states) /= 0) error stop 11
+  if (names_run(1_c_int64_t, 3_c_int64_t, x, states, y, c_loc(work)) /= 0) error stop 12
+  write(*, "(*(es17.9))") y
+  x(2, 1) = 1000
+  if (names_run(1_c_int64_t, 3_c_int64_t, x, states, y, c_null_ptr) /= 4) error stop 13
+end program
+"""
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory):
+    """The model of the demo, and the folder that it is exported to, for the oldest processor."""
+    folder = tmp_path_factory.mktemp("names")
     model = nr.load(Path(nr.__file__).parent / "demo" / "names.safetensors")
-    model.export(tmp_path / "names.o", cpu="x86-64")
-    (tmp_path / "main.c").write_text(PROGRAM)
-    strict = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror"]
-    command = [CC, *strict, "main.c", "names.o", "-lm", "-o", "main"]
-    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    model.export(folder / "names.o", cpu="x86-64")
+    return model, folder
+
+
+def printed(command, folder, *arguments):
+    """The numbers that a program prints, once it is compiled."""
+    command = [*command, "names.o", "-lm", "-o", "main"]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+    command = [str(folder / "main"), *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    return np.array(result.stdout.split(), np.float32)
+
+
+@pytest.mark.skipif(CC is None, reason="there is no C compiler")
+def test_the_model_of_the_demo_runs_in_a_c_program(names):
+    """Embedding, GRU and softmax: equal to the bit, whole and step by step."""
+    model, folder = names
+    (folder / "main.c").write_text(PROGRAM)
     ids = np.random.default_rng(1).integers(0, model.layers[0].input_dim, 23)
-    result = subprocess.run(
-        [str(tmp_path / "main"), *map(str, ids)], capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 0
-    assert np.array_equal(np.array(result.stdout.split(), np.float32), model(ids[None])[0])
+    command = [CC, "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "main.c"]
+    assert np.array_equal(printed(command, folder, *map(str, ids)), model(ids[None])[0])
+
+
+@pytest.mark.skipif(FORTRAN is None, reason="there is no gfortran")
+def test_the_model_of_the_demo_runs_in_a_fortran_program(names):
+    model, folder = names
+    (folder / "main.f90").write_text(FORTRAN_PROGRAM)
+    command = [FORTRAN, "-std=f2008", "-Wall", "-Werror", "names.f90", "main.f90"]
+    assert np.array_equal(printed(command, folder), model([[1, 5, 0]])[0])
 
 
 @pytest.mark.skipif(CC is None, reason="there is no C compiler")
