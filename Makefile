@@ -1,12 +1,31 @@
-.PHONY: demo test bench benchmark pictures docs types test-gpu bench-gpu cubins lint clean
+.PHONY: demo test notebooks bench benchmark pictures docs types test-gpu bench-gpu cubins lint clean
 
 PYTHON ?= python3
 
 demo: .venv-demo/ready
 	.venv-demo/bin/numbarnn demo
 
+# Two parts at a time, as most tests keep one core busy. Each writes what it does into a file of its own;
+# a failing one shows what failed, and the test that was running if the process broke down.
+PARTS = loop layers cells rest
+TESTS_loop = tests/loop tests/lanes tests/compile
+TESTS_layers = tests/layers tests/given
+TESTS_cells = tests/cells tests/formats tests/test_every_cell.py numbarnn README.md
+TESTS_rest = tests $(addprefix --ignore=,$(filter tests/%,$(TESTS_loop) $(TESTS_layers) $(TESTS_cells)))
+
 test: .venv-test/ready
-	.venv-test/bin/python -m pytest
+	@echo "The tests take several minutes, in $(words $(PARTS)) parts: tail -f .test-*.log shows them."
+	@$(MAKE) --jobs=2 --keep-going --output-sync=target --no-print-directory $(PARTS:%=test-%)
+
+test-%: .venv-test/ready
+	@.venv-test/bin/python -m pytest -v $(TESTS_$*) > .test-$*.log 2>&1 || { \
+	    grep -B3 -A40 "^Fatal Python error" .test-$*.log | cut -c1-200; \
+	    sed -n '/^=.* \(FAILURES\|ERRORS\) =/,$$p' .test-$*.log | tail -n 300; \
+	    echo "The part '$*' failed: see .test-$*.log."; exit 1; }
+	@tail -n 1 .test-$*.log
+
+notebooks: .venv-test/ready
+	.venv-test/bin/python -m pytest tests/test_notebooks.py
 
 # numbarnn and its peers in turn; the tables go to README.md, benchmarks/results.json and a picture.
 bench: .venv-bench/ready
@@ -48,8 +67,8 @@ lint:
 # The stamp is written last: a broken set-up is done again.
 .venv-%/ready: pyproject.toml
 	rm -rf .venv-$*
-	python3 -m venv .venv-$*
-	.venv-$*/bin/python -m pip install --quiet -e ".[$*]"
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check -e ".[$*]"
 	touch $@
 
 clean:

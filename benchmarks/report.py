@@ -67,6 +67,40 @@ def _short(rows, suite):
         )
 
 
+#: Below which ratio a cell of the catalogue is called slow.
+_SLOW = 1.2
+#: Why, by what decides a cell's speed.
+_WHY = {
+    "unit": (
+        "The share of our time that the products alone need in register tiles stands in brackets. "
+        "Where it is large there is little else, for either side"
+    ),
+    "convolution": (
+        "Convolutions (the same share in brackets) gather what every position's taps fall on before "
+        "they multiply, so that each number is read as often as there are taps"
+    ),
+    "sample": (
+        "Steps that see a sample compute their functions one number at a time, with the C library's; "
+        "JAX computes them on vectors, over the batch too"
+    ),
+}
+
+
+def slow(rows):
+    """The rows of the catalogue below `_SLOW`, one line a reason."""
+    found = [row for row in _of(rows, "catalogue") if row.get("ratio", _SLOW) < _SLOW]
+    if found:
+        yield f"Slower than {_SLOW} times the best peer's speed, and why:"
+    for kind, why in _WHY.items():
+        named = [
+            f"{row['what']} {row['ratio']:.2f}" + (f" [{row['bound']:.0%}]" if row["bound"] else "")
+            for row in found
+            if row["kind"] == kind
+        ]
+        if named:
+            yield from ("", f"- {why}: {'; '.join(named)}.")
+
+
 def _section(rows, versions, machine):
     counts = sorted({row["threads"] for row in rows if "threads" in row})
     yield f"Measured on {date.today()}: {machine}; {_versions(versions)}."
@@ -89,6 +123,8 @@ def _section(rows, versions, machine):
     for suite, title in titles.items():
         if _of(rows, suite):
             yield from ("", f"### {title}", "", *_short(rows, suite))
+        if suite == "catalogue":
+            yield from ("", *slow(rows))
     if _of(rows, "start-up"):
         yield from ("", "### A whole process, to the first result of LSTM (32, 100, 64, 128)", "")
         yield from ("| | seconds |", "|---|---|")

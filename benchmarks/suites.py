@@ -3,7 +3,7 @@
 import numpy as np
 import ours
 import peers
-from built_in import CATALOGUE_POINTS, CELLS, cell_case
+from built_in import CATALOGUE_POINTS, cell_case
 from cases import CUSTOM_POINTS, GATES, POINTS, STREAMED_UNITS, case, lengths
 from measure import interleaved
 
@@ -50,13 +50,17 @@ def _sides(numbers, found):
     return calls
 
 
-def _bound(numbers, threads):
-    """Seconds that the multiply-adds alone take at the speed of a register tile."""
+def _bound(work, numbers, threads):
+    """Seconds that so many multiply-adds take at the speed of a register tile."""
+    speed = peak(numbers.x.dtype.name, host_width(numbers.x.dtype))
+    return work / speed / min(threads, len(numbers.x))
+
+
+def _products(numbers):
+    """Multiply-adds of a case of a cell."""
     batch, time, features = numbers.x.shape
     recurrent = numbers.recurrent.shape[0] if numbers.cell != "IndRNN" else 1
-    work = batch * time * GATES[numbers.cell] * numbers.units * (features + recurrent)
-    speed = peak(numbers.x.dtype.name, host_width(numbers.x.dtype))
-    return work / speed / min(threads, batch)
+    return batch * time * GATES[numbers.cell] * numbers.units * (features + recurrent)
 
 
 def points(found, threads, cells=("LSTM", "GRU"), chosen=POINTS):
@@ -66,7 +70,7 @@ def points(found, threads, cells=("LSTM", "GRU"), chosen=POINTS):
         for point in chosen:
             numbers = case(cell, point)
             times = interleaved(_sides(numbers, found))
-            bound = _bound(numbers, threads) / times["numbarnn"]
+            bound = _bound(_products(numbers), numbers, threads) / times["numbarnn"]
             rows.append(_row("cells", f"{cell} {point}", times, bound=bound))
     return rows
 
@@ -81,19 +85,20 @@ def custom(found, threads):
 
 
 def catalogue(found, threads):
-    """The other built-in cells whose steps see one unit, against the peers that have them."""
+    """The other built-in cells, against the peers that have them."""
     rows = []
-    for cell in CELLS:
-        for point in CATALOGUE_POINTS:
-            numbers = cell_case(cell, point)
-            calls = {"numbarnn": lambda numbers=numbers: numbers.layer(numbers.inputs)}
-            expected = calls["numbarnn"]()
-            for peer in found:
-                if hasattr(peer, "cells"):
-                    call, outputs = peer.cells(numbers)
-                    _checked(f"{peer.NAME}'s {cell}", expected, outputs(call()))
-                    calls[peer.NAME] = call
-            rows.append(_row("catalogue", f"{cell} {point}", interleaved(calls)))
+    for cell, point in CATALOGUE_POINTS:
+        numbers = cell_case(cell, point)
+        calls = {"numbarnn": numbers.call}
+        expected = numbers.call()
+        for peer in found:
+            if hasattr(peer, "cells"):
+                call, outputs = peer.cells(numbers)
+                _checked(f"{peer.NAME}'s {cell}", expected, outputs(call()))
+                calls[peer.NAME] = call
+        times = interleaved(calls)
+        bound = _bound(numbers.products, numbers, threads) / times["numbarnn"]
+        rows.append(_row("catalogue", f"{cell} {point}", times, bound=bound, kind=numbers.kind))
     return rows
 
 

@@ -3,7 +3,7 @@
 Nothing here imports Numba until something is compiled.
 """
 
-from . import activations, initializers
+from . import activations, initializers, plot
 from .activations import (
     elu,
     exponential,
@@ -147,6 +147,7 @@ from .layers import (
     TimeDistributed,
     ZeroPadding1D,
 )
+from .over_time import gates
 from .stages import Convolution, Map, Stage, step
 from .threads import get_num_threads, set_num_threads
 
@@ -274,6 +275,7 @@ __all__ = [
     "exponential",
     "floor",
     "fma",
+    "gates",
     "gelu",
     "get_num_threads",
     "hard_sigmoid",
@@ -285,6 +287,7 @@ __all__ = [
     "log",
     "log1p",
     "mish",
+    "plot",
     "relu",
     "relu6",
     "save",

@@ -25,6 +25,7 @@ from .given.shapes import flattened_shapes
 from .given.states import nest_of_states
 from .loop.dropout import Draws
 from .loop.results import Request
+from .markup import table
 from .stages import Map, Stage
 from .weights import Weighted
 
@@ -78,6 +79,9 @@ class Cell(Weighted, Configured):
     state_size : int, Shape, or nested list, tuple or dict of them
     output_size : int, Shape, or nest of them, optional
         Of the output at one step; if missing, that of the first state.
+    sized_by_build : bool
+        Whether only `build` finds out the sizes of the states or the output; no, unless a subclass
+        says so.
     output_state : int or None
         Which of the states the output is, for what is put around the cell; None if it is none. As
         in Keras it is the first, unless a subclass says otherwise.
@@ -112,6 +116,7 @@ class Cell(Weighted, Configured):
     step = None
     kind = "cell"
     output_state: int | None = 0
+    sized_by_build = False
     #: Axes of one step of an input of a cell whose step sees one unit: those in space, and the features;
     #: or such a number for each input.
     input_axes = 1
@@ -188,6 +193,18 @@ class Cell(Weighted, Configured):
                 self._remembered.clear()
             self._remembered[key] = version, found
         return found
+
+    def check_constants(self, shapes):
+        """Refuse constants of a step that sees one sample; a subclass's to define.
+
+        Compiled code does not look whether an index lies in an array: a step that indexes its constants
+        by the shape of another must see to it here.
+
+        Parameters
+        ----------
+        shapes : list of tuple of int
+            Of the constants, as the step sees them.
+        """
 
     # --- the declaration ---------------------------------------------------------------------
 
@@ -354,12 +371,21 @@ class Cell(Weighted, Configured):
         fields["_remembered"] = {}
         return fields
 
+    def _size(self):
+        units = getattr(self, "units", None)
+        if units is not None:
+            return f"units={units}"
+        return f"state_size={getattr(self, 'state_size', None)}"
+
+    def _repr_html_(self):
+        rows = [(name, array.shape, array.size) for name, array in self.weights.items()]
+        per = getattr(self.step, "per", None)
+        told = [f"a step per {per}" if per else "", "" if self.built else "not built"]
+        return table(
+            f"{type(self).__name__}({self._size()})", ("weight", "shape", "params"), rows,
+            ", ".join(filter(None, told)),
+        )  # fmt: skip
+
     def __repr__(self):
         shapes = ", ".join(f"{name}{array.shape}" for name, array in self.weights.items())
-        units = getattr(self, "units", None)
-        size = (
-            f"units={units}"
-            if units is not None
-            else f"state_size={getattr(self, 'state_size', None)}"
-        )
-        return f"{type(self).__name__}({size}{'; ' + shapes if shapes else ''})"
+        return f"{type(self).__name__}({self._size()}{'; ' + shapes if shapes else ''})"

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .errors import ArgumentError, NumbarnnError
-from .forms import declaration_of, form_of, output_nest, programs
+from .forms import declaration_of, form_of, output_nest, positions_of, programs, step_sizes
 from .given.arrays import as_size
 from .given.nesting import flattened, shape_of
 from .given.shapes import is_shape
@@ -90,10 +90,10 @@ def _lines(layer, sizes, recurrent):
 
 def _on_device(layer, sizes):
     from .cuda.declared import declared
-    from .cuda.plan import plan_unit
 
     shape = layer._input_shape
-    widths = (shape[-1],) if is_shape(shape) else tuple(each[-1] for each in shape)
+    shapes = (shape,) if is_shape(shape) else shape
+    widths = step_sizes([each[1:] for each in shapes])
     for cell in layer._cells():
         yield f"{layer.name}: {type(cell).__name__} on a device, {layer.dtype.name}"
         form = form_of(cell)
@@ -103,22 +103,40 @@ def _on_device(layer, sizes):
             yield f"  none: {_FORMS[form]}"
         else:
             try:
-                plan = plan_unit(declared(declaration_of(cell), widths, (), layer.dtype))
+                found = declared(declaration_of(cell), widths, (), layer.dtype)
             except NumbarnnError as error:
                 yield f"  none: {error}"
             else:
-                share = f"{plan.lanes} of them share" if plan.lanes > 1 else "one of them has"
-                yield (
-                    f"  a block for every row or two: {plan.threads} threads, {share} the sums of a unit, "
-                    "whose recurrent"
-                )
-                yield "  weights stay in their registers"
-        widths = (_width(cell),)
+                yield from _unit_on_device(found)
+        widths = (_size(cell),)
 
 
-def _width(cell):
-    """The width of the output of a built cell, if it has one axis."""
-    return int(np.prod([np.prod(shape_of(size)) for size in flattened(output_nest(cell))]))
+def _unit_on_device(cell):
+    """Which kernel takes a cell whose step sees one unit."""
+    from .cuda.plan import plan_unit, takes_registers
+
+    if not takes_registers(cell):
+        yield "  step by step: products of whole matrices, then a thread for every unit of a row;"
+        if cell.shape:
+            yield "  its states have positions"
+        elif cell.needs_rows:
+            yield "  its recurrent maps are normalised"
+        else:
+            yield "  its recurrent weights do not fit the registers of a block"
+        return
+    plan = plan_unit(cell)
+    share = f"{plan.lanes} of them share" if plan.lanes > 1 else "one of them has"
+    yield (
+        f"  a block for every row or two: {plan.threads} threads, {share} the sums of a unit, whose "
+        "recurrent"
+    )
+    yield "  weights stay in their registers"
+
+
+def _size(cell):
+    """The width of the output of a built cell, or its shape if its states have positions."""
+    shapes = [shape_of(size) for size in flattened(output_nest(cell))]
+    return shapes[0] if positions_of(cell) else int(np.sum([np.prod(shape) for shape in shapes]))
 
 
 def _recurrent(layer, sizes):

@@ -189,6 +189,11 @@ def _normalised(rng, *shapes):
     return [h, c, np.abs(n) + 0.3, m]
 
 
+def _smallest_factor(units):
+    """The smallest number of heads, above 1 if there are several units, that divides them."""
+    return next((n for n in range(2, units) if units % n == 0), units)
+
+
 def _covariance(rng, shape):
     """Positive definite; its numbers stay near 1."""
     root = rng.normal(size=(*shape[:-1], shape[-1])) / shape[-1] ** 0.5
@@ -255,6 +260,13 @@ CATALOGUE = [
         {"exponential": True},
         begin=_normalised,
     ),
+    Entry(
+        "SLSTM of several heads",
+        lambda units: nr.SLSTMCell(units, num_heads=_smallest_factor(units)),
+        lstms.slstm,
+        weights={"recurrent_kernel": lambda rng, shape: rng.normal(size=shape) / shape[-2] ** 0.5},
+        begin=_normalised,
+    ),
     _one("NAS", lstms.nas),
     _one("NAS", lstms.nas, {"projection": 7, "use_bias": True}, {"projection": True, "bias": True}),
     _one("MGU", gated.mgu),
@@ -264,8 +276,8 @@ CATALOGUE = [
     _one("SRU", gated.sru),
     _one("SRU", gated.sru, {"highway_scale": 1.5}, {"scale": 1.5}, square=True),
     _one("QRNN", gated.qrnn),
-    _one("QRNN", gated.qrnn, {"window": 1}, {}),
-    _one("QRNN", gated.qrnn, {"window": 4}, {}),
+    _one("QRNN", gated.qrnn, {"window": 1, "pooling": "f"}, {"pooling": "f"}),
+    _one("QRNN", gated.qrnn, {"window": 4, "pooling": "ifo"}, {"pooling": "ifo"}),
     _one("IndRNN", plain.indrnn, weights={"recurrent_kernel": _near(-0.9, 0.9)}),
     _one("ESN", plain.esn, {"leaky": 0.3}),
     _one("LRU", plain.lru, {"state_units": 21}, {}, square=True, weights=_RING),
@@ -279,6 +291,8 @@ CATALOGUE = [
         {"gate": False, "timed": False},
     ),
     _one("CfC", plain.cfc, {"backbone_layers": 0}, {}, **_TIMED),
+    _one("CfC", plain.cfc_pure, {"mode": "pure", "backbone_units": 9}, {}, **_TIMED),
+    _one("CfC", plain.cfc_pure, {"mode": "pure", "backbone_layers": 0}, {"timed": False}),
     Entry(
         "Residual GRU, reset before",
         lambda units: nr.ResidualCell(nr.GRUCell(units, reset_after=False)),

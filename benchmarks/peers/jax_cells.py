@@ -1,11 +1,15 @@
 """The cells of the catalogue in JAX.
 
-Each is given its weights, in numbarnn's order, and gives ``(project, step, sizes)``: what can be made of
-the inputs of all times at once, ``step(projected, states) -> (states, output)``, and the states' sizes.
+Each is given its weights, in numbarnn's order, and the constants if there are any, and gives ``(project,
+step, sizes)``: what can be made of the inputs of all times at once, ``step(projected, states) -> (states,
+output)``, and the states' sizes, which the axes in space stand before.
 """
+
+from functools import partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.nn import relu, sigmoid, softplus
 
 tanh = jnp.tanh
@@ -13,6 +17,14 @@ tanh = jnp.tanh
 
 def _split(x, count):
     return jnp.split(x, count, -1)
+
+
+def simple_rnn(K, R, b):
+    def step(p, states):
+        h = tanh(p + states[0] @ R)
+        return (h,), h
+
+    return lambda x: x @ K + b, step, (len(R),)
 
 
 def lstm(K, R, b):
@@ -37,12 +49,36 @@ def gru(K, R, b):
     return lambda x: x @ K + b[0], step, (len(R),)
 
 
+def gru_reset_before(K, R, b):
+    width = 2 * len(R)
+
+    def step(p, states):
+        (h,) = states
+        z, r = _split(sigmoid(p[..., :width] + h @ R[:, :width]), 2)
+        h = z * h + (1 - z) * tanh(p[..., width:] + (r * h) @ R[:, width:])
+        return (h,), h
+
+    return lambda x: x @ K + b, step, (len(R),)
+
+
 def peephole_lstm(K, R, b, w_i, w_f, w_o):
     def step(p, states):
         h, c = states
         i, f, g, o = _split(p + h @ R, 4)
         c = sigmoid(f + w_f * c) * c + sigmoid(i + w_i * c) * tanh(g)
         h = sigmoid(o + w_o * c) * tanh(c)
+        return (h, c), h
+
+    return lambda x: x @ K + b, step, (len(R), len(R))
+
+
+def coupled_lstm(K, R, b, limit=3.0):
+    def step(p, states):
+        h, c = states
+        i, _, g, o = _split(jnp.clip(p + h @ R, -limit, limit), 4)
+        i = sigmoid(i)
+        c = (1 - i) * c + i * tanh(g)
+        h = sigmoid(o) * tanh(c)
         return (h, c), h
 
     return lambda x: x @ K + b, step, (len(R), len(R))
@@ -59,10 +95,16 @@ def projection_lstm(K, R, b, P):
     return project, step, P.shape[::-1]
 
 
+def _within_heads(h, R):
+    heads, width, _ = R.shape
+    mixed = jnp.einsum("bhi,hij->bhj", h.reshape(-1, heads, width), R)
+    return mixed.reshape(-1, heads, 4, width).swapaxes(1, 2).reshape(len(h), -1)
+
+
 def slstm(K, R, b):
     def step(p, states):
         h, c, n, m = states
-        i, f, z, o = _split(p + h @ R, 4)
+        i, f, z, o = _split(p + (h @ R if R.ndim == 2 else _within_heads(h, R)), 4)
         f = -softplus(-f)
         top = jnp.where(n == 0, i, jnp.maximum(f + m, i))
         i, f = jnp.exp(i - top), jnp.minimum(jnp.exp(f + m - top), 1)
@@ -70,7 +112,7 @@ def slstm(K, R, b):
         h = sigmoid(o) * c / n
         return (h, c, n, top), h
 
-    return lambda x: x @ K + b, step, (len(R),) * 4
+    return lambda x: x @ K + b, step, (len(b) // 4,) * 4
 
 
 def nas(K, R):
@@ -138,6 +180,15 @@ def qrnn(K, b):
         return (c, p[..., : K.shape[1]]), sigmoid(o) * c
 
     return lambda x: jnp.concatenate([x, x @ K[1] + b], -1), step, (len(b) // 3, K.shape[1])
+
+
+def qrnn_ifo(K, b):
+    def step(p, states):
+        z, f, o, i = _split(p, 4)
+        c = sigmoid(f) * states[0] + sigmoid(i) * tanh(z)
+        return (c,), sigmoid(o) * c
+
+    return lambda x: x @ K[0] + b, step, (len(b) // 4,)
 
 
 def indrnn(K, u, b):
@@ -220,6 +271,154 @@ def cfc(K, R, b, H, d):
     return _beside_time(lambda x: x @ K + b), step, (len(R),)
 
 
+def cfc_pure(K, R, b, H, d, w_tau, A):
+    def step(p, states):
+        f = 1.7159 * tanh(0.666 * (p[..., :-1] + states[0] @ R)) @ H + d
+        h = A - A * jnp.exp(-p[..., -1:] * (abs(w_tau) + abs(f))) * f
+        return (h,), h
+
+    return _beside_time(lambda x: x @ K + b), step, (len(R),)
+
+
+def ltc(*weights):
+    sensory, synapses = weights[:4], weights[4:8]
+    gleak, vleak, cm, input_w, input_b, output_w, output_b = weights[8:]
+
+    def driven(v, kind):
+        w, erev, mu, sigma = kind
+        active = w * sigmoid(sigma * (v[..., None] - mu))
+        return (active * erev).sum(-2), active.sum(-2)
+
+    def step(p, states):
+        (v,) = states
+        seen, fixed = driven(p[..., :-1] * input_w + input_b, sensory)
+        rate = cm * 6 / p[..., -1:]
+        for _ in range(6):
+            drive, conductance = driven(v, synapses)
+            v = (rate * v + gleak * vleak + seen + drive) / (
+                rate + gleak + fixed + conductance + 1e-8
+            )
+        return (v,), v * output_w + output_b
+
+    return lambda x: x, step, (len(cm),)
+
+
+def _norm(v, gamma, beta=0.0, epsilon=1e-5):
+    v = v - v.mean(-1, keepdims=True)
+    return gamma * v * jax.lax.rsqrt((v * v).mean(-1, keepdims=True) + epsilon) + beta
+
+
+def layer_norm_simple_rnn(K, R, b, gamma):
+    def step(p, states):
+        h = tanh(_norm(p + states[0] @ R, gamma) + b)
+        return (h,), h
+
+    return lambda x: x @ K, step, (len(R),)
+
+
+def layer_norm_lstm_tfa(K, R, b, K_gamma, K_beta, R_gamma, R_beta, gamma, beta):
+    def step(p, states):
+        h, c = states
+        i, f, g, o = _split(p + _norm(h @ R, R_gamma, R_beta, 1e-3), 4)
+        c = _norm(sigmoid(f) * c + sigmoid(i) * tanh(g), gamma, beta, 1e-3)
+        h = sigmoid(o) * tanh(c)
+        return (h, c), h
+
+    return lambda x: _norm(x @ K, K_gamma, K_beta, 1e-3) + b, step, (len(R), len(R))
+
+
+def layer_norm_lstm_haste(K, R, b, K_gamma, R_gamma, gamma, beta):
+    def step(p, states):
+        h, c = states
+        i, f, g, o = _split(p + _norm(h @ R, R_gamma), 4)
+        c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+        h = sigmoid(o) * tanh(_norm(c, gamma, beta))
+        return (h, c), h
+
+    return lambda x: _norm(x @ K, K_gamma) + b, step, (len(R), len(R))
+
+
+def layer_norm_gru(K, R, b, K_gamma, R_gamma):
+    def step(p, states):
+        (h,) = states
+        (xz, xr, xn), (hz, hr, hn) = _split(p, 3), _split(_norm(h @ R, R_gamma) + b[1], 3)
+        z = sigmoid(xz + hz)
+        h = z * h + (1 - z) * tanh(xn + sigmoid(xr + hr) * hn)
+        return (h,), h
+
+    return lambda x: _norm(x @ K, K_gamma) + b[0], step, (len(R),)
+
+
+def _convolved(x, K):
+    """A convolution at every position of what lies in the last axes, channels last."""
+    axes = K.ndim - 2
+    space = "DHW"[3 - axes :]
+    order = f"N{space}C", f"{space}IO", f"N{space}C"
+    flat = x.reshape(-1, *x.shape[-axes - 1 :])
+    y = jax.lax.conv_general_dilated(flat, K, (1,) * axes, "SAME", dimension_numbers=order)
+    return y.reshape(*x.shape[: -axes - 1], *y.shape[1:])
+
+
+def _hard_sigmoid(x):
+    return jnp.clip(0.2 * x + 0.5, 0, 1)
+
+
+def conv_lstm(K, R, b):
+    def step(p, states):
+        h, c = states
+        i, f, g, o = _split(p + _convolved(h, R), 4)
+        c = _hard_sigmoid(f) * c + _hard_sigmoid(i) * tanh(g)
+        h = _hard_sigmoid(o) * tanh(c)
+        return (h, c), h
+
+    return lambda x: _convolved(x, K) + b, step, (R.shape[-2],) * 2
+
+
+def conv_gru(K, R, b):
+    width = 2 * R.shape[-2]
+
+    def step(p, states):
+        (h,) = states
+        z, r = _split(_hard_sigmoid(p[..., :width] + _convolved(h, R[..., :width])), 2)
+        h = z * h + (1 - z) * tanh(p[..., width:] + _convolved(r * h, R[..., width:]))
+        return (h,), h
+
+    return lambda x: _convolved(x, K) + b, step, (R.shape[-2],)
+
+
+def kalman_filter(A, C, Q, R):
+    solved = jax.vmap(partial(jax.scipy.linalg.solve, assume_a="pos"))
+
+    def step(y, states):
+        m, P = states
+        m, P = m @ A.T, A @ P @ A.T + Q
+        CP = C @ P
+        gain = solved(CP @ C.T + R, CP)
+        m = m + jnp.einsum("bji,bj->bi", gain, y - m @ C.T)
+        return (m, P - gain.swapaxes(-1, -2) @ CP), m
+
+    return lambda y: y, step, (len(A), (len(A), len(A)))
+
+
+def attention(K, R, b, memory_kernel, *rest):
+    *score, A, values, keys, there = rest
+    project, inner, sizes = gru(K[: -A.shape[1]], R, b)
+
+    def step(p, states):
+        h, old = states
+        (h,), _ = inner(p + old @ K[-A.shape[1] :], (h,))
+        if score:
+            query_kernel, v = score
+            scores = tanh(keys + (h @ query_kernel)[:, None]) @ v
+        else:
+            scores = jnp.einsum("btj,bj->bt", keys, h)
+        shares = jax.nn.softmax(jnp.where(there != 0, scores, -jnp.inf))
+        new = jnp.concatenate([h, jnp.einsum("bt,btj->bj", shares, values)], -1) @ A
+        return (h, new), new
+
+    return project, step, (*sizes, A.shape[1])
+
+
 def residual_lstm(*weights):
     project, inner, sizes = lstm(*weights)
     width = sizes[0]
@@ -255,18 +454,25 @@ def zoneout_lstm(*weights):
 
 
 CELLS = {
-    "PeepholeLSTM": peephole_lstm, "ProjectionLSTM": projection_lstm, "SLSTM": slstm, "NAS": nas,
-    "MGU": mgu, "MinGRU": min_gru, "MinLSTM": min_lstm, "SRU": sru, "QRNN": qrnn, "IndRNN": indrnn,
-    "LRU": lru, "ESN": esn, "LIF": lif, "TimeAwareLSTM": time_aware_lstm, "PhasedLSTM": phased_lstm,
-    "CfC": cfc, "Residual LSTM": residual_lstm, "Highway GRU": highway_gru,
-    "Zoneout LSTM": zoneout_lstm,
+    "SimpleRNN": simple_rnn, "GRU, reset before": gru_reset_before, "PeepholeLSTM": peephole_lstm,
+    "PeepholeLSTM, coupled": coupled_lstm, "ProjectionLSTM": projection_lstm, "SLSTM": slstm,
+    "SLSTM, 4 heads": slstm, "NAS": nas, "MGU": mgu, "MinGRU": min_gru, "MinLSTM": min_lstm, "SRU": sru,
+    "QRNN": qrnn, "QRNN, ifo": qrnn_ifo, "IndRNN": indrnn, "LRU": lru, "ESN": esn, "LIF": lif,
+    "TimeAwareLSTM": time_aware_lstm, "PhasedLSTM": phased_lstm, "CfC": cfc, "CfC, pure": cfc_pure,
+    "LTC": ltc, "LayerNormSimpleRNN": layer_norm_simple_rnn, "LayerNormLSTM, tfa": layer_norm_lstm_tfa,
+    "LayerNormLSTM, haste": layer_norm_lstm_haste, "LayerNormGRU": layer_norm_gru,
+    "ConvLSTM1D": conv_lstm, "ConvLSTM2D": conv_lstm, "ConvLSTM3D": conv_lstm, "ConvGRU2D": conv_gru,
+    "KalmanFilter": kalman_filter, "BahdanauAttention": attention, "LuongAttention": attention,
+    "Residual LSTM": residual_lstm, "Highway GRU": highway_gru, "Zoneout LSTM": zoneout_lstm,
+    "Dropout GRU": gru,
 }  # fmt: skip
 
 
-def compiled(name, weights, x, hoisted):
-    """``call() -> outputs``, time first, for inputs of shape (time, batch, features)."""
-    project, step, sizes = CELLS[name](*map(jnp.asarray, weights))
-    zeros = tuple(jnp.zeros((x.shape[1], size), x.dtype) for size in sizes)
+def compiled(name, weights, x, hoisted, constants=()):
+    """``call() -> outputs``, time first, for inputs of shape (time, batch, ..., features)."""
+    project, step, sizes = CELLS[name](*map(jnp.asarray, (*weights, *constants)))
+    space = x.shape[2:-1]
+    zeros = tuple(jnp.zeros((x.shape[1], *space, *np.atleast_1d(size)), x.dtype) for size in sizes)
 
     def run(x):
         def turn(states, given):

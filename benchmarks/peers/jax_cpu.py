@@ -87,4 +87,6 @@ def cells(case):
     """The same for a cell of the catalogue."""
     x = case.x if case.times is None else np.concatenate([case.x, case.times], axis=-1)
     x, weights = np.ascontiguousarray(x.swapaxes(0, 1)), case.layer.get_weights()
-    return _faster([jax_cells.compiled(case.cell, weights, x, way) for way in (True, False)])
+    return _faster(
+        [jax_cells.compiled(case.cell, weights, x, way, case.constants) for way in (True, False)]
+    )

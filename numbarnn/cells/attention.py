@@ -8,9 +8,8 @@ from ..dot import dot
 from ..elementary import exp
 from ..errors import ArgumentError
 from ..given.arrays import as_numbers, as_size
-from ..initializers import get_initializer
 from ..stages import step
-from .keras_arguments import name_of
+from .keras_arguments import name_of, take_initializers
 
 
 def gru(events, attention, h, kernel, recurrent_kernel, bias, work, activation, gate):
@@ -47,18 +46,20 @@ def looked_up(score, top, total, row, context):
     return top, total + weight
 
 
-def told(h, context, total, attention, attention_kernel, activation):
-    """The attention: a map of h beside the context, which still has to be divided by the total."""
-    units = h.shape[0]
-    for k in range(context.shape[0]):
-        context[k] = context[k] / total if total > 0 else total
-    for j in range(attention.shape[0]):
-        value = total * 0
-        for k in range(units):
-            value += h[k] * attention_kernel[k, j]
-        for k in range(context.shape[0]):
-            value += context[k] * attention_kernel[units + k, j]
-        attention[j] = activation(value)
+def additive(keys, query, v):
+    """``v . tanh(keys + query)``."""
+    score = v[0] * 0
+    for j in range(len(v)):
+        score += v[j] * tanh(keys[j] + query[j])
+    return score
+
+
+def multiplicative(keys, h):
+    """``keys . h``."""
+    score = h[0] * 0
+    for j in range(len(h)):
+        score += keys[j] * h[j]
+    return score
 
 
 class _AttentionCell(Cell):
@@ -90,13 +91,10 @@ class _AttentionCell(Cell):
             ("attention_activation", attention_activation),
         ):
             setattr(self, argument, get_activation(value, argument))
-        for argument, value in (
-            ("kernel_initializer", kernel_initializer),
-            ("recurrent_initializer", recurrent_initializer),
-            ("bias_initializer", bias_initializer),
-        ):
-            get_initializer(value, argument)
-            setattr(self, argument, value)
+        take_initializers(
+            self, kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer, bias_initializer=bias_initializer,
+        )  # fmt: skip
 
     def build(self, input_shape):
         """Make the weights for inputs of shape (batch, features)."""
@@ -114,7 +112,7 @@ class _AttentionCell(Cell):
             ),
         ):
             setattr(self, name, self.add_weight(name, shape, initializer))
-        self.scratch_size = 10 * units + self.memory_features
+        self.scratch_size = 10 * units + self.memory_features + self.attention_units
 
     def score_weights(self):
         """Names, shapes and initializers of the weights that scores need."""
@@ -152,12 +150,59 @@ class _AttentionCell(Cell):
             raise ArgumentError(f"`mask` must have shape {values.shape[:2]}; got {mask.shape}.")
         return [values, values @ self.memory_kernel, (mask != 0).astype(self.dtype)]
 
+    def check_constants(self, shapes):
+        """Refuse what `memory` does not make."""
+        rows = shapes[0][0] if shapes and shapes[0] else 0
+        wanted = [(rows, self.memory_features), (rows, self.units), (rows,)]
+        if shapes != wanted:
+            raise ArgumentError(
+                f"`constants` of {type(self).__name__} must be the three that its `memory` makes, of "
+                f"shapes (rows, {self.memory_features}), (rows, {self.units}) and (rows,) for each "
+                f"sample; got {shapes}."
+            )
+
     def get_config(self):
         """The arguments that make a cell like this one."""
         config = super().get_config()
         for name in ("activation", "recurrent_activation", "attention_activation"):
             config[name] = name_of(config[name])
         return config
+
+    @step(per="sample")
+    def step(
+        inputs, states, weights, constants, output, scratch,
+        activation=tanh, recurrent_activation=sigmoid, attention_activation=linear,
+    ):  # fmt: skip
+        """One sample, one time step."""
+        h, attention = states
+        kernel, recurrent_kernel, bias = weights[:3]
+        attention_kernel = weights[-1]
+        values, keys, there = constants
+        units, width = len(h), values.shape[1]
+        gru(
+            inputs, attention, h, kernel, recurrent_kernel, bias, scratch,
+            activation, recurrent_activation,
+        )  # fmt: skip
+        query, rest = scratch[9 * units : 10 * units], scratch[10 * units :]
+        context, beside = rest[:width], rest[width:]
+        if len(weights) > 5:
+            dot(h, weights[4], query)
+        context[:] = 0
+        total = h[0] * 0
+        top = total - np.inf
+        for t in range(len(keys)):
+            if there[t] != 0:
+                if len(weights) > 5:
+                    score = additive(keys[t], query, weights[5])
+                else:
+                    score = multiplicative(keys[t], h)
+                top, total = looked_up(score, top, total, values[t], context)
+        for k in range(width):
+            context[k] = context[k] / total if total > 0 else total
+        dot(h, attention_kernel[:units], attention)
+        dot(context, attention_kernel[units:], beside)
+        for j in range(len(attention)):
+            output[j] = attention[j] = attention_activation(attention[j] + beside[j])
 
 
 class BahdanauAttentionCell(_AttentionCell):
@@ -231,35 +276,6 @@ class BahdanauAttentionCell(_AttentionCell):
             ("attention_v", shape[:1], self.kernel_initializer),
         )
 
-    @step(per="sample")
-    def step(
-        inputs, states, weights, constants, output, scratch,
-        activation=tanh, recurrent_activation=sigmoid, attention_activation=linear,
-    ):  # fmt: skip
-        """One sample, one time step."""
-        h, attention = states
-        kernel, recurrent_kernel, bias, _, query_kernel, attention_v, attention_kernel = weights
-        values, keys, there = constants
-        units = h.shape[0]
-        gru(
-            inputs, attention, h, kernel, recurrent_kernel, bias, scratch,
-            activation, recurrent_activation,
-        )  # fmt: skip
-        query, context = scratch[9 * units : 10 * units], scratch[10 * units :]
-        dot(h, query_kernel, query)
-        context[:] = 0
-        total = h[0] * 0
-        top = total - np.inf
-        for t in range(keys.shape[0]):
-            if there[t] != 0:
-                score = h[0] * 0
-                for j in range(units):
-                    score += attention_v[j] * tanh(keys[t, j] + query[j])
-                top, total = looked_up(score, top, total, values[t], context)
-        told(h, context, total, attention, attention_kernel, attention_activation)
-        for j in range(output.shape[0]):
-            output[j] = attention[j]
-
 
 class LuongAttentionCell(_AttentionCell):
     """One step of a GRU that attends to a memory, by multiplicative scores.
@@ -322,31 +338,3 @@ class LuongAttentionCell(_AttentionCell):
     >>> float(layer(np.ones((1, 4, 1)), constants=constants)[0, 0])
     4.0
     """
-
-    @step(per="sample")
-    def step(
-        inputs, states, weights, constants, output, scratch,
-        activation=tanh, recurrent_activation=sigmoid, attention_activation=linear,
-    ):  # fmt: skip
-        """One sample, one time step."""
-        h, attention = states
-        kernel, recurrent_kernel, bias, _, attention_kernel = weights
-        values, keys, there = constants
-        units = h.shape[0]
-        gru(
-            inputs, attention, h, kernel, recurrent_kernel, bias, scratch,
-            activation, recurrent_activation,
-        )  # fmt: skip
-        context = scratch[10 * units :]
-        context[:] = 0
-        total = h[0] * 0
-        top = total - np.inf
-        for t in range(keys.shape[0]):
-            if there[t] != 0:
-                score = h[0] * 0
-                for j in range(units):
-                    score += keys[t, j] * h[j]
-                top, total = looked_up(score, top, total, values[t], context)
-        told(h, context, total, attention, attention_kernel, attention_activation)
-        for j in range(output.shape[0]):
-            output[j] = attention[j]

@@ -2,11 +2,11 @@
 
 from ..activations import get_activation, sigmoid, tanh
 from ..cell import Cell
+from ..elementary import exp
 from ..errors import ArgumentError
 from ..given.arrays import as_size
-from ..initializers import get_initializer
 from ..stages import Map, Stage, step
-from .keras_arguments import name_of
+from .keras_arguments import name_of, take_initializers
 from .timed import features_of
 
 
@@ -15,30 +15,9 @@ def lecun_tanh(x):
     return 1.7159 * tanh(0.666 * x)
 
 
-def added(x, r):
-    """What the maps of the events, if there are any, and of h or a hidden layer give together."""
-    if len(x) < len(r):
-        return r
-    return x[0] + r[0], x[1] + r[1], x[2] + r[2], x[3] + r[3]
-
-
-def given(x):
-    """The time since the step before: the last input."""
-    return x[-1]
-
-
-def one(x):
-    """One unit of time."""
-    return 1.0
-
-
-def blended(heads, elapsed, gate):
-    """Between the candidates f and g, as far as time has gone."""
-    f, g, a, b = heads
-    f, g, t = tanh(f), tanh(g), sigmoid(a * elapsed + b)
-    if gate:
-        return f * (1 - t) + g * t
-    return f + g * t
+def elapsed(x):
+    """The time since the step before; one unit of time if none is given."""
+    return x[0] if len(x) > 0 else 1.0
 
 
 @step(per="unit")
@@ -53,6 +32,21 @@ def further_layer(x, r, states, params, backbone_activation=lecun_tanh):
     return backbone_activation(r[0]), states
 
 
+@step(per="unit")
+def heads_alone(x, r, states, params):
+    """One number of the heads, which see the events and h."""
+    return x[0] + r[0], states
+
+
+@step(per="unit")
+def approached(x, r, states, params):
+    """One unit, one time step, of the mode "pure"."""
+    w_tau, target = params
+    (f,) = r
+    h = target - target * exp(-elapsed(x) * (abs(w_tau) + abs(f))) * f
+    return h, (h,)
+
+
 class CfCCell(Cell):
     """One step of a closed-form continuous-time layer.
 
@@ -63,13 +57,16 @@ class CfCCell(Cell):
         t  = sigmoid(a * elapsed + b)
         h' = tanh(f) * (1 - t) + tanh(g) * t
 
-    With ``mode="no_gate"``, ``h' = tanh(f) + tanh(g) * t``.
+    With ``mode="no_gate"``, ``h' = tanh(f) + tanh(g) * t``. With ``mode="pure"`` there is the head f
+    alone, and::
+
+        h' = A - A * exp(-elapsed * (abs(w_tau) + abs(f))) * f
 
     Parameters
     ----------
     units : int
         Length of the output and of the state; at least 1.
-    mode : {"default", "no_gate"}
+    mode : {"default", "no_gate", "pure"}
     backbone_units : int
     backbone_layers : int
         0: the heads see the events and h themselves.
@@ -86,8 +83,10 @@ class CfCCell(Cell):
         Of the further hidden layers.
     heads_kernel : ndarray, shape (backbone_units, 4 * units)
     heads_bias : ndarray, shape (4 * units,)
+    w_tau, A : ndarray, shape (units,)
         The weights, once `build` has run; the heads in the order f, g, a, b. Without hidden layers
-        there are only `kernel`, `recurrent_kernel` and `bias`, with 4 * units columns.
+        `kernel`, `recurrent_kernel` and `bias` are the heads' own, with 4 * units columns. The mode
+        "pure" has the last two weights, and a quarter of the heads' columns.
     state_size, output_size : int
         ``units``.
 
@@ -100,7 +99,8 @@ class CfCCell(Cell):
     References
     ----------
     R. Hasani, M. Lechner, A. Amini et al., "Closed-form Continuous-time Neural Networks", Nature
-    Machine Intelligence 4 (2022), as the package ncps has it.
+    Machine Intelligence 4 (2022), in the form of `ncps.torch.CfCCell`; `ncps.keras` has no tanh
+    around f and g, and -a for a.
 
     Examples
     --------
@@ -129,26 +129,22 @@ class CfCCell(Cell):
     ):
         super().__init__(dtype=dtype)
         self.units = self.output_size = self.state_size = as_size("units", units)
-        if mode not in ("default", "no_gate"):
-            raise ArgumentError(f"`mode` must be 'default' or 'no_gate'; got {mode!r}.")
+        if mode not in ("default", "no_gate", "pure"):
+            raise ArgumentError(f"`mode` must be 'default', 'no_gate' or 'pure'; got {mode!r}.")
         self.mode, self.gate = mode, mode == "default"
         self.backbone_units = as_size("backbone_units", backbone_units)
         self.backbone_layers = as_size("backbone_layers", backbone_layers, 0)
         named = lecun_tanh if backbone_activation == "lecun_tanh" else backbone_activation
         self.backbone_activation = get_activation(named, "backbone_activation")
-        for argument, value in (
-            ("kernel_initializer", kernel_initializer),
-            ("recurrent_initializer", recurrent_initializer),
-            ("bias_initializer", bias_initializer),
-        ):
-            get_initializer(value, argument)
-            setattr(self, argument, value)
+        take_initializers(
+            self, kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer, bias_initializer=bias_initializer,
+        )  # fmt: skip
 
     def build(self, input_shape):
         """Make the weights for inputs of shape (batch, features), or a pair of them and times."""
-        features, timed = features_of(self, input_shape)
-        self.elapsed = given if timed else one
-        hidden, heads = self.backbone_units, 4 * self.units
+        features, self.timed = features_of(self, input_shape)
+        hidden, heads = self.backbone_units, (1 if self.mode == "pure" else 4) * self.units
         first = hidden if self.backbone_layers else heads
         self.kernel = self.add_weight("kernel", (features, first), self.kernel_initializer)
         self.recurrent_kernel = self.add_weight(
@@ -162,22 +158,36 @@ class CfCCell(Cell):
                 initializer = getattr(self, f"{part}_initializer")
                 weight = self.add_weight(name.format(part), shape, initializer)
                 setattr(self, name.format(part), weight)
+        if self.mode == "pure":
+            self.w_tau = self.add_weight("w_tau", (self.units,), "zeros")
+            self.A = self.add_weight("A", (self.units,), "ones")
 
     def stages(self):
         """One stage for each hidden layer, and one for the heads."""
         events, h = Map(self.kernel, self.bias), Map(self.recurrent_kernel)
-        layers = [
+        width = self.kernel.shape[1]
+        first = {"inputs": (events,), "recurrent": (h,), "states": (), "units": width}
+        if not self.backbone_layers:
+            return Stage(heads_alone, **first), self.last(Map())
+        further = [
             Map(getattr(self, f"backbone_kernel_{k}"), getattr(self, f"backbone_bias_{k}"))
             for k in range(1, self.backbone_layers)
         ]
-        elapsed = (Map(),) if self.elapsed is given else ()
-        if not self.backbone_layers:
-            return (Stage(self.step, inputs=(events, *elapsed), recurrent=(h,)),)
-        hidden = {"states": (), "units": self.backbone_units}
-        stages = [Stage(first_layer, inputs=(events,), recurrent=(h,), **hidden)]
-        stages += [Stage(further_layer, recurrent=(layer,), **hidden) for layer in layers]
-        last = Map(self.heads_kernel, self.heads_bias)
-        return (*stages, Stage(self.step, inputs=(None, *elapsed), recurrent=(last,)))
+        return (
+            Stage(first_layer, **first),
+            *(
+                Stage(further_layer, recurrent=(layer,), states=(), units=width)
+                for layer in further
+            ),
+            self.last(Map(self.heads_kernel, self.heads_bias)),
+        )
+
+    def last(self, heads):
+        """The stage that a map leads to, the heads, beside the time if there is any."""
+        maps = {"inputs": (None, Map()) if self.timed else (), "recurrent": (heads,)}
+        if self.mode == "pure":
+            return Stage(approached, params=(self.w_tau, self.A), **maps)
+        return Stage(self.step, **maps)
 
     def get_config(self):
         """The arguments that make a cell like this one."""
@@ -186,7 +196,9 @@ class CfCCell(Cell):
         return {**super().get_config(), "backbone_activation": name}
 
     @step(per="unit")
-    def step(x, r, states, params, gate=True, elapsed=one):
+    def step(x, r, states, params, gate=True):
         """One unit, one time step."""
-        h = blended(added(x, r), elapsed(x), gate)
+        f, g, a, b = r
+        f, g, t = tanh(f), tanh(g), sigmoid(a * elapsed(x) + b)
+        h = f * (1 - t) + g * t if gate else f + g * t
         return h, (h,)

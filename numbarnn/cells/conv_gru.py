@@ -1,9 +1,7 @@
 """The gated recurrent unit whose maps are convolutions."""
 
-from ..activations import get_activation
-from ..stages import Stage
 from .convolutional import ConvolutionalCell
-from .gru import GRUCell, stages_with_reset_before
+from .gru import GRUCell
 
 
 class ConvGRUCell(ConvolutionalCell):
@@ -61,8 +59,8 @@ class ConvGRUCell(ConvolutionalCell):
     Raises
     ------
     ArgumentError
-        If a size is below 1, `rank` above 3, an activation or initializer is unknown, or another
-        argument is none of those named.
+        If a size is below 1, `rank` above 3, an activation or initializer is unknown, another
+        argument is none of those named, or `build` is not told all sizes in space.
 
     See Also
     --------
@@ -89,7 +87,7 @@ class ConvGRUCell(ConvolutionalCell):
     """
 
     gates = 3
-    step = GRUCell.step
+    bias_shape, stages, step = GRUCell.bias_shape, GRUCell.stages, GRUCell.step
 
     def __init__(
         self,
@@ -102,39 +100,12 @@ class ConvGRUCell(ConvolutionalCell):
         dilation_rate=1,
         activation="tanh",
         recurrent_activation="hard_sigmoid",
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
+        *,
         reset_after=False,
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        dtype=None,
-        **kept,
+        **arguments,
     ):
         super().__init__(
-            rank, filters, kernel_size, strides, padding, data_format, dilation_rate,
-            activation=activation, use_bias=use_bias, kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer, bias_initializer=bias_initializer,
-            dropout=dropout, recurrent_dropout=recurrent_dropout, dtype=dtype, **kept,
+            rank, filters, kernel_size, strides, padding, data_format, dilation_rate, activation,
+            recurrent_activation, **arguments,
         )  # fmt: skip
-        self.recurrent_activation = get_activation(recurrent_activation, "recurrent_activation")
         self.reset_after = bool(reset_after)
-
-    def bias_shape(self):
-        """The shape of `bias`: with `reset_after` a row for the inputs and one for the state."""
-        return (2, 3 * self.filters) if self.reset_after else (3 * self.filters,)
-
-    def stages(self):
-        """One stage; or, where the reset gate comes first, the gates and then the rest."""
-        bias = self.bias if self.use_bias else None
-        if self.reset_after:
-            x_bias, r_bias = (None, None) if bias is None else bias
-            inputs = self.input_map(slice(None), x_bias)
-            recurrent = self.recurrent_map(slice(None), r_bias)
-            return (Stage(self.step, inputs=(inputs,), recurrent=(recurrent,)),)
-        return stages_with_reset_before(
-            lambda part: self.input_map(part, None if bias is None else bias[part]),
-            self.recurrent_map,
-            self.filters,
-        )

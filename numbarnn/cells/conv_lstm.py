@@ -1,6 +1,5 @@
 """The long short-term memory whose maps are convolutions."""
 
-from ..activations import get_activation
 from ..stages import Stage
 from .convolutional import ConvolutionalCell
 from .lstm import LSTMCell, with_forget_bias
@@ -61,8 +60,8 @@ class ConvLSTMCell(ConvolutionalCell):
     Raises
     ------
     ArgumentError
-        If a size is below 1, `rank` above 3, an activation or initializer is unknown, or another
-        argument is none of those named.
+        If a size is below 1, `rank` above 3, an activation or initializer is unknown, another
+        argument is none of those named, or `build` is not told all sizes in space.
 
     See Also
     --------
@@ -104,23 +103,14 @@ class ConvLSTMCell(ConvolutionalCell):
         dilation_rate=1,
         activation="tanh",
         recurrent_activation="hard_sigmoid",
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
+        *,
         unit_forget_bias=True,
-        dropout=0.0,
-        recurrent_dropout=0.0,
-        dtype=None,
-        **kept,
+        **arguments,
     ):
         super().__init__(
-            rank, filters, kernel_size, strides, padding, data_format, dilation_rate,
-            activation=activation, use_bias=use_bias, kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer, bias_initializer=bias_initializer,
-            dropout=dropout, recurrent_dropout=recurrent_dropout, dtype=dtype, **kept,
+            rank, filters, kernel_size, strides, padding, data_format, dilation_rate, activation,
+            recurrent_activation, **arguments,
         )  # fmt: skip
-        self.recurrent_activation = get_activation(recurrent_activation, "recurrent_activation")
         self.unit_forget_bias = bool(unit_forget_bias)
 
     def initial_bias(self, shape, rng):
@@ -130,6 +120,5 @@ class ConvLSTMCell(ConvolutionalCell):
 
     def stages(self):
         """One stage, both of its maps convolutions."""
-        everything, bias = slice(None), self.bias if self.use_bias else None
-        inputs, recurrent = self.input_map(everything, bias), self.recurrent_map(everything)
+        inputs, recurrent = self.input_map(bias=self.weights.get("bias")), self.recurrent_map()
         return (Stage(self.step, inputs=(inputs,), recurrent=(recurrent,)),)

@@ -1,10 +1,11 @@
 """What cells share whose maps are convolutions: Keras's arguments, weights and shapes."""
 
+from ..activations import get_activation
 from ..errors import ArgumentError
 from ..given.arrays import as_size
 from ..given.nesting import Shape
 from ..stages import Convolution, Dropout
-from .keras_arguments import KerasCell
+from .keras_arguments import KerasCell, refuse
 
 _FORMATS = ("channels_last", "channels_first")
 
@@ -24,6 +25,7 @@ class ConvolutionalCell(KerasCell):
 
     #: How many states there are, and how many of the weights' columns belong to one filter.
     state_count = gates = 1
+    sized_by_build = True
 
     def __init__(
         self,
@@ -34,10 +36,14 @@ class ConvolutionalCell(KerasCell):
         padding="valid",
         data_format=None,
         dilation_rate=1,
-        **options,
+        activation="tanh",
+        recurrent_activation="hard_sigmoid",
+        **arguments,
     ):
+        refuse(self, arguments, "units")
         filters = as_size("filters", filters)
-        super().__init__(filters, **options)
+        super().__init__(filters, activation, **arguments)
+        self.recurrent_activation = get_activation(recurrent_activation, "recurrent_activation")
         self.rank, self.filters = as_size("rank", rank), filters
         if self.rank > 3:
             raise ArgumentError(f"`rank` must be 1, 2 or 3; got {rank}.")
@@ -67,7 +73,8 @@ class ConvolutionalCell(KerasCell):
         if len(sizes) != self.input_axes or None in sizes:
             raise ArgumentError(
                 f"`input_shape` must say {self.input_axes} sizes of a step, those in space and the "
-                f"channels; got {tuple(input_shape)}."
+                "channels, as the states of a layer have so many positions (one for other sizes takes "
+                f"the same weights); got {tuple(input_shape)}."
             )
         channels, space = (sizes[0], sizes[1:]) if first else (sizes[-1], sizes[:-1])
         columns = self.gates * self.filters
@@ -81,7 +88,7 @@ class ConvolutionalCell(KerasCell):
         )
         if self.use_bias:
             self.bias = self.add_weight("bias", self.bias_shape(), self.initial_bias)
-        positions = self.input_map(slice(None), None).positions(space)
+        positions = self.input_map().positions(space)
         if 0 in positions:
             raise ArgumentError(
                 f"`input_shape` must have at least the size of the kernel along every axis, as the "
@@ -94,14 +101,14 @@ class ConvolutionalCell(KerasCell):
         self.output_size = size
         self.state_size = (size,) * self.state_count if self.state_count > 1 else size
 
-    def input_map(self, columns, bias):
+    def input_map(self, columns=slice(None), bias=None):
         """The convolution of the inputs with some columns of the kernel."""
         return Convolution(
             self.kernel[..., columns], bias, dropout=self.input_dropout, strides=self.strides,
             padding=self.padding, dilation=self.dilation_rate,
         )  # fmt: skip
 
-    def recurrent_map(self, columns, bias=None):
+    def recurrent_map(self, columns=slice(None), bias=None):
         """The convolution of the state: it keeps all positions, whatever that of the inputs does."""
         return Convolution(
             self.recurrent_kernel[..., columns], bias, dropout=self.state_dropout, padding="same"

@@ -3,9 +3,8 @@
 from ..activations import get_activation, linear
 from ..cell import Cell
 from ..given.arrays import as_size
-from ..initializers import get_initializer
 from ..stages import Map, Stage, step
-from .keras_arguments import name_of
+from .keras_arguments import name_of, take_initializers
 
 
 def is_softmax(activation):
@@ -46,12 +45,9 @@ class DenseCell(Cell):
         self.softmax = is_softmax(activation)
         self.activation = linear if self.softmax else get_activation(activation)
         self.use_bias = bool(use_bias)
-        for argument, value in (
-            ("kernel_initializer", kernel_initializer),
-            ("bias_initializer", bias_initializer),
-        ):
-            get_initializer(value, argument)
-            setattr(self, argument, value)
+        take_initializers(
+            self, kernel_initializer=kernel_initializer, bias_initializer=bias_initializer
+        )
 
     def build(self, input_shape):
         """Make the weights for inputs of shape (batch, features)."""

@@ -4,7 +4,6 @@ import numpy as np
 
 from ..activations import tanh
 from ..given.arrays import as_number
-from ..initializers import get_initializer
 from ..stages import step
 from .keras_arguments import KerasCell
 
@@ -92,20 +91,9 @@ class ESNCell(KerasCell):
         self.spectral_radius = as_number("spectral_radius", spectral_radius, 0)
         self.use_norm2 = bool(use_norm2)
 
-    def build(self, input_shape):
-        """Make the weights for inputs of shape (batch, features)."""
-        self.kernel = self.add_weight(
-            "kernel", (input_shape[-1], self.units), self.kernel_initializer
-        )
-        self.recurrent_kernel = self.add_weight(
-            "recurrent_kernel", (self.units, self.units), self.reservoir
-        )
-        if self.use_bias:
-            self.bias = self.add_weight("bias", (self.units,), self.initial_bias)
-
-    def reservoir(self, shape, rng):
-        """The first value of `recurrent_kernel`."""
-        kernel = np.array(get_initializer(self.recurrent_initializer)(shape, rng))
+    def initial_recurrent_kernel(self, shape, rng):
+        """The first value of `recurrent_kernel`: thinned out and scaled."""
+        kernel = np.array(super().initial_recurrent_kernel(shape, rng))
         kernel[rng.random(shape) >= self.connectivity] = 0
         if self.use_norm2:
             size = np.linalg.norm(kernel)

@@ -1,7 +1,5 @@
 """The gated recurrent unit."""
 
-import numpy as np
-
 from ..activations import get_activation, sigmoid, tanh
 from ..stages import Map, Stage, step
 from .keras_arguments import KerasCell
@@ -23,18 +21,6 @@ def candidate(x, r, states, params, activation=tanh):
     product, z = r
     h = z * h + (1 - z) * activation(x[0] + product)
     return h, (h,)
-
-
-def stages_with_reset_before(input_map, recurrent_map, units):
-    """The gates, and then the rest, which maps the state that the reset gate lets through.
-
-    The maps are made by functions of the columns that they map to.
-    """
-    first, rest = slice(2 * units), slice(2 * units, None)
-    return (
-        Stage(gates, inputs=(input_map(first),), recurrent=(recurrent_map(first),)),
-        Stage(candidate, inputs=(input_map(rest),), recurrent=(recurrent_map(rest), Map())),
-    )
 
 
 class GRUCell(KerasCell):
@@ -131,13 +117,18 @@ class GRUCell(KerasCell):
 
     def stages(self):
         """One stage; or, where the reset gate comes before the product, the gates and then the rest."""
+        bias = self.weights.get("bias")
         if self.reset_after:
-            return super().stages()
-        bias = self.bias if self.use_bias else np.zeros(3 * self.units)
-        return stages_with_reset_before(
-            lambda part: Map(self.kernel[:, part], bias[part], dropout=self.input_dropout),
-            lambda part: Map(self.recurrent_kernel[:, part], dropout=self.state_dropout),
-            self.units,
+            x_bias, r_bias = (None, None) if bias is None else bias
+            inputs, recurrent = self.input_map(bias=x_bias), self.recurrent_map(bias=r_bias)
+            return (Stage(self.step, inputs=(inputs,), recurrent=(recurrent,)),)
+        first, rest = slice(2 * self.units), slice(2 * self.units, None)
+        x_first, x_rest = (
+            self.input_map(part, None if bias is None else bias[part]) for part in (first, rest)
+        )
+        return (
+            Stage(gates, inputs=(x_first,), recurrent=(self.recurrent_map(first),)),
+            Stage(candidate, inputs=(x_rest,), recurrent=(self.recurrent_map(rest), Map())),
         )
 
     @step(per="unit")

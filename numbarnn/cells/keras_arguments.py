@@ -5,7 +5,7 @@ from ..cell import Cell
 from ..errors import ArgumentError
 from ..given.arrays import as_size
 from ..initializers import get_initializer
-from ..stages import Dropout
+from ..stages import Dropout, Map
 
 #: Arguments of Keras's cells that are kept in the config and change nothing where nothing is trained.
 KEPT = (
@@ -27,6 +27,22 @@ def checked_rate(argument, rate):
     return min(1.0, max(0.0, float(rate)))
 
 
+def take_initializers(cell, **initializers):
+    """Check initializers and keep them as attributes of the cell."""
+    for argument, value in initializers.items():
+        get_initializer(value, argument)
+        setattr(cell, argument, value)
+
+
+def refuse(cell, arguments, *names):
+    """An ArgumentError if one of the arguments given is one that the cell has not."""
+    for name in names:
+        if name in arguments:
+            raise ArgumentError(
+                f"`{name}` must not be given: {type(cell).__name__} has no such argument."
+            )
+
+
 class KerasCell(Cell):
     """A cell with `kernel`, `recurrent_kernel` and `bias`, and Keras's arguments for them."""
 
@@ -46,22 +62,15 @@ class KerasCell(Cell):
         **kept,
     ):
         super().__init__(dtype=dtype)
-        unknown = sorted(set(kept) - set(KEPT))
-        if unknown:
-            raise ArgumentError(
-                f"`{unknown[0]}` must not be given: {type(self).__name__} has no such argument."
-            )
+        refuse(self, kept, *sorted(set(kept) - set(KEPT)))
         self._kept = kept
         self.units = self.output_size = self.state_size = as_size("units", units)
         self.activation = get_activation(activation)
         self.use_bias = bool(use_bias)
-        for argument, value in (
-            ("kernel_initializer", kernel_initializer),
-            ("recurrent_initializer", recurrent_initializer),
-            ("bias_initializer", bias_initializer),
-        ):
-            get_initializer(value, argument)
-            setattr(self, argument, value)
+        take_initializers(
+            self, kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer, bias_initializer=bias_initializer,
+        )  # fmt: skip
         self.dropout = checked_rate("dropout", dropout)
         self.recurrent_dropout = checked_rate("recurrent_dropout", recurrent_dropout)
         # Keras's implementation 1, which recurrent dropout asks for, drops for each gate apart.
@@ -83,7 +92,7 @@ class KerasCell(Cell):
         shape = self.recurrent_shape()
         if shape is not None:
             self.recurrent_kernel = self.add_weight(
-                "recurrent_kernel", shape, self.recurrent_initializer
+                "recurrent_kernel", shape, self.initial_recurrent_kernel
             )
         if self.use_bias:
             self.bias = self.add_weight("bias", self.bias_shape(), self.initial_bias)
@@ -96,9 +105,21 @@ class KerasCell(Cell):
         """The shape of `bias`."""
         return (self.gates * self.units,)
 
+    def initial_recurrent_kernel(self, shape, rng):
+        """The first value of `recurrent_kernel`."""
+        return get_initializer(self.recurrent_initializer)(shape, rng)
+
     def initial_bias(self, shape, rng):
         """The first value of `bias`."""
         return get_initializer(self.bias_initializer)(shape, rng)
+
+    def input_map(self, columns=slice(None), bias=None):
+        """The map of the inputs to some columns of the kernel."""
+        return Map(self.kernel[:, columns], bias, dropout=self.input_dropout)
+
+    def recurrent_map(self, columns=slice(None), bias=None):
+        """The map of h to some columns of the recurrent kernel."""
+        return Map(self.recurrent_kernel[:, columns], bias, dropout=self.state_dropout)
 
     def get_config(self):
         """The arguments that make a cell like this one."""

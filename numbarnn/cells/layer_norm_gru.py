@@ -1,13 +1,13 @@
 """The gated recurrent unit whose pre-activations are layer-normalised."""
 
-from ..activations import get_activation
+from ..errors import ArgumentError
+from ..given.arrays import as_number
 from ..stages import Map, Stage
 from .gru import GRUCell
-from .keras_arguments import KerasCell
-from .normalised import checked_epsilon, take_initializers
+from .keras_arguments import take_initializers
 
 
-class LayerNormGRUCell(KerasCell):
+class LayerNormGRUCell(GRUCell):
     """One step of a GRU with layer normalisation, as haste has it.
 
     With ``norm(v) = (v - mean(v)) / sqrt(variance(v) + epsilon)`` over all columns of v, in the order
@@ -24,19 +24,13 @@ class LayerNormGRUCell(KerasCell):
     ----------
     units : int
         Length of the output and of the state; at least 1.
-    activation : str, function or None
-        Of the candidate.
-    recurrent_activation : str, function or None
-        Of the gates.
-    use_bias : bool
-    kernel_initializer, recurrent_initializer, bias_initializer : str or function
-    dropout, recurrent_dropout : float
-        The share of the inputs, and of h, that is dropped under ``training=True``.
+    activation, recurrent_activation : str, function or None
+        Of the candidate; of the gates.
     norm_gamma_initializer : str or function
     norm_epsilon : float
         Added to both variances.
-    kept
-        Keras's regularizers and constraints, and `implementation`: 1 drops for each gate apart.
+    arguments
+        Those of `GRUCell` but ``reset_after=False``.
 
     Attributes
     ----------
@@ -51,8 +45,8 @@ class LayerNormGRUCell(KerasCell):
     Raises
     ------
     ArgumentError
-        If `units` is below 1, `norm_epsilon` is no number of at least 0, or an activation or
-        initializer is unknown.
+        If `norm_epsilon` is no number of at least 0, an initializer is unknown, `reset_after` is False,
+        or for what `GRUCell` refuses.
 
     See Also
     --------
@@ -80,32 +74,23 @@ class LayerNormGRUCell(KerasCell):
     0.875
     """
 
-    gates = 3
-    step = GRUCell.step
-
     def __init__(
         self,
         units,
         activation="tanh",
         recurrent_activation="sigmoid",
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
-        dropout=0.0,
-        recurrent_dropout=0.0,
+        *,
         norm_gamma_initializer="ones",
         norm_epsilon=1e-5,
-        dtype=None,
-        **kept,
+        **arguments,
     ):
-        super().__init__(
-            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
-            dropout, recurrent_dropout, dtype, **kept,
-        )  # fmt: skip
-        self.recurrent_activation = get_activation(recurrent_activation, "recurrent_activation")
+        super().__init__(units, activation, recurrent_activation, **arguments)
+        if not self.reset_after:
+            raise ArgumentError(
+                "`reset_after` must be True (what the reset gate acts on is normalised); got False."
+            )
         take_initializers(self, norm_gamma_initializer=norm_gamma_initializer)
-        self.norm_epsilon = checked_epsilon("norm_epsilon", norm_epsilon)
+        self.norm_epsilon = as_number("norm_epsilon", norm_epsilon, 0)
 
     def build(self, input_shape):
         """Make the weights for inputs of shape (batch, features)."""
@@ -113,10 +98,6 @@ class LayerNormGRUCell(KerasCell):
         shape, initializer = (3 * self.units,), self.norm_gamma_initializer
         self.kernel_gamma = self.add_weight("kernel_gamma", shape, initializer)
         self.recurrent_gamma = self.add_weight("recurrent_gamma", shape, initializer)
-
-    def bias_shape(self):
-        """The shape of `bias`: a row for the inputs and one for the state."""
-        return (2, 3 * self.units)
 
     def stages(self):
         """One stage, both of its maps normalised."""

@@ -1,11 +1,11 @@
 """The LSTM whose pre-activations and cell state are layer-normalised."""
 
-from ..activations import get_activation, sigmoid, tanh
+from ..activations import sigmoid, tanh
 from ..errors import ArgumentError
+from ..given.arrays import as_number
 from ..stages import Dropout, Map, Stage, step
-from .keras_arguments import KerasCell
-from .lstm import with_forget_bias
-from .normalised import checked_epsilon, take_initializers
+from .keras_arguments import take_initializers
+from .lstm import LSTMCell
 
 #: What is added to a variance if nothing is said, by form.
 _EPSILON = {"tfa": 1e-3, "haste": 1e-5}
@@ -31,7 +31,7 @@ def hidden(x, r, states, params, activation=tanh, keeps_normalised=True):
     return h, (h, n if keeps_normalised else c)
 
 
-class LayerNormLSTMCell(KerasCell):
+class LayerNormLSTMCell(LSTMCell):
     """One step of an LSTM with layer normalisation, in the form of TensorFlow Addons or of haste.
 
     With ``norm(v) = (v - mean(v)) / sqrt(variance(v) + epsilon)`` over all columns of v, in the order
@@ -53,23 +53,14 @@ class LayerNormLSTMCell(KerasCell):
     ----------
     units : int
         Length of the output and of each state; at least 1.
-    activation : str, function or None
-        Of the candidate and of c.
-    recurrent_activation : str, function or None
-        Of the gates.
-    use_bias : bool
-    kernel_initializer, recurrent_initializer, bias_initializer : str or function
-    unit_forget_bias : bool
-        Whether the forget gate's bias begins at 1.
-    dropout, recurrent_dropout : float
-        The share of the inputs, and of h, that is dropped under ``training=True``; the same for all
-        gates.
+    activation, recurrent_activation : str, function or None
+        Of the candidate and of c; of the gates.
     norm_gamma_initializer, norm_beta_initializer : str or function
     norm_epsilon : float, optional
         Added to every variance. None: 1e-3 in the form ``"tfa"``, 1e-5 in the form ``"haste"``.
     form : {"tfa", "haste"}
-    kept
-        Keras's regularizers and constraints.
+    arguments
+        Those of `LSTMCell`; dropout is the same for all gates.
 
     Attributes
     ----------
@@ -86,8 +77,8 @@ class LayerNormLSTMCell(KerasCell):
     Raises
     ------
     ArgumentError
-        If `units` is below 1, `form` is another, `norm_epsilon` is no number of at least 0, or an
-        activation or initializer is unknown.
+        If `form` is another, `norm_epsilon` is no number of at least 0, an initializer is unknown, or
+        for what `LSTMCell` refuses.
 
     See Also
     --------
@@ -116,46 +107,31 @@ class LayerNormLSTMCell(KerasCell):
     ([[3.0, -3.0]], [[1.0, -1.0], [1.0, -1.0], [1.0, -1.0]])
     """
 
-    gates = 4
-
     def __init__(
         self,
         units,
         activation="tanh",
         recurrent_activation="sigmoid",
-        use_bias=True,
-        kernel_initializer="glorot_uniform",
-        recurrent_initializer="orthogonal",
-        bias_initializer="zeros",
-        unit_forget_bias=True,
-        dropout=0.0,
-        recurrent_dropout=0.0,
+        *,
         norm_gamma_initializer="ones",
         norm_beta_initializer="zeros",
         norm_epsilon=None,
         form="tfa",
-        dtype=None,
-        **kept,
+        **arguments,
     ):
-        super().__init__(
-            units, activation, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
-            dropout, recurrent_dropout, dtype, **kept,
-        )  # fmt: skip
-        if form not in _EPSILON:
+        super().__init__(units, activation, recurrent_activation, **arguments)
+        if form not in tuple(_EPSILON):
             raise ArgumentError(f"`form` must be 'tfa' or 'haste'; got {form!r}.")
         self.form = form
-        self.recurrent_activation = get_activation(recurrent_activation, "recurrent_activation")
-        self.unit_forget_bias = bool(unit_forget_bias)
         take_initializers(
             self,
             norm_gamma_initializer=norm_gamma_initializer,
             norm_beta_initializer=norm_beta_initializer,
         )
-        self.norm_epsilon = checked_epsilon(
-            "norm_epsilon", _EPSILON[form] if norm_epsilon is None else norm_epsilon
+        self.norm_epsilon = as_number(
+            "norm_epsilon", _EPSILON[form] if norm_epsilon is None else norm_epsilon, 0
         )
         self.keeps_normalised = form == "tfa"
-        self.state_size = (self.units, self.units)
         # One mask for all gates, unlike the LSTM without normalisation.
         self.input_dropout = Dropout(self.dropout) if self.dropout else None
         self.state_dropout = Dropout(self.recurrent_dropout) if self.recurrent_dropout else None
@@ -170,14 +146,9 @@ class LayerNormLSTMCell(KerasCell):
             if self.form == "tfa" or name == "state":
                 setattr(self, beta, self.add_weight(beta, (size,), self.norm_beta_initializer))
 
-    def initial_bias(self, shape, rng):
-        """The first value of `bias`: 1 for the forget gate if `unit_forget_bias`."""
-        bias = super().initial_bias(shape, rng)
-        return with_forget_bias(bias, self.units) if self.unit_forget_bias else bias
-
     def stages(self):
         """The gates and the new c; then, as it takes all units of c to normalise it, h."""
-        bias, recurrent_bias = (self.bias if self.use_bias else None), None
+        bias, recurrent_bias = self.weights.get("bias"), None
         if self.form == "tfa":
             bias = self.kernel_beta if bias is None else self.kernel_beta + bias
             recurrent_bias = self.recurrent_beta

@@ -1,9 +1,9 @@
 """The plain recurrent cell whose pre-activation is layer-normalised."""
 
 from ..activations import tanh
+from ..given.arrays import as_number
 from ..stages import Map, Stage, step
-from .keras_arguments import KerasCell
-from .normalised import checked_epsilon, take_initializers
+from .keras_arguments import KerasCell, take_initializers
 
 
 @step(per="unit")
@@ -98,7 +98,7 @@ class LayerNormSimpleRNNCell(KerasCell):
             dropout, recurrent_dropout, dtype, **kept,
         )  # fmt: skip
         take_initializers(self, gamma_initializer=gamma_initializer)
-        self.layernorm_epsilon = checked_epsilon("layernorm_epsilon", layernorm_epsilon)
+        self.layernorm_epsilon = as_number("layernorm_epsilon", layernorm_epsilon, 0)
 
     def build(self, input_shape):
         """Make the weights for inputs of shape (batch, features)."""
@@ -107,11 +107,8 @@ class LayerNormSimpleRNNCell(KerasCell):
 
     def stages(self):
         """The sum of both products; then, as it takes all units to normalise it, h."""
-        bias = self.bias if self.use_bias else None
-        inputs = Map(self.kernel, dropout=self.input_dropout)
-        recurrent = Map(self.recurrent_kernel, dropout=self.state_dropout)
-        normalised = Map(None, bias, self.gamma, self.layernorm_epsilon)
+        normalised = Map(None, self.weights.get("bias"), self.gamma, self.layernorm_epsilon)
         return (
-            Stage(net, inputs=(inputs,), recurrent=(recurrent,), states=()),
+            Stage(net, inputs=(self.input_map(),), recurrent=(self.recurrent_map(),), states=()),
             Stage(hidden, recurrent=(normalised,)),
         )

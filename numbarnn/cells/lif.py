@@ -4,7 +4,7 @@ from ..elementary import where
 from ..errors import ArgumentError
 from ..given.arrays import as_number
 from ..stages import step
-from .keras_arguments import KerasCell
+from .keras_arguments import KerasCell, refuse
 
 
 class LIFCell(KerasCell):
@@ -71,6 +71,7 @@ class LIFCell(KerasCell):
     def __init__(
         self, units, leak=0.9, threshold=1.0, *, reset="subtract", recurrent=False, **arguments
     ):  # fmt: skip
+        refuse(self, arguments, "activation")
         self.recurrent = bool(recurrent)
         super().__init__(units, None, **arguments)
         if reset not in ("subtract", "zero"):

@@ -36,7 +36,7 @@ class LRUCell(Cell):
     r_min, r_max : float
         Between which absolute values the eigenvalues lambda begin, 0 ... 1.
     max_phase : float
-        Up to which phase.
+        Up to which phase, 0 ... 2 pi.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class LRUCell(Cell):
         self.state_size = (self.state_units, self.state_units)
         self.r_max = as_number("r_max", r_max, 0, 1)
         self.r_min = as_number("r_min", r_min, 0, self.r_max)
-        self.max_phase = as_number("max_phase", max_phase, 0)
+        self.max_phase = as_number("max_phase", max_phase, 0, 2 * np.pi)
 
     def build(self, input_shape):
         """Make the weights for inputs of shape (batch, units)."""

@@ -14,8 +14,8 @@ def _uniform(low, high):
 
 
 def _signs(shape, rng):
-    """-1 or 1, excitatory or inhibitory."""
-    return rng.choice([-1.0, 1.0], shape)
+    """1 or -1, excitatory or inhibitory, of which ncps draws half as many."""
+    return rng.choice([-1.0, 1.0, 1.0], shape)
 
 
 #: Of every synapse, and how it begins: strength, reversal potential, and the sigmoid's place and slope.
@@ -59,8 +59,9 @@ class LTCCell(Cell):
         active      = w * sigmoid(sigma * (v - mu))
         drive       = sum of active * erev
         conductance = sum of active
-        rate        = cm * unfolds / elapsed
-        v           = (rate * v + gleak * vleak + drive) / (rate + gleak + conductance + 1e-8)
+        rate        = cm * unfolds
+        v           = (rate * v + elapsed * (gleak * vleak + drive))
+                      / (rate + elapsed * (gleak + conductance + 1e-8))
 
     The output is ``v * output_w + output_b`` of the first `outputs` neurons, and events are taken as
     ``events * input_w + input_b``.
@@ -96,7 +97,8 @@ class LTCCell(Cell):
     References
     ----------
     R. Hasani, M. Lechner, A. Amini, D. Rus, R. Grosu, "Liquid Time-constant Networks" (2021),
-    algorithm 1, with the synapses of the package ncps.
+    algorithm 1, with the synapses of the package ncps. Unlike there, the fraction is multiplied by the
+    time, so that none elapsed changes nothing.
 
     Examples
     --------
@@ -166,9 +168,9 @@ class LTCCell(Cell):
                 drive[j], conductance[j] = seen[j], fixed[j]
             driven(v, synapses, drive, conductance)
             for j in range(units):
-                rate = cm[j] * unfolds / elapsed
-                v[j] = (rate * v[j] + gleak[j] * vleak[j] + drive[j]) / (
-                    rate + gleak[j] + conductance[j] + 1e-8
+                rate = cm[j] * unfolds
+                v[j] = (rate * v[j] + elapsed * (gleak[j] * vleak[j] + drive[j])) / (
+                    rate + elapsed * (gleak[j] + conductance[j] + 1e-8)
                 )
         for j in range(output.shape[0]):
             output[j] = v[j] * output_w[j] + output_b[j]

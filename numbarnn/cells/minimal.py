@@ -2,7 +2,7 @@
 
 from ..activations import get_activation, linear, sigmoid
 from ..stages import step
-from .keras_arguments import KerasCell
+from .keras_arguments import KerasCell, refuse
 
 
 class _InputGated(KerasCell):
@@ -11,6 +11,7 @@ class _InputGated(KerasCell):
     def __init__(
         self, units, activation=None, *, recurrent_activation="sigmoid", **arguments
     ):  # fmt: skip
+        refuse(self, arguments, "recurrent_initializer")
         super().__init__(units, activation, **arguments)
         self.recurrent_activation = get_activation(recurrent_activation, "recurrent_activation")
 

@@ -3,7 +3,7 @@
 from ..activations import relu, sigmoid, tanh
 from ..given.arrays import as_size
 from ..stages import Map, Stage, step
-from .keras_arguments import KerasCell
+from .keras_arguments import KerasCell, refuse
 
 
 def found(x, r, c):
@@ -109,6 +109,7 @@ class NASCell(KerasCell):
         dtype=None,
         **kept,
     ):
+        refuse(self, kept, "activation")
         self.projection = None if projection is None else as_size("projection", projection)
         super().__init__(
             units, None, use_bias, kernel_initializer, recurrent_initializer, bias_initializer,
@@ -131,11 +132,8 @@ class NASCell(KerasCell):
 
     def stages(self):
         """One stage, and one that projects if that is asked for."""
-        kernel, bias = self.recurrent_kernel, self.weights.get("bias")
-        maps = {
-            "inputs": (Map(self.kernel, dropout=self.input_dropout),),
-            "recurrent": (None, Map(kernel, bias, dropout=self.state_dropout)),
-        }
+        recurrent = self.recurrent_map(bias=self.weights.get("bias"))
+        maps = {"inputs": (self.input_map(),), "recurrent": (None, recurrent)}
         if self.projection is None:
             return (Stage(self.step, **maps),)
         last = {"recurrent": (Map(self.projection_kernel),), "units": self.projection}

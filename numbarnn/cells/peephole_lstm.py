@@ -2,7 +2,7 @@
 
 from ..activations import get_activation, sigmoid, tanh
 from ..given.arrays import as_number
-from ..stages import Map, Stage, step
+from ..stages import Stage, step
 from .lstm import LSTMCell
 
 _PEEPHOLES = ("input_gate_peephole", "forget_gate_peephole", "output_gate_peephole")
@@ -148,10 +148,8 @@ class PeepholeLSTMCell(LSTMCell):
 
     def maps(self):
         """The maps of the inputs and of h, as a stage takes them."""
-        return {
-            "inputs": (Map(self.kernel, self.weights.get("bias"), dropout=self.input_dropout),),
-            "recurrent": (Map(self.recurrent_kernel, dropout=self.state_dropout),),
-        }
+        inputs, recurrent = self.input_map(bias=self.weights.get("bias")), self.recurrent_map()
+        return {"inputs": (inputs,), "recurrent": (recurrent,)}
 
     def stages(self):
         """One stage."""

@@ -106,12 +106,12 @@ class PhasedLSTMCell(LSTMCell):
 
     def stages(self):
         """One stage, which sees the time as it is."""
-        events = Map(self.kernel, self.weights.get("bias"), dropout=self.input_dropout)
+        events = self.input_map(bias=self.weights.get("bias"))
         return (
             Stage(
                 self.step,
                 inputs=(events, Map()),
-                recurrent=(Map(self.recurrent_kernel, dropout=self.state_dropout),),
+                recurrent=(self.recurrent_map(),),
                 params=(self.period, self.shift, self.ratio_on),
             ),
         )

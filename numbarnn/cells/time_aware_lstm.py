@@ -37,7 +37,7 @@ class TimeAwareLSTMCell(LSTMCell):
         Length of the output and of each state; at least 1.
     decay : {"log", "inverse"} or function
         What is left of the short-term memory: ``1 / log(e + elapsed)`` for long times,
-        ``1 / elapsed`` for short ones, or a function of one number.
+        ``1 / elapsed`` for short ones, which must not be 0, or a function of one number.
     arguments
         Those of `LSTMCell`.
 
@@ -98,10 +98,11 @@ class TimeAwareLSTMCell(LSTMCell):
 
     def stages(self):
         """One stage, which maps both states and sees the time as it is."""
-        events = Map(self.kernel, self.weights.get("bias"), dropout=self.input_dropout)
-        h = Map(self.recurrent_kernel, dropout=self.state_dropout)
-        c = Map(self.decay_kernel, self.decay_bias)
-        return (Stage(self.step, inputs=(events, Map()), recurrent=(h, c)),)
+        events, c = (
+            self.input_map(bias=self.weights.get("bias")),
+            Map(self.decay_kernel, self.decay_bias),
+        )
+        return (Stage(self.step, inputs=(events, Map()), recurrent=(self.recurrent_map(), c)),)
 
     def get_config(self):
         """The arguments that make a cell like this one."""

@@ -58,6 +58,11 @@ class CellWrapper(Cell):
         return declared_output(self.cell)
 
     @property
+    def sized_by_build(self):
+        """That of the cell inside."""
+        return self.cell.sized_by_build
+
+    @property
     def input_axes(self):
         """Those of the cell inside."""
         return self.cell.input_axes

@@ -1,6 +1,8 @@
 """A user's step, made ready for one number type, compiled alone, its errors made readable."""
 
 import inspect
+import linecache
+import os
 import re
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -228,7 +230,7 @@ def check_names(function, where, seen=None):
         try:
             _, value = resolved(function, loaded)
         except NameError as error:
-            place = f"{_short(function.__code__.co_filename)}, line {loaded.line}"
+            place = _place(function.__code__.co_filename, loaded.line)
             raise CellError(f"{where} did not compile: {error} ({place}).") from error
         value = value.func if isinstance(value, partial) else value
         if isinstance(value, Dispatcher) or (
@@ -432,6 +434,12 @@ def _short(path):
     return path.replace("\\", "/").rsplit("/", 1)[-1]
 
 
+def _place(path, line):
+    """Where a line is, or, in a notebook, whose cells have no file that anybody knows, the line itself."""
+    source = "" if os.path.exists(path) else linecache.getline(path, line).strip()
+    return f"line {line}: {source}" if source else f"{_short(path)}, line {line}"
+
+
 def _typed_at(error):
     """(file, line) of what was being typed: for devices not every report tells it."""
     found, trace = [], error.__traceback__
@@ -466,4 +474,4 @@ def brief(error, function, relative=False):
         # Of code that may be found again after the file was edited above it.
         first = plain(function).__code__.co_firstlineno
         return f"{what} (line {int(mine[0]) - first + 1} of the step)" if mine else what
-    return f"{what} ({_short(file)}{', line ' + mine[0] if mine else ''})"
+    return f"{what} ({_place(file, int(mine[0])) if mine else _short(file)})"

@@ -25,6 +25,11 @@ class DeviceMap:
     kernel : ndarray or None
         Shape (width, gates * units), or (gates * units,) of a diagonal map.
     bias : ndarray, shape (gates * units,), or None
+    gamma : ndarray, shape (gates * units,), or None
+        Of a dense map whose columns are normalised.
+    epsilon : float
+    geometry : Geometry or None
+        What a dense map gathers of an operand that has positions.
     """
 
     kind: str
@@ -33,6 +38,13 @@ class DeviceMap:
     gates: int
     kernel: np.ndarray
     bias: np.ndarray
+    gamma: np.ndarray = None
+    epsilon: float = 0.0
+    geometry: object = None
+
+    def reads_own(self, units):
+        """Whether every unit reads the number of the operand that is its own, and no other."""
+        return self.kind in ("diagonal", "value") and self.width == units
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,12 +89,27 @@ class DeviceCell:
     dtype : NumPy dtype
     where : str
         The step's name for errors.
+    shape : tuple of int
+        The positions of the states, if they have any.
     """
 
     stages: tuple
     state_sizes: tuple
     dtype: np.dtype
     where: str
+    shape: tuple = ()
+
+    @property
+    def positions(self):
+        """How many positions a sample has."""
+        return int(np.prod(self.shape, dtype=int))
+
+    @property
+    def needs_rows(self):
+        """Whether a step needs all products of a row, or of all positions, before it can begin."""
+        return bool(self.shape) or any(
+            map_.gamma is not None for stage in self.stages for map_ in stage.recurrent
+        )
 
     @property
     def units(self):
@@ -113,8 +140,7 @@ class DeviceCell:
         stage = self.stages[number]
         found = []
         for map_ in stage.recurrent:
-            own = map_.kind in ("diagonal", "value") and map_.width == stage.units
-            if not own and map_.operand not in found:
+            if not map_.reads_own(stage.units) and map_.operand not in found:
                 found.append(map_.operand)
         return sorted(found)
 
@@ -142,16 +168,38 @@ def _output_of(stage, settings, counts, inner, dtype, where):
     return count_outputs(kind, states, inner, where), isinstance(given[0], tuple)
 
 
-def _check_maps(declaration):
-    """Refuse maps that no kernel has yet."""
-    for stage in declaration.stages:
-        for entry in (*stage.inputs, *stage.constants, *stage.recurrent):
-            for map_ in entry:
-                kind = "a convolution" if declaration.positions else map_.normalised
-                if kind:
-                    raise DeviceError(
-                        f"{declaration.where} must have no map with {kind} to run on a device; it has one."
-                    )
+def _as_dense(map_, kind, width, gates, units):
+    """The kernel of the dense map that does what an elementwise one does."""
+    if kind == "dense":
+        return map_.kernel
+    if kind == "broadcast":
+        return np.ones((1, units))
+    if kind == "value":
+        return np.eye(width)
+    return np.concatenate(np.eye(units) * np.reshape(map_.kernel, (gates, 1, units)), axis=1)
+
+
+def _device_map(part, units, dtype, where):
+    """One map, its numbers in the compute type; one that needs whole rows is made a dense one."""
+    map_, normed = part.map_, part.completed
+    if map_.softmax:
+        raise DeviceError(
+            f"{where} must have no map with a softmax to run on a device; it has one."
+        )
+    kind, kernel = kind_of(map_, part.width, units, where), map_.kernel
+    if part.geometry is not None or normed is not None:
+        kind, kernel = "dense", _as_dense(map_, kind, part.width, part.gates, units)
+    bias, gamma, epsilon = map_.bias, None, 0.0
+    if normed is not None:
+        bias, gamma, epsilon = normed.bias, normed.gamma, float(normed.epsilon)
+
+    def numbers(array):
+        return None if array is None else np.ascontiguousarray(array, dtype)
+
+    return DeviceMap(
+        kind, part.operand, part.width, part.gates, numbers(kernel), numbers(bias), numbers(gamma),
+        epsilon, part.geometry,
+    )  # fmt: skip
 
 
 def declared(declaration, input_widths, constant_widths, dtype):
@@ -161,6 +209,7 @@ def declared(declaration, input_widths, constant_widths, dtype):
     ----------
     declaration : Declaration
     input_widths, constant_widths : tuple of int
+        Of an input with axes in space its shape, the channels last.
     dtype : NumPy dtype
 
     Returns
@@ -171,11 +220,8 @@ def declared(declaration, input_widths, constant_widths, dtype):
     ------
     CellError
         If a map does not fit its operand or the units, or a step returns something else.
-    DeviceError
-        If a map is of a kind that no kernel has.
     """
     where, sizes = declaration.where, declaration.state_sizes
-    _check_maps(declaration)
     dtype = np.dtype(dtype)
     operands, stages = sizes, []
     for number, (stage, settings) in enumerate(
@@ -190,19 +236,17 @@ def declared(declaration, input_widths, constant_widths, dtype):
                 )
         groups = [
             tuple(
-                DeviceMap(
-                    kind_of(part.map_, part.width, units, where), part.operand, part.width, part.gates,
-                    None if part.map_.kernel is None else np.ascontiguousarray(part.map_.kernel, dtype),
-                    None if part.map_.bias is None else np.ascontiguousarray(part.map_.bias, dtype),
+                _device_map(part, units, dtype, where)
+                for part in listed_maps(
+                    entries, widths, what, units, where, positions=declaration.positions
                 )
-                for part in listed_maps(entries, widths, what, units, where)
             )
             for entries, widths, what in (
                 (stage.inputs, input_widths, "inputs"),
                 (stage.constants, constant_widths, "constants"),
                 (stage.recurrent, operands, "states or inner values"),
             )
-        ]  # fmt: skip
+        ]
         params = tuple(np.ascontiguousarray(param, dtype) for param in stage.params)
         for param in params:
             if param.shape != (units,):
@@ -216,4 +260,4 @@ def declared(declaration, input_widths, constant_widths, dtype):
             )
         )
         operands = (units,) * outputs
-    return DeviceCell(tuple(stages), tuple(sizes), dtype, where)
+    return DeviceCell(tuple(stages), tuple(sizes), dtype, where, tuple(declaration.positions))

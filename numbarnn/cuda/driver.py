@@ -4,6 +4,7 @@ In Numba's simulator the "device" is the host's memory, and its kernels are run 
 """
 
 import ctypes
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -96,14 +97,81 @@ class Stream:
         given : dict of str -> DeviceArray, int or None
             By the names of the kernel's arguments; None is an address that is not used.
         """
-        values = [given[name] for name, _ in kernel.arguments]
+        self.prepared(kernel, grid, given)()
+
+    def prepared(self, kernel, grid, given):
+        """A kernel that can be queued again and again, with another value of its argument `it`.
+
+        Parameters
+        ----------
+        kernel, grid, given
+            As of `launch`; `given` without `it`.
+
+        Returns
+        -------
+        Launch
+        """
+        return Launch(self, kernel, grid, given)
+
+    def repeat(self, launches, begin, end, graphs):
+        """Queue launches, one after the other, for every step from `begin` up to `end`.
+
+        With ``NUMBARNN_GPU_GRAPH=1`` in the environment, what is queued a second time with the same
+        addresses is recorded as a graph, and is one launch from then on.
+
+        Parameters
+        ----------
+        launches : list of Launch
+        begin, end : int
+        graphs : Graphs
+        """
+        steps = range(begin, end)
+        if SIMULATED or not launches or os.environ.get("NUMBARNN_GPU_GRAPH") != "1":
+            for it in steps:
+                for launch in launches:
+                    launch(it)
+            return
+        graphs.launch(_core(), self._stream, self.place, launches, steps)
+
+
+class Launch:
+    """A kernel with its grid and its arguments.
+
+    Parameters
+    ----------
+    stream : Stream
+    kernel, grid, given
+        As of `Stream.launch`.
+    """
+
+    def __init__(self, stream, kernel, grid, given):
+        names = [name for name, _ in kernel.arguments]
+        self._kernel, self._grid = kernel, grid
+        self._changing = names.index("it") if "it" in names else None
+        values = [given.get(name, 0) if name == "it" else given[name] for name in names]
         if SIMULATED:
             kinds = [kind for _, kind in kernel.arguments]
-            simulate(kernel, grid, list(map(_simulated, values, kinds)))
+            self._values = list(map(_simulated, values, kinds))
             return
-        core = _core()
-        config = core.LaunchConfig(grid=grid, block=(kernel.threads,))
-        core.launch(self._stream, config, loaded(kernel, self.place), *map(_word, values))
+        self._values = list(map(_word, values))
+        core, self._stream = _core(), stream._stream
+        self._ready = loaded(kernel, stream.place)
+        self._config = core.LaunchConfig(grid=grid, block=(kernel.threads,))
+
+    def __call__(self, it=0, onto=None):
+        """Queue it, for step `it`; or record it in a graph that is being built."""
+        if self._changing is not None:
+            self._values[self._changing] = it if SIMULATED else np.int64(it)
+        if SIMULATED:
+            simulate(self._kernel, self._grid, self._values)
+        else:
+            _core().launch(onto or self._stream, self._config, self._ready, *self._values)
+
+    @property
+    def told(self):
+        """All that tells it from another launch, but for the step."""
+        others = [int(v) for i, v in enumerate(self._values) if i != self._changing]
+        return id(self._kernel), self._grid, tuple(others)
 
 
 def _word(value):
@@ -117,7 +185,7 @@ def _simulated(value, kind):
     """An argument of a kernel in the simulator: an array from the address on."""
     if not kind.endswith("*"):
         return int(value)
-    dtype = np.dtype(kind[:-1])
+    dtype = np.dtype(kind[:-1].replace("b2", "u2"))
     if value is None or value.size == 0:
         return np.zeros(1, dtype)
     first, end = value.extent

@@ -19,14 +19,30 @@ from ..compile.digest import Uncacheable, digest_of
 from ..compile.step import brief
 from ..errors import CellError, DeviceError, MissingExtraError
 from . import cubins
-from .primitives import SIMULATED, slice_of
+from .primitives import SIMULATED, slice_of, widened
 
 _NUMBERS = {
-    "f4": types.float32, "f8": types.float64, "i8": types.int64, "i4": types.int32, "i2": types.int16,
-    "i1": types.int8, "u1": types.uint8, "u2": types.uint16, "u4": types.uint32, "u8": types.uint64,
+    "f2": types.float16, "b2": types.uint16, "f4": types.float32, "f8": types.float64,
+    "i1": types.int8, "i2": types.int16, "i4": types.int32, "i8": types.int64,
+    "u1": types.uint8, "u2": types.uint16, "u4": types.uint32, "u8": types.uint64,
 }  # fmt: skip
 #: What the source of every kernel may name.
-_NAMES = {"cuda": cuda, "f4": np.float32, "f8": np.float64}
+_NAMES = {"cuda": cuda, "f4": np.float32, "f8": np.float64, "widened": widened}
+
+
+def reading(kind, number, source):
+    """Source that reads a number of some dtype as one of the compute type.
+
+    Parameters
+    ----------
+    kind : str
+        The dtype as kernels name it: "f4", "i8"; "b2" is bfloat16.
+    number : str
+        The compute type.
+    source : str
+        What gives the number.
+    """
+    return f"{number}(widened({source}))" if kind == "b2" else f"{number}({source})"
 
 
 @dataclass(eq=False)

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 import numpy as np
 
 from ..given.device_arrays import DeviceArray, device_array
+from ..given.libraries import is_bfloat16
 from .driver import stream_of
 from .small_kernels import blocks, copy_kernel, merge_kernel
 
@@ -94,6 +95,8 @@ def _as_matrix(array):
 
 def numbers_of(dtype):
     """How kernels name a dtype of inputs."""
+    if is_bfloat16(dtype):
+        return "b2"
     return "u1" if dtype.kind == "b" else dtype.str[1:]
 
 

@@ -4,6 +4,7 @@ A pure function of the cell, its sizes and the device. The threads that share a 
 cell alone, never on the batch: so do the bits.
 """
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,6 +102,20 @@ def shared_bytes(cell, plan, rows):
         widths = {map_.operand: map_.width for map_ in stage.recurrent}
         total += sum(copies * plan.row(widths[operand], item) for operand in cell.exchanged(number))
     return total * rows * item
+
+
+def takes_registers(cell):
+    """Whether a cell is run by the kernel that keeps recurrent weights in registers.
+
+    ``NUMBARNN_GPU_KERNEL=K3`` in the environment has every cell run step by step, for tests.
+    """
+    if cell.needs_rows or os.environ.get("NUMBARNN_GPU_KERNEL") == "K3":
+        return False
+    try:
+        plan_unit(cell)
+    except DeviceError:
+        return False
+    return True
 
 
 def plan_unit(cell):

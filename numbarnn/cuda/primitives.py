@@ -6,12 +6,17 @@ goes through shared memory.
 
 import math
 
+import numpy as np
 from numba import config, cuda
 
 #: Whether kernels run in Numba's simulator.
 SIMULATED = bool(config.ENABLE_CUDASIM)
 
 if SIMULATED:
+
+    def widened(bits):
+        """The float32 whose upper half is given."""
+        return np.array(int(bits) << 16, np.uint32).view(np.float32)[()]
 
     def slice_of(gates, length, lanes, units):
         """A function that loads a lane's slice of a unit's weights, gate after gate."""
@@ -65,6 +70,16 @@ else:
     from numba.cuda.np import arrayobj
 
     _WORD, _LONG = ir.IntType(32), ir.IntType(64)
+
+    @intrinsic
+    def widened(context, bits):
+        """The float32 whose upper half is given."""
+
+        def generate(context, builder, sig, values):
+            whole = builder.shl(builder.zext(values[0], _WORD), _WORD(16))
+            return builder.bitcast(whole, ir.FloatType())
+
+        return types.float32(types.uint16), generate
 
     def slice_of(gates, length, lanes, units):
         """A function that loads a lane's slice of a unit's weights, gate after gate."""

@@ -1,19 +1,23 @@
-"""The kernel for products that are made before the time loop: maps of inputs and constants.
+"""The kernel for products of whole matrices.
 
-One tile of rows (samples and steps, in the order of processing) and columns at a time, through shared
-memory; every sum runs over k in ascending order, so its bits do not depend on the tile it is in.
+Dense maps of inputs and constants are made before the time loop, of states one step at a time. One tile of
+rows (samples, steps in the order of processing, positions) and columns at a time, through shared memory;
+every sum runs over k in ascending order, so its bits do not depend on the tile it is in. A convolution
+gathers, for every position, the channels at all taps.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
-from .kernel import Kernel
+from .kernel import Kernel, reading
 
 #: Numbers that every such kernel takes, in this order.
 NUMBERS = (
     "samples", "steps", "begin", "count", "backwards", "direct", "has_lengths", "has_offsets",
-    "in_sample", "in_time", "in_item", "width", "columns", "out_sample", "out_time", "has_bias",
+    "in_sample", "in_time", "in_axis_0", "in_axis_1", "in_axis_2", "in_item", "width", "columns",
+    "out_sample", "out_time", "out_position", "has_bias",
 )  # fmt: skip
 ARGUMENTS = tuple((name, "i8") for name in NUMBERS)
 
@@ -28,12 +32,15 @@ def project({names}):
     left = cuda.shared.array({left}, {number})
     right = cuda.shared.array({right}, {number})
     bases = cuda.shared.array({tile_rows}, i8)
+{shared_spots}
     for i in range(thread, {tile_rows}, {threads}):
         row = first_row + i
         base = -1
-        if row < samples * count:
-            b = row // count
-            it = begin + row - b * count
+        inner = 0
+        if row < samples * count * {positions}:
+            b = row // (count * {positions})
+            inner = row - b * count * {positions}
+            it = begin + inner // {positions}
             valid = steps
             if has_lengths != 0:
                 valid = min(max(lengths[b], 0), steps)
@@ -48,6 +55,7 @@ def project({names}):
                     start = offsets[b] * in_time
                 base = start + t * in_time
         bases[i] = base
+{spots}
 {sums}
     cuda.syncthreads()
     k0 = 0
@@ -57,7 +65,7 @@ def project({names}):
             k = k0 + i % {tile_depth}
             value = zero
             if base >= 0 and k < width:
-                value = {number}(inputs[base + k * in_item])
+{gather}
             left[i] = value
         for i in range(thread, {right}, {threads}):
             k = k0 + i // {tile_columns}
@@ -99,9 +107,53 @@ class Tile:
         return (self.rows // self.own_rows) * (self.columns // self.own_columns)
 
 
-def project_kernel(dtype, source, tile):
-    """The kernel for operands of dtype `source`, such as "f4", computing in `dtype`."""
+def _gather(number, source, geometry):
+    """(lines that find the positions of rows, lines that read number k of a row), as source."""
+    if geometry is None:
+        return [], [f"value = {reading(source, number, 'inputs[base + k * in_item]')}"]
+    axes, channels = geometry.axes, geometry.channels
+    _, across, along = (axis.positions for axis in axes)
+    spots = [f"spot = inner % {geometry.positions}"]
+    spots += [f"spots[i] = spot // {across * along}"]
+    spots += [f"spots[i + {{tile_rows}}] = spot // {along} % {across}"]
+    spots += [f"spots[i + 2 * {{tile_rows}}] = spot % {along}"]
+    read = [
+        f"tap = k // {channels}",
+        f"spot = base + (k - tap * {channels}) * in_item",
+        "inside = True",
+    ]
+    each = 1
+    for number_, axis in reversed(list(enumerate(axes))):
+        if axis.size == axis.positions == axis.taps == 1:
+            continue
+        read += [
+            f"q = spots[i // {{tile_depth}} + {number_} * {{tile_rows}}] * {axis.stride}"
+            f" + tap // {each} % {axis.taps} * {axis.dilation} - {axis.before}",
+            f"inside = inside and 0 <= q and q < {axis.size}",
+            f"spot = spot + q * in_axis_{number_}",
+        ]
+        each *= axis.taps
+    return spots, [*read, "if inside:", f"    value = {reading(source, number, 'inputs[spot]')}"]
+
+
+@lru_cache(maxsize=64)
+def project_kernel(dtype, source, tile, geometry=None):
+    """The kernel for operands of dtype `source`, such as "f4", computing in `dtype`.
+
+    Parameters
+    ----------
+    dtype : NumPy dtype
+    source : str
+    tile : Tile
+    geometry : Geometry, optional
+        What rows gather, if they do not read numbers as they lie.
+
+    Returns
+    -------
+    Kernel
+    """
     number = f"f{dtype.itemsize}"
+    positions = 1 if geometry is None else geometry.positions
     arguments = (
         *ARGUMENTS, ("lengths", "i8*"), ("offsets", "i8*"), ("inputs", f"{source}*"),
         ("kernel", f"{number}*"), ("bias", f"{number}*"), ("out", f"{number}*"),
@@ -120,9 +172,12 @@ def project_kernel(dtype, source, tile):
     for i in range(tile.own_rows):
         results += [
             f"row = first_row + row_ + {i * down}",
-            "if row < samples * count:",
-            "    b = row // count",
-            "    place = b * out_sample + (row - b * count) * out_time",
+            f"if row < samples * count * {positions}:",
+            f"    b = row // (count * {positions})",
+            f"    inner = row - b * count * {positions}",
+            f"    it = inner // {positions}",
+            f"    spot = inner - it * {positions}",
+            "    place = b * out_sample + it * out_time + spot * out_position",
         ]
         for j in range(tile.own_columns):
             results += [
@@ -133,7 +188,15 @@ def project_kernel(dtype, source, tile):
                 "            value = value + bias[column]",
                 "        out[place + column] = value",
             ]
+    spots, gather = _gather(number, source, geometry)
+    sizes = {"tile_rows": tile.rows, "tile_depth": tile.depth}
     text = _SOURCE.format(
+        positions=positions,
+        shared_spots=""
+        if geometry is None
+        else f"    spots = cuda.shared.array({3 * tile.rows}, i8)",
+        spots="\n".join(f"        {line.format(**sizes)}" for line in spots),
+        gather="\n".join(f"                {line.format(**sizes)}" for line in gather),
         names=", ".join(name for name, _ in arguments),
         number=number,
         threads=tile.threads,

@@ -7,7 +7,7 @@ was left.
 
 import math
 
-from .kernel import Kernel
+from .kernel import Kernel, reading
 from .primitives import SIMULATED, view_of
 from .source import Writer, tuple_of
 
@@ -201,7 +201,8 @@ class SampleKernel:
             write(f"place = b * input_{i}_sample + (first + t) * input_{i}_time")
             steps = " + ".join(f"i{axis} * input_{i}_{axis}" for axis in range(len(shape)))
             value = f"input_{i}[place + {steps}]" if shape else f"input_{i}[place]"
-            self._each(shape, f"given_{i}[{{index}}] = {self._number}({value})")
+            value = reading(self._dtypes[i], self._number, value)
+            self._each(shape, f"given_{i}[{{index}}] = {value}")
         names = {
             "inputs": [f"given_{i}" for i in range(len(shapes["input"]))],
             "states": [f"s_{k}" for k in range(len(shapes["state"]))],

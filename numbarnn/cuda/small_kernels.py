@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from .kernel import Kernel
+from .kernel import Kernel, reading
 from .primitives import SIMULATED
 
 #: Threads of a block; each is one of Python in the simulator.
@@ -16,7 +16,7 @@ def copy_rows(rows, width, has_source, source_row, source_item, target_row, sour
         item = place - row * width
         value = {number}(0)
         if has_source != 0:
-            value = {number}(source[row * source_row + item * source_item])
+            value = {value}
         target[row * target_row + item] = value
 """
 
@@ -41,7 +41,10 @@ def copy_kernel(dtype, source):
     arguments = [(name, "i8") for name in ("rows", "width", "has_source", "source_row", "source_item",
                                            "target_row")]  # fmt: skip
     arguments += [("source", f"{source}*"), ("target", f"{dtype}*")]
-    return Kernel("copy_rows", _COPY.format(number=dtype), tuple(arguments), {}, THREADS)
+    value = reading(source, dtype, "source[row * source_row + item * source_item]")
+    return Kernel(
+        "copy_rows", _COPY.format(number=dtype, value=value), tuple(arguments), {}, THREADS
+    )
 
 
 @lru_cache(maxsize=16)

@@ -1,96 +1,10 @@
 """Cells whose steps see one unit, on a device: weights packed once, kernels queued by chunks of time."""
 
-import numpy as np
-
-from ..compile.step import with_settings
-from ..stages import plain_function
 from .call import DeviceCall
 from .driver import device
 from .memory import Memory, numbers_of
-from .plan import plan_chunk, plan_rows, plan_unit
-from .primitives import SIMULATED
-from .project_kernel import Tile, project_kernel
-from .unit_kernel import UnitKernel
-
-#: The simulator has a thread of Python for every thread of a block.
-_TILE = Tile(8, 16, 8, 4, 4) if SIMULATED else Tile()
-
-
-def device_steps(cell):
-    """The steps of a cell for a device; in the simulator, as plain Python."""
-    if SIMULATED:
-        return [_plain_step(stage) for stage in cell.stages]
-    from .stand_ins import DEVICE
-
-    number = cell.dtype.type
-    return [
-        with_settings(stage.step, stage.settings, number, True, cell.where, DEVICE)
-        for stage in cell.stages
-    ]
-
-
-def _plain_step(stage):
-    function, settings = plain_function(stage.step), stage.settings
-
-    def step(x, r, states, params):
-        with np.errstate(all="ignore"):
-            return function(x, r, states, params, **settings)
-
-    return step
-
-
-class _PackedCell:
-    """The weights of one cell on one device, and its kernels.
-
-    Parameters
-    ----------
-    cell : DeviceCell
-    memory : Memory
-    """
-
-    def __init__(self, cell, memory):
-        self.cell, self.plan = cell, plan_unit(cell)
-        self._steps, self._kernels = device_steps(cell), {}
-        self.weights, self.projected = {}, {"inputs": [], "constants": []}
-        for s, stage in enumerate(cell.stages):
-            for what in ("inputs", "constants", "recurrent"):
-                for m, map_ in enumerate(getattr(stage, what)):
-                    if what != "recurrent" and map_.kind == "dense":
-                        kernel = memory.upload(map_.kernel)
-                        bias = None if map_.bias is None else memory.upload(map_.bias)
-                        self.projected[what].append((map_, kernel, bias))
-                        continue
-                    self._pack_map(f"{what}_{s}_{m}", map_, stage.units, memory)
-            for i, param in enumerate(stage.params):
-                packed = np.zeros(self.plan.units, cell.dtype)
-                packed[: stage.units] = param
-                self.weights[f"param_{s}_{i}"] = memory.upload(packed)
-
-    def _pack_map(self, name, map_, units, memory):
-        """Zeros where a block has threads beyond the last unit, or a slice goes beyond the operand."""
-        plan, dtype = self.plan, self.cell.dtype
-        if map_.kernel is not None:
-            if map_.kind == "dense":
-                rows = plan.lanes * plan.slice(map_.width, dtype.itemsize)
-                packed = np.zeros((map_.gates, rows, plan.units), dtype)
-                split = map_.kernel.reshape(map_.width, map_.gates, units)
-                packed[:, : map_.width, :units] = split.transpose(1, 0, 2)
-            else:
-                packed = np.zeros((map_.gates, plan.units), dtype)
-                packed[:, :units] = map_.kernel.reshape(map_.gates, units)
-            self.weights[f"w_{name}"] = memory.upload(packed)
-        if map_.bias is not None:
-            packed = np.zeros((map_.gates, plan.units), dtype)
-            packed[:, :units] = map_.bias.reshape(map_.gates, units)
-            self.weights[f"b_{name}"] = memory.upload(packed)
-
-    def kernel(self, rows, inputs, constants):
-        """The kernel for blocks of so many rows and operands of these dtypes."""
-        key = rows, inputs, constants
-        if key not in self._kernels:
-            writer = UnitKernel(self.cell, self.plan, rows, self._steps, inputs, constants)
-            self._kernels[key] = writer.kernel()
-        return self._kernels[key]
+from .packed_cell import packed_cell, plain_axes
+from .plan import plan_chunk
 
 
 class DeviceProgram:
@@ -108,7 +22,7 @@ class DeviceProgram:
     def packed(self, memory, number):
         """The weights of every cell on a device."""
         if number not in self._packed:
-            self._packed[number] = [_PackedCell(cell, memory) for cell in self.cells]
+            self._packed[number] = [packed_cell(cell, memory) for cell in self.cells]
         return self._packed[number]
 
     def run(self, batch, request, initial, constants, stream=None):
@@ -137,19 +51,21 @@ class _Call(DeviceCall):
     """One call: its buffers, and what the kernels of every layer are told."""
 
     def __init__(self, program, batch, request, initial, constants, memory):
-        sizes = [(size,) for cell in program.cells for size in cell.state_sizes]
+        sizes = [(*cell.shape, size) for cell in program.cells for size in cell.state_sizes]
+        shape = program.cells[-1].shape
         units = program.cells[-1].units
         # Whether the cells fit the device is known before anything is queued.
         self._cells = program.packed(memory, batch.place.device)
-        super().__init__(memory, batch, request, initial, sizes, [(units,)], program.dtype)
+        super().__init__(memory, batch, request, initial, sizes, [(*shape, units)], program.dtype)
         self._place = device(batch.place.device)
         self._constants = constants
-        self._widths = [packed.cell.units for packed in self._cells]
+        #: Numbers of the output of a sample at one step.
+        self._widths = [packed.cell.positions * packed.cell.units for packed in self._cells]
 
     def run(self):
         """Queue all kernels."""
         batch, samples, memory = self.batch, self.batch.samples, self.memory
-        columns = max(packed.cell.columns("inputs") for packed in self._cells)
+        columns = max(p.cell.positions * p.cell.columns("inputs") for p in self._cells)
         columns += sum(self._widths[:-1])
         chunk = plan_chunk(columns, samples, batch.steps, self.item)
         # What one layer hands to the next, and the products of one layer, chunk by chunk.
@@ -159,6 +75,7 @@ class _Call(DeviceCall):
         self._products = memory.empty((samples, max(1, chunk * columns)), self.dtype)
         held = [memory.filled(None, (samples, width), self.dtype) for width in self._widths]
         constant = [self._constant_products(packed) for packed in self._cells]
+        work = [packed.workspace(memory, samples) for packed in self._cells]
         beginnings = self.beginnings()
         for begin in range(0, batch.steps, chunk):
             span = begin, min(batch.steps, begin + chunk)
@@ -173,32 +90,45 @@ class _Call(DeviceCall):
                     }  # fmt: skip
                     given |= self.track(k, number)
                 first_state += len(packed.cell.state_sizes)
-                self._queue(packed, c, given)
+                packed.queue(memory, given, work[c], self._place, *self._kinds(c))
 
     # --- products ------------------------------------------------------------------------------
 
     def _source(self, c, operand):
-        """(array, sample stride, time stride, item stride), in elements, of an input of layer c."""
+        """(array, strides of samples, steps, axes in space and items, in elements) of an input."""
         if c:
-            array = self._inner[c - 1]
-            return (array, *[stride // self.item for stride in array.strides])
+            array, units = self._inner[c - 1], self._cells[c - 1].cell.units
+            return (array, *[stride // self.item for stride in array.strides[:2]], (units,), 1)
         values = self.batch.inputs[operand]
-        strides = values.sample_stride, values.time_stride, values.item_strides[0]
-        return (values.array, *[stride // values.array.dtype.itemsize for stride in strides])
+        strides = values.sample_stride, values.time_stride, *values.item_strides
+        sample, time, *axes, item = [stride // values.array.dtype.itemsize for stride in strides]
+        return values.array, sample, time, tuple(axes), item
 
     def _project(self, packed, c, begin, end):
         """The products of the dense maps of inputs for a chunk of time."""
-        column, total = 0, packed.cell.columns("inputs")
-        for map_, weights, bias in packed.projected["inputs"]:
-            source, sample, time, item = self._source(c, map_.operand)
-            given = self.steps() | {
-                "begin": begin, "count": end - begin, "direct": c > 0, "in_sample": sample,
-                "in_time": time, "in_item": item, "out_sample": (end - begin) * total,
-                "out_time": total,
+        cell, column = packed.cell, 0
+        total, count = cell.columns("inputs"), end - begin
+        for dense in packed.projected["inputs"]:
+            source, sample, time, axes, item = self._source(c, dense.map_.operand)
+            given = self.steps() | self._axes(c, dense.map_.geometry, axes)
+            given |= {
+                "begin": begin, "count": count, "direct": c > 0, "in_sample": sample,
+                "in_time": time, "in_item": item, "out_sample": count * cell.positions * total,
+                "out_time": cell.positions * total,
             }  # fmt: skip
-            out = self._products[:, column:]
-            self._multiply(given, source, map_, weights, bias, out, end - begin)
-            column += weights.shape[1]
+            self._multiply(dense, given, source, self._products[:, column:], total)
+            column += dense.columns
+
+    @staticmethod
+    def _axes(c, geometry, axes):
+        """Strides of the axes in space that a map gathers from."""
+        if geometry is None:
+            return {}
+        if c:
+            return plain_axes(geometry, geometry.channels)
+        axes = (0,) * len(geometry.axes) if geometry.shared else axes
+        first = len(geometry.axes) - len(axes)
+        return {f"in_axis_{first + number}": stride for number, stride in enumerate(axes)}
 
     def _constant_products(self, packed):
         """The products of the dense maps of constants."""
@@ -206,27 +136,21 @@ class _Call(DeviceCall):
         if total == 0:
             return None
         out, column = self.memory.empty((self.batch.samples, total), self.dtype), 0
-        for map_, weights, bias in packed.projected["constants"]:
-            source, batched = self._constants[map_.operand]
+        for dense in packed.projected["constants"]:
+            source, batched = self._constants[dense.map_.operand]
             item = source.dtype.itemsize
             given = self.steps() | {
                 "begin": 0, "count": 1, "direct": 1, "in_time": 0, "out_sample": total, "out_time": 0,
                 "in_sample": source.strides[0] // item if batched else 0,
                 "in_item": source.strides[-1] // item,
             }  # fmt: skip
-            self._multiply(given, source, map_, weights, bias, out[:, column:], 1)
-            column += weights.shape[1]
+            self._multiply(dense, given, source, out[:, column:], total)
+            column += dense.columns
         return out
 
-    def _multiply(self, given, source, map_, weights, bias, out, count):
-        rows, columns = self.batch.samples * count, weights.shape[1]
-        kernel = project_kernel(self.dtype, numbers_of(source.dtype), _TILE)
-        given |= {
-            "width": map_.width, "columns": columns, "has_bias": bias is not None, "inputs": source,
-            "kernel": weights, "bias": bias, "out": out,
-        }  # fmt: skip
-        grid = -(-rows // _TILE.rows), -(-columns // _TILE.columns)
-        self.memory.stream.launch(kernel, grid, given)
+    def _multiply(self, dense, given, source, out, row):
+        for launch in dense.launches(given, source, numbers_of(source.dtype), out, row):
+            self.memory.stream.launch(*launch)
 
     # --- the loop ------------------------------------------------------------------------------
 
@@ -242,17 +166,16 @@ class _Call(DeviceCall):
             "sequences": sequences, "whole": self.is_whole(request.sequences and last),
             "direct": c > 0, "direct_out": not last, "held": held, "out": out,
             "x_values": self._products, "c_values": constant,
-            "x_sample": (end - begin) * cell.columns("inputs"),
+            "x_sample": (end - begin) * cell.positions * cell.columns("inputs"),
         }  # fmt: skip
         strides = self.places(out, sequences)
         if not last:
             strides = [stride // self.item for stride in out.strides[:2]]
         given["out_sample"], given["out_time"] = strides
         for operand in cell.read_by_unit("inputs"):
-            name, (source, *strides) = f"input_{operand}", self._source(c, operand)
-            given[name] = source
-            for axis, stride in zip(("sample", "time", "item"), strides, strict=True):
-                given[f"{name}_{axis}"] = stride
+            name = f"input_{operand}"
+            given[name], *strides, _, given[f"{name}_item"] = self._source(c, operand)
+            given[f"{name}_sample"], given[f"{name}_time"] = strides
         for operand in cell.read_by_unit("constants"):
             name, (source, batched) = f"constant_{operand}", self._constants[operand]
             given[name] = source
@@ -261,13 +184,8 @@ class _Call(DeviceCall):
             given[f"{name}_item"] = source.strides[-1] // item
         return given
 
-    def _queue(self, packed, c, given):
-        """Queue the kernel of one layer."""
-        samples = self.batch.samples
-        rows = plan_rows(packed.cell, packed.plan, samples, self._place.multiprocessors)
+    def _kinds(self, c):
+        """The dtypes of a layer's inputs and of the constants."""
         inputs = [self.dtype] if c else [values.array.dtype for values in self.batch.inputs]
         constants = [array.dtype for array, _ in self._constants]
-        kernel = packed.kernel(
-            rows, *[tuple(map(numbers_of, each)) for each in (inputs, constants)]
-        )
-        self.memory.stream.launch(kernel, (-(-samples // rows),), given)
+        return [tuple(map(numbers_of, each)) for each in (inputs, constants)]

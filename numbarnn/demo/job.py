@@ -9,7 +9,7 @@ from ..data.parquet import run_parquet
 from ..errors import extra
 from ..formats import load
 from ..given.ragged import Ragged
-from ..plot import plot_accuracy_by_step, plot_confusion
+from ..plot import accuracy_by_step, confusion
 from . import MODEL
 from .names import CATEGORIES, ids_of, is_held_out, named_characters
 
@@ -110,12 +110,10 @@ def _draw(path, answers, truth, held_out):
     parts = [answers[row] == truth[row] for row in rows]
     offsets = np.concatenate([[0], np.cumsum([len(part) for part in parts])])
     correct = Ragged(np.concatenate(parts), offsets)
-    plot_accuracy_by_step(
+    accuracy_by_step(
         correct, left, title="Right category against characters read", xlabel="characters read"
     )
     last = answers.values[answers.offsets[1:] - 1]
-    plot_confusion(
-        truth[rows], last[rows], CATEGORIES, right, title="Categories taken for each other"
-    )
+    confusion(truth[rows], last[rows], CATEGORIES, right, title="Categories taken for each other")
     figure.suptitle(f"General category from the name of {len(rows):,} characters never trained on")
     figure.savefig(path, dpi=110)

@@ -23,9 +23,12 @@ def candidate(arrays):
     for name, array in arrays.items():
         prefix, local = _split(name)
         groups.setdefault(prefix, {})[local] = array.shape
-    entries = [
-        f"{prefix!r}: {_guess(local, prefix)}" for prefix, local in list(groups.items())[:_MOST]
-    ]
+    guesses = [(prefix, local, _guess(local, prefix)) for prefix, local in groups.items()]
+    if list(groups) == sorted(groups):
+        # Some formats sort the names, and the order in which layers run is lost.
+        texts = [text for *_, text in guesses]
+        guesses.sort(key=lambda each: _rank(*each[1:], texts))
+    entries = [f"{prefix!r}: {text}" for prefix, _, text in guesses[:_MOST]]
     return "{" + ", ".join(entries) + (", ...}" if len(groups) > _MOST else "}")
 
 
@@ -47,6 +50,19 @@ def _split(name):
         count = len(parts) - 1
     length = len("/".join(parts[:count]))
     return name[:length], plain[length:].lstrip("/")
+
+
+def _rank(local, text, texts):
+    """Embeddings come first; a dense layer as wide as what a recurrent one gives is behind it."""
+    if text.startswith("nr.Embedding"):
+        return 0
+    if not text.startswith("nr.Dense"):
+        return 1
+    kernels = {name.rpartition("/")[2]: shape for name, shape in local.items()}
+    width = kernels["kernel"][0] if "kernel" in kernels else kernels.get("weight", (0,))[-1]
+    given = [re.search(r"(Bidirectional\()?nr\.\w+\((\d+), return_sequences", one) for one in texts]
+    outputs = {int(found[2]) * (2 if found[1] else 1) for found in given if found}
+    return 2 if width in outputs else 1
 
 
 def _is_gate(word):

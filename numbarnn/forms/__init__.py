@@ -7,7 +7,7 @@ A cell is an `nr.Cell` with a step of one of the three forms, or any object with
 from .building import build_cell, check_constants, takes_constants
 from .declaration import check_axes, declaration_of, step_sizes
 from .form import form_of, name_of, step_of
-from .plain import is_jit_off
+from .plain import is_jit_off, named_values
 from .programs import programs, sample_program, segments, unit_program
 from .running import run_cells
 from .sizes import (
@@ -34,6 +34,7 @@ __all__ = [
     "initial_states",
     "is_jit_off",
     "name_of",
+    "named_values",
     "output_nest",
     "output_units",
     "positions_of",

@@ -56,8 +56,8 @@ def check_constants(cells, constants, samples):
     Raises
     ------
     ArgumentError
-        If no cell takes constants, there are more or fewer than a cell maps, or one has no row per
-        sample, or another width.
+        If no cell takes constants, there are more or fewer than a cell maps, one has no row per sample
+        or another width, or a cell whose step sees one sample refuses their shapes.
     """
     takers = [cell for cell in cells if takes_constants(cell)]
     if constants and not takers:
@@ -77,6 +77,10 @@ def check_constants(cells, constants, samples):
         for number, constant in enumerate(constants):
             if form in ("unit", "sample") and not isinstance(constant, Shared):
                 _check_rows(constant, number, samples)
+        if form == "sample" and hasattr(cell, "check_constants"):
+            cell.check_constants(
+                [c.array.shape if isinstance(c, Shared) else c.shape[1:] for c in constants]
+            )
 
 
 def _check_rows(constant, number, samples):

@@ -4,10 +4,10 @@ from ..errors import DeviceError
 from ..given.nesting import is_nested, shape_of
 from ..given.sequences import Shared
 from .building import takes_constants
-from .declaration import declaration_of
+from .declaration import declaration_of, step_sizes
 from .form import form_of, name_of, step_of
 from .programs import Same, by_cell
-from .sizes import output_nest, positions_of, stages_of, state_shapes
+from .sizes import has_channels_first, output_nest, positions_of, stages_of, state_shapes
 
 
 def run_on_device(cells, batch, input_nest, request, initial, constants, dtype):
@@ -33,7 +33,7 @@ def run_on_device(cells, batch, input_nest, request, initial, constants, dtype):
             )
         program = _device_program(
             tuple(cells),
-            tuple([values.features for values in batch.inputs]),
+            step_sizes([values.item_shape for values in batch.inputs]),
             tuple([array.shape[-1] for array, _ in given]),
             dtype,
         )
@@ -85,14 +85,14 @@ def _drops(cell):
 
 
 def _check_on_device(cell):
-    if positions_of(cell):
+    if positions_of(cell) and has_channels_first(cell):
         raise DeviceError(
-            f"`{name_of(cell)}` must have states without positions to run on a device; they have "
-            f"{positions_of(cell)}."
+            f"`{name_of(cell)}.data_format` must be 'channels_last' to run on a device; got "
+            "'channels_first'."
         )
-    if any(map_.normalised for map_ in _all_maps(cell)):
+    if any(map_.softmax for map_ in _all_maps(cell)):
         raise DeviceError(
-            f"`{name_of(cell)}` must have no normalised map to run on a device; it has one."
+            f"`{name_of(cell)}` must have no map with a softmax to run on a device; it has one."
         )
 
 
@@ -105,7 +105,8 @@ def _device_program(cells, input_widths, constant_widths, dtype):
         for cell in cells:
             of_constants = constant_widths if takes_constants(cell) else ()
             found.append(declared(declaration_of(cell), widths, of_constants, dtype))
-            widths = (found[-1].units,)
+            units, shape = found[-1].units, found[-1].shape
+            widths = ((*shape, units) if shape else units,)
         return DeviceProgram(found)
 
     versions = tuple([cell._version for cell in cells])

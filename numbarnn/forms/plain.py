@@ -91,13 +91,69 @@ def _gates(maps, operands, units, dtype):
     return found
 
 
-def _of_units(declaration, dtype):
+def named_values(cell, inputs, states, dtype):
+    """What the steps of a cell per unit give names to, at one time step of a batch.
+
+    Parameters
+    ----------
+    cell : Cell
+    inputs : list of ndarray, shape (batch, features)
+    states : list of ndarray, shape (batch, size)
+    dtype : NumPy dtype
+
+    Returns
+    -------
+    dict of str -> ndarray, shape (batch, units)
+        Of all stages; what no call gave a value is NaN. A later stage's name hides an earlier one's.
+    """
+    stages = []
+
+    def watched(function):
+        calls = []
+        stages.append((function.__code__, calls))
+        return _telling(function, calls)
+
+    declaration, found, samples = declaration_of(cell), {}, len(inputs[0])
+    run = _of_units(declaration, dtype, watched)
+    if samples:
+        with np.errstate(all="ignore"):
+            run(inputs, states, ())
+    for stage, (code, calls) in zip(declaration.stages, stages, strict=True):
+        shape = samples, stage.units or declaration.units
+        parameters = code.co_argcount + code.co_kwonlyargcount
+        for name in code.co_varnames[parameters:] + code.co_cellvars:
+            values = [call.get(name, np.nan) for call in calls]
+            if not name.startswith("_") and all(np.ndim(value) == 0 for value in values):
+                found[name] = np.array(values, dtype).reshape(shape)
+    return found
+
+
+def _telling(function, calls):
+    """The function; the names that it has given when it returns are appended to `calls`."""
+
+    def look(frame, event, _):
+        if event == "return" and frame.f_code is function.__code__:
+            calls.append(dict(frame.f_locals))
+
+    def call(*arguments, **settings):
+        # A profile and not a trace: debuggers and coverage have the latter.
+        before = sys.getprofile()
+        sys.setprofile(look)
+        try:
+            return function(*arguments, **settings)
+        finally:
+            sys.setprofile(before)
+
+    return call
+
+
+def _of_units(declaration, dtype, watched=lambda function: function):
     """The step of a batch: all stages, a call for every unit of every sample."""
     stages = []
     for stage, settings in zip(declaration.stages, declaration.settings, strict=True):
         seen = range(len(declaration.state_sizes)) if stage.states is None else stage.states
         params = [np.asarray(param, dtype) for param in stage.params]
-        function = plain_function(stage.step.function)
+        function = watched(plain_function(stage.step.function))
         stages.append(
             (stage, function, settings, tuple(seen), params, stage.units or declaration.units)
         )

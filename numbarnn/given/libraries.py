@@ -8,6 +8,14 @@ import numpy as np
 
 from ..errors import DeviceError
 
+#: What NumPy has no word for: the upper half of a float32, as whole numbers that say what they are.
+BFLOAT16 = np.dtype(np.uint16, metadata={"numbers": "bfloat16"})
+
+
+def is_bfloat16(dtype):
+    """Whether a dtype is `BFLOAT16`, not just equal to it."""
+    return dtype.metadata is not None and dtype.metadata.get("numbers") == "bfloat16"
+
 
 class Torch:
     """PyTorch's tensors."""
@@ -19,7 +27,8 @@ class Torch:
 
         self._torch = torch
         self._dtypes = {
-            torch.float32: "f4", torch.float64: "f8", torch.float16: "f2", torch.bool: "?",
+            torch.float32: "f4", torch.float64: "f8", torch.float16: "f2",
+            torch.bfloat16: BFLOAT16, torch.bool: "?",
             torch.uint8: "u1", torch.int8: "i1", torch.int16: "i2", torch.int32: "i4",
             torch.int64: "i8",
         }  # fmt: skip

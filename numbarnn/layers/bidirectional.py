@@ -176,6 +176,11 @@ class Bidirectional(Layer):
         """The shape of the inputs, (None, None, features), or a nest of shapes; None before it is built."""
         return self.forward_layer.input_shape
 
+    @property
+    def _title(self):
+        """The class, with that of the layer inside."""
+        return f"Bidirectional({self.forward_layer._title})"
+
     def _parts(self):
         return list(self._layers())
 

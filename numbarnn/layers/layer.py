@@ -11,6 +11,7 @@ import numpy as np
 from ..configs import Configured
 from ..errors import ArgumentError
 from ..given.arrays import as_list
+from ..markup import table
 from ..weights import Weighted
 
 #: Arguments of Keras's that every layer takes, keeps in its config, and that change nothing here.
@@ -361,6 +362,28 @@ class Layer(Configured):
         StateStore : which has an example.
         """
         return self.updater(store, ids, values, emit=emit)
+
+    @property
+    def _title(self):
+        """What the layer is called in tables: its class, with those of what is inside it."""
+        return type(self).__name__
+
+    def _told(self):
+        """What a table says of the layer behind its name."""
+        shape = self.input_shape
+        if not self.built or shape is None:
+            return "" if self.built else "not built"
+        return f"{shape} \N{RIGHTWARDS ARROW} {self.compute_output_shape(shape)}"
+
+    def _repr_html_(self):
+        rows = [(name, array.shape, array.size) for name, array in self._named_weights()]
+        told = self._told()
+        return table(
+            self._title,
+            ("weight", "shape", "params"),
+            rows,
+            f"{self.name}{': ' if told else ''}{told}",
+        )
 
     def __getstate__(self):
         fields = dict(self.__dict__)

@@ -11,6 +11,7 @@ from ..given.inputs import checked_training
 from ..given.nesting import flattened, is_nested, mapped, packed_like, top_level
 from ..given.ragged import Ragged
 from ..given.shapes import checked_shapes, is_shape
+from ..markup import table
 from .attempt import Attempt
 from .graph import Input, Symbol, is_symbolic, nodes_before, symbolic_call
 from .layer import Layer, numbered_names
@@ -32,6 +33,8 @@ class _Call:
     further : dict of str -> nest of int
     unmasked : bool
         Whether the layer gets no mask, though what follows does.
+    shapes : list of tuple
+        Those of the outputs, one after the other.
     """
 
     layer: int
@@ -39,6 +42,7 @@ class _Call:
     outputs: object
     further: dict = field(default_factory=dict)
     unmasked: bool = False
+    shapes: list = field(default_factory=list)
 
     def needed(self):
         """The numbers of all arrays that it reads."""
@@ -111,6 +115,7 @@ class Model(Layer):
                     self._numbered(node.outputs, numbers),
                     {key: self._numbered(nest, numbers) for key, nest in node.further.items()},
                     node.unmasked,
+                    [symbol.shape for symbol in flattened(node.outputs)],
                 )
             )
         self._outputs_nest = self._numbered(outputs, numbers)
@@ -485,13 +490,35 @@ class Model(Layer):
         """Print the layers, what they are called with, and how many weights they have."""
         print(self._table())
 
-    def _table(self):
+    def _sources(self):
+        """What every array is called: an input, or a layer that gives it."""
         sources = {number: symbol.name for number, symbol in enumerate(self._inputs)}
+        for call in self._calls:
+            name = self.layers[call.layer].name
+            for index, number in enumerate(flattened(call.outputs)):
+                sources[number] = name if not index else f"{name}[{index}]"
+        return sources
+
+    def _repr_html_(self):
+        sources, seen = self._sources(), set()
+        rows = [(symbol.name, "Input", symbol.shape, "", None) for symbol in self._inputs]
+        for call in self._calls:
+            layer = self.layers[call.layer]
+            shape = call.shapes[0] if len(call.shapes) == 1 else call.shapes
+            given = ", ".join(sources[number] for number in call.needed())
+            # The weights of a layer that is called twice count once.
+            count = 0 if call.layer in seen else layer.count_params()
+            seen.add(call.layer)
+            rows.append((layer.name, layer._title, shape, given, count))
+        ends = ", ".join(sources[number] for number in flattened(self._outputs_nest))
+        head = ("layer", "class", "output shape", "called with", "params")
+        return table("Model", head, rows, f"{self.name} \N{RIGHTWARDS ARROW} {ends}")
+
+    def _table(self):
+        sources = self._sources()
         rows = [(symbol.name, "Input", str(symbol.shape), "", "") for symbol in self._inputs]
         for call in self._calls:
             layer = self.layers[call.layer]
-            for index, number in enumerate(flattened(call.outputs)):
-                sources[number] = layer.name if not index else f"{layer.name}[{index}]"
             given = ", ".join(sources[number] for number in call.needed())
             rows.append((layer.name, type(layer).__name__, "", f"{layer.count_params():,}", given))
         widths = [max(len(row[column]) for row in rows) for column in range(5)]

@@ -1,5 +1,7 @@
 """The layer that runs a cell over sequences."""
 
+from copy import deepcopy
+
 import numpy as np
 
 from ..cell import Cell, checked_dtype
@@ -287,6 +289,10 @@ class RNN(Arguments, Recorded, Layer):
 
     def compute_output_shape(self, input_shape):
         """The shape of the output for inputs of `input_shape`; with states a list of shapes."""
+        if not self.built and any(getattr(c, "sized_by_build", False) for c in self._cells()):
+            layer = deepcopy(self)
+            layer.build(input_shape)
+            return layer.compute_output_shape(input_shape)
         first = flattened_shapes(self._first_shapes(input_shape))[0]
         batch, time = (first[1], first[0]) if self.time_major else first[:2]
         steps = (time, batch) if self.time_major else (batch, time)
@@ -526,9 +532,20 @@ class RNN(Arguments, Recorded, Layer):
         super().__setstate__(fields)
         self._repeated = Memory()
 
-    def __repr__(self):
-        flags = [
+    @property
+    def _title(self):
+        """The class, with those of the cells unless it has one ready made."""
+        cells = ", ".join(type(cell).__name__ for cell in self._cells())
+        return f"RNN({cells})" if type(self) is RNN else type(self).__name__
+
+    def _flags(self):
+        return [
             name for name in (*FLAGS, "zero_output_for_mask", "keep_order") if getattr(self, name)
         ]
-        inside = ", ".join([repr(self.name), repr(self.cell), *flags])
+
+    def _told(self):
+        return ", ".join(filter(None, [super()._told(), *self._flags()]))
+
+    def __repr__(self):
+        inside = ", ".join([repr(self.name), repr(self.cell), *self._flags()])
         return f"{type(self).__name__}({inside})"

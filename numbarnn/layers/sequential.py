@@ -6,6 +6,7 @@ from ..given.arrays import as_list
 from ..given.inputs import checked_training
 from ..given.ragged import Ragged
 from ..given.shapes import checked_shapes
+from ..markup import table
 from .attempt import Attempt
 from .bidirectional import Bidirectional
 from .graph import is_symbolic, symbolic_call
@@ -215,6 +216,16 @@ class Sequential(Layer):
     def get_config(self):
         """The arguments that make a model like this one, its layers as plain data."""
         return {**super().get_config(), "layers": serialized(self.layers)}
+
+    def _repr_html_(self):
+        rows, shape = [], None
+        for layer in self.layers:
+            shape = layer.input_shape or shape
+            shape = layer.compute_output_shape(shape) if layer.built and shape else None
+            count = layer.count_params() if layer.built else None
+            rows.append((layer.name, layer._title, shape, count))
+        told = self.name if self.built else f"{self.name}: not built"
+        return table("Sequential", ("layer", "class", "output shape", "params"), rows, told)
 
     def __repr__(self):
         lines = [f"Sequential({self.name!r}, {self.count_params():,} weights)"]

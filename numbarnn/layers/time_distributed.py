@@ -54,6 +54,11 @@ class TimeDistributed(Layer):
     def _named_weights(self):
         return self.layer._named_weights()
 
+    @property
+    def _title(self):
+        """The class, with that of the layer inside."""
+        return f"TimeDistributed({self.layer._title})"
+
     def _parts(self):
         return self.layer._parts()
 

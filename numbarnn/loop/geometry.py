@@ -1,5 +1,6 @@
 """Where a map reads its operand, if that has positions: which of them the taps of a kernel fall on."""
 
+import math
 from dataclasses import dataclass
 
 from ..errors import CellError
@@ -54,6 +55,11 @@ class Geometry:
         """Numbers of the whole operand of a sample."""
         sizes = [axis.size for axis in self.axes]
         return self.channels if self.shared else self.channels * sizes[0] * sizes[1] * sizes[2]
+
+    @property
+    def positions(self):
+        """How many positions are computed."""
+        return math.prod(axis.positions for axis in self.axes)
 
     @property
     def width(self):

@@ -19,7 +19,7 @@ for _name in ("cells_torch", "cells_tf"):
 @pytest.mark.parametrize("name", list(cell_cases.CASES))
 def test_numbers_are_those_of_the_other_library(name, dtype):
     case, data = cell_cases.CASES[name], cell_cases.Data(name)
-    cell = getattr(nr, case.cell)(cell_cases.UNITS, **case.settings)
+    cell = getattr(nr, case.cell)(case.units, **case.settings)
     layer = nr.RNN(cell, return_sequences=True, return_state=True, dtype=dtype)
     shapes = (None, None, case.features), (None, None, 1)
     layer.build(shapes if case.timed else shapes[0])

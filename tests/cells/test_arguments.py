@@ -34,11 +34,23 @@ X, TIMES = np.zeros((2, 3, 4)), np.ones((2, 3, 1))
         (lambda: nr.PhasedLSTM(2)((X, X)), r"`inputs` of PhasedLSTMCell must be .* and the time of each step \(batch, time, 1\)"),
         (lambda: nr.CfC(2)((X, TIMES, TIMES)), r"`inputs` of CfCCell must be \(batch, time, features\), or a tuple of that and elapsed"),
         (lambda: nr.LTC(2)((X, X)), r"`inputs` of LTCCell must be \(batch, time, features\), or a tuple"),
-        (lambda: nr.CfCCell(2, mode="pure"), r"`mode` must be 'default' or 'no_gate'; got 'pure'\."),
+        (lambda: nr.CfCCell(2, mode="no"), r"`mode` must be 'default', 'no_gate' or 'pure'; got 'no'\."),
+        (lambda: nr.QRNNCell(2, pooling="max"), r"`pooling` must be 'f', 'fo' or 'ifo'; got 'max'\."),
+        (lambda: nr.SLSTMCell(6, num_heads=4), r"`num_heads` must divide the 6 units; got 4\."),
+        (lambda: nr.SLSTMCell(6, num_heads=0), r"`num_heads` must be an integer of at least 1; got 0\."),
         (lambda: nr.CfCCell(2, backbone_activation="x"), "`backbone_activation` must be a function, None or one of"),
         (lambda: nr.LTCCell(2, outputs=3), r"`outputs` must be at most the 2 units; got 3\."),
         (lambda: nr.LRUCell(2, r_min=0.9, r_max=0.1), r"`r_min` must be a number in 0 ... 0.1; got 0.9\."),
+        (lambda: nr.LRUCell(2, max_phase=7), r"`max_phase` must be a number in 0 ... 6.28\d*; got 7\."),
         (lambda: nr.LRU(2)(X), r"`inputs` of LRUCell must have 2 features, as many as units; got 4\."),
+        (lambda: nr.QRNNCell(2, pooling=["f"]), r"`pooling` must be 'f', 'fo' or 'ifo'; got \['f'\]\."),
+        (lambda: nr.LayerNormLSTMCell(2, form={}), r"`form` must be 'tfa' or 'haste'; got {}\."),
+        (lambda: nr.LayerNormGRUCell(2, reset_after=False), r"`reset_after` must be True .*; got False\."),
+        (lambda: nr.NASCell(2, activation="relu"), "`activation` must not be given: NASCell has no such argument"),
+        (lambda: nr.LIFCell(2, activation="relu"), "`activation` must not be given: LIFCell has no such argument"),
+        (lambda: nr.ConvLSTMCell(1, 2, 3, units=2), "`units` must not be given: ConvLSTMCell has no such argument"),
+        (lambda: nr.MinGRUCell(2, recurrent_initializer="zeros"), "`recurrent_initializer` must not be given: MinGRUCell"),
+        (lambda: nr.QRNN(2, recurrent_initializer="zeros"), "`recurrent_initializer` must not be given: QRNNCell"),
         (lambda: nr.KalmanFilterCell(0), r"`units` must be an integer of at least 1; got 0\."),
         (lambda: nr.LuongAttentionCell(2, 0), r"`memory_features` must be an integer of at least 1; got 0\."),
         (lambda: nr.LuongAttentionCell(2, 3).memory(X), "`LuongAttentionCell` must be built before it has a memory"),
@@ -92,6 +104,52 @@ def test_sru_takes_the_input_past_c_if_sizes_agree():
     assert square.cell.kernel.shape == (4, 12)
     assert other.cell.kernel.shape == (4, 12)
     assert other.cell.gates == 4
+
+
+def test_poolings_by_hand():
+    x = np.array([[[4.0], [8.0]]])
+    # The forget gate is half open, output and input gate all the way.
+    for pooling, gates, wanted in (
+        ("f", [0], [2, 5]), ("fo", [0, 99], [2, 5]), ("ifo", [0, 99, 99], [4, 10])
+    ):  # fmt: skip
+        layer = nr.QRNN(1, 1, pooling, activation=None, return_sequences=True)
+        layer.build((None, None, 1))
+        layer.set_weights([[[[1, *[0] * len(gates)]]], [0, *gates]])
+        assert layer(x).ravel().tolist() == wanted, pooling
+
+
+def test_zoneout_of_an_f_pooled_qrnn_is_zoneout_of_its_output(rng):
+    x = rng.normal(size=(2, 3, 4))
+    layer = nr.RNN(nr.ZoneoutCell(nr.QRNNCell(5, 1, "f"), 0.5), return_state=True)
+    assert np.array_equal(*layer(x))
+    layer = nr.RNN(nr.ZoneoutCell(nr.QRNNCell(5, 1), 0.5), return_state=True)
+    assert not np.allclose(*layer(x))
+
+
+def test_a_pure_cfc_by_hand():
+    layer = nr.CfC(1, "pure", backbone_layers=0)
+    layer.build(((None, None, 1), (None, None, 1)))
+    assert [w.tolist() for w in layer.get_weights()[-2:]] == [[0], [1]]
+    layer.set_weights([[[0]], [[0]], [1], [-2], [8]])
+    # 8 - 8 exp(-(|-2| + |1|) time)
+    h = layer((np.ones((1, 1, 1)), np.full((1, 1, 1), np.log(2) / 3)))
+    np.testing.assert_allclose(h, 4, rtol=1e-6)
+
+
+def test_no_time_changes_no_potential(rng):
+    layer = nr.LTC(5, return_state=True, dtype="float64")
+    x, v = rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 5))
+    _, state = layer((x, np.zeros((2, 3, 1))), initial_state=v)
+    np.testing.assert_allclose(state, v, rtol=1e-13)
+
+
+def test_each_head_of_an_slstm_begins_with_a_kernel_of_its_own():
+    layer = nr.SLSTM(32, num_heads=2)
+    layer.build((None, None, 3))
+    one, other = layer.cell.recurrent_kernel
+    assert not np.array_equal(one, other)
+    for kernel in (one, other):
+        np.testing.assert_allclose(kernel @ kernel.T, np.eye(16), atol=1e-5)
 
 
 def test_a_qrnn_that_is_cut_anywhere_goes_on_as_before(rng):

@@ -63,6 +63,24 @@ def test_large_scores_do_not_overflow(kind, rng):
     assert np.isfinite(output).all()
 
 
+@pytest.mark.parametrize("kind", CELLS)
+def test_constants_that_would_be_read_beyond_their_ends_are_refused(kind, rng):
+    layer, x = made(kind, rng), rng.normal(size=(2, 4, 2))
+    values, keys, there = layer.cell.memory(rng.normal(size=(2, 6, 3)))
+    wanted = layer(x, constants=[values, keys, there])
+    told = r"`constants` of .* must be the three that its `memory` makes, of shapes \(rows, 3\)"
+    for wrong in (
+        [], [values], [values[:, :2], keys, there], [values, keys[..., :1], there],
+        [values, keys, there[:, :3]], [values, keys, there, there], [values, keys, nr.Shared(there)],
+    ):  # fmt: skip
+        with pytest.raises(nr.ArgumentError, match=told):
+            layer(x, constants=wrong)
+        with pytest.raises(nr.ArgumentError, match=told):
+            layer.stepper(2, constants=wrong)(x[:, 0])
+    shared = [nr.Shared(each[0]) for each in (values, keys, there)]
+    assert np.array_equal(layer(x[:1], constants=shared), wanted[:1])
+
+
 def test_wrong_memories(rng):
     cell = made(nr.LuongAttentionCell, rng).cell
     with pytest.raises(

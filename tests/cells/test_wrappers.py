@@ -4,8 +4,10 @@ import copy
 
 import numpy as np
 import pytest
+import reference
 
 import numbarnn as nr
+from numbarnn.loop.dropout import Masks
 
 
 def built(cell, features, **options):
@@ -133,6 +135,37 @@ def test_dropout_acts_in_training_alone_with_one_mask_per_call_and_sample(rng):
     assert not np.array_equal(dropped[0, 0], dropped[1, 0])
     assert 60 < np.sum(dropped[:, 0] == 0) < 180
     assert not np.array_equal(dropped, layer(x, training=True))
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_dropout_is_that_of_the_reference(rng, monkeypatch, backwards):
+    """Gal and Ghahramani (2016): one mask each for the inputs, for h and for the output."""
+    drawn, draw = {}, Masks.draw
+
+    def seen(masks, rate, *arguments):
+        drawn[rate] = draw(masks, rate, *arguments)
+        return drawn[rate]
+
+    monkeypatch.setattr(Masks, "draw", seen)
+    cell = nr.DropoutCell(nr.LSTMCell(5), inputs=0.2, states=0.4, output=0.6)
+    layer = built(cell, 3, return_state=True, go_backwards=backwards, dtype="float64")
+    layer.set_weights([rng.normal(size=w.shape) for w in layer.get_weights()])
+    x, mask = rng.normal(size=(4, 6, 3)), rng.random((4, 6)) < 0.7
+    initial = [rng.normal(size=(4, 5)) for _ in range(2)]
+    output, *states = layer(x, mask=mask, initial_state=initial, training=True)
+    inside = reference.lstm(*layer.get_weights())
+
+    def step(x, states):
+        h, c = states
+        y, new = inside(x * drawn[0.2], [h * drawn[0.4], c])
+        return y * drawn[0.6], new
+
+    wanted, final = reference.rnn(step, x, initial, mask, backwards)
+    for got, want in zip([output, *states], [wanted, *final], strict=True):
+        np.testing.assert_allclose(got, want, rtol=0, atol=1e-14)
+    for rate, shape in ((0.2, (4, 3)), (0.4, (4, 5)), (0.6, (4, 5))):
+        assert drawn[rate].shape == shape
+        np.testing.assert_allclose(np.unique(drawn[rate]), [0, 1 / (1 - rate)])
 
 
 def test_dropout_of_states_reaches_the_maps_of_the_first_stage(rng):

@@ -1,5 +1,6 @@
 """Steps that cannot be compiled: one short CellError, with the user's own line."""
 
+import linecache
 import math
 import re
 
@@ -47,6 +48,17 @@ def test_an_unknown_name_is_named_with_its_line():
     line = line_of(step, "wieght")
     with pytest.raises(nr.CellError, match=rf"Own\.step.*wieght.*test_step\.py, line {line}"):
         run(cell_with(step))
+
+
+@pytest.mark.parametrize("wrong", ["x[0] + wieght", "math.tahn(x[0])"])
+def test_a_line_of_a_notebook_is_shown(wrong):
+    file = f"/nowhere/ipykernel_1/{len(wrong)}.py"
+    source = f"def step(x, r, states, params):\n    h = {wrong}\n    return h, (h,)\n"
+    linecache.cache[file] = len(source), None, source.splitlines(True), file
+    names = {"math": math}
+    exec(compile(source, file, "exec"), names)
+    with pytest.raises(nr.CellError, match=rf"\(line 2: h = {re.escape(wrong)}\)\.$"):
+        run(cell_with(names["step"]))
 
 
 def test_an_unknown_attribute_is_named_with_its_line():

@@ -19,16 +19,19 @@ from numbarnn.activations import ACTIVATIONS
 from numbarnn.compile import cache
 from numbarnn.cuda.declared import declared
 from numbarnn.cuda.kernel import linked
+from numbarnn.cuda.normal_kernel import normal_kernel
+from numbarnn.cuda.packed_cell import device_steps
 from numbarnn.cuda.plan import plan_unit
 from numbarnn.cuda.project_kernel import Tile, project_kernel
 from numbarnn.cuda.sample_program import DeviceSampleProgram
 from numbarnn.cuda.small_kernels import MERGED, copy_kernel, merge_kernel
+from numbarnn.cuda.stage_kernel import StageKernel
 from numbarnn.cuda.unit_kernel import UnitKernel
-from numbarnn.cuda.unit_program import device_steps
 from numbarnn.forms import declaration_of, output_nest, state_shapes, step_of
 
 CAPABILITIES = [(8, 0), (9, 0)]
-UNITS = [entry for entry in CATALOGUE if entry.per == "unit" and not entry.normalises]
+EVERY = [entry for entry in CATALOGUE if entry.per == "unit"]
+UNITS = [entry for entry in EVERY if not entry.normalises]
 SAMPLES = [entry for entry in CATALOGUE if entry.per == "sample"]
 
 
@@ -83,23 +86,39 @@ def test_every_cell_per_unit(entry, dtype, tmp_path):
     assert_good(kernel, dtype, tmp_path, stack=0 if dtype == "float32" else 48)
 
 
-@pytest.mark.parametrize(
-    "entry", [entry for entry in CATALOGUE if entry.normalises], ids=lambda entry: entry.name
-)
-def test_maps_with_normalisation_are_refused_in_a_sentence(entry):
-    with pytest.raises(
-        nr.DeviceError, match="must have no map with layer normalisation to run on a"
-    ):
-        unit_kernel(entry.made_cell(4), (3,), "float32")
+def stage_kernels(layer, features, dtype, constants=()):
+    """The kernels of a cell that is run step by step."""
+    found = declared(declaration_of(layer.cell), features, constants, np.dtype(dtype))
+    kinds = [(f"f{np.dtype(dtype).itemsize}",) * len(sizes) for sizes in (features, constants)]
+    steps = device_steps(found)
+    return [StageKernel(found, s, steps, *kinds).kernel() for s in range(len(found.stages))]
 
 
-def test_convolutions_are_refused_in_a_sentence():
-    layer = nr.ConvLSTM1D(2, 3)
-    layer.build((None, None, 5, 2))
-    with pytest.raises(
-        nr.DeviceError, match="must have no map with a convolution to run on a device"
-    ):
-        declared(declaration_of(layer.cell), (2,), (), np.dtype("float32"))
+#: All that are run step by step only, and some that are so when they are large.
+STEPPED = [entry for number, entry in enumerate(EVERY) if entry.normalises or number % 5 == 2]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("entry", STEPPED, ids=lambda entry: entry.name)
+def test_cells_step_by_step(entry, dtype, tmp_path):
+    features = (entry.features(5, 300), *entry.further)
+    constants = tuple(np.shape(c)[-1] for c in entry.constants(300)) if entry.constants else ()
+    layer = nr.RNN(entry.made_cell(300), dtype=dtype)
+    shapes = tuple((None, None, width) for width in features)
+    layer.build(shapes if len(shapes) > 1 else shapes[0])
+    for kernel in stage_kernels(layer, features, dtype, constants):
+        assert_good(kernel, dtype, tmp_path)
+
+
+def test_convolutions_step_by_step(tmp_path):
+    layer = nr.ConvLSTM2D(24, 3, padding="same")
+    layer.build((None, None, 10, 12, 3))
+    found = declared(declaration_of(layer.cell), ((10, 12, 3),), (), np.dtype("f4"))
+    for kernel in stage_kernels(layer, ((10, 12, 3),), "float32"):
+        assert_good(kernel, "float32", tmp_path)
+    for maps in (found.stages[0].inputs, found.stages[0].recurrent):
+        kernel = project_kernel(np.dtype("f4"), "f4", Tile(), maps[0].geometry)
+        assert_good(kernel, "float32", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +183,11 @@ def test_every_cell_per_sample(entry, dtype, tmp_path):
 
 def test_the_small_kernels(tmp_path):
     assert_good(project_kernel(np.dtype("f4"), "f4", Tile()), "float32", tmp_path)
-    assert_good(project_kernel(np.dtype("f4"), "i8", Tile()), "float32", tmp_path)
+    for source in ("i8", "f2", "b2"):
+        assert_good(project_kernel(np.dtype("f4"), source, Tile()), "float32", tmp_path)
+    assert_good(copy_kernel("f4", "b2"), "float32", tmp_path)
+    for dtype, name in (("f4", "float32"), ("f8", "float64")):
+        assert_good(normal_kernel(np.dtype(dtype), 0.001), name, tmp_path)
     assert_good(copy_kernel("f4", "i2"), "float32", tmp_path)
     for mode in MERGED:
         assert_good(merge_kernel("f4", mode), "float32", tmp_path)

@@ -28,9 +28,13 @@ def launches(monkeypatch):
         def __init__(self, handle, place):
             self.handle, self.place = handle, place
 
-        def launch(self, kernel, grid, given):
-            assert {name for name, _ in kernel.arguments} <= set(given)
-            found.append((self.handle, kernel, grid, given))
+        def prepared(self, kernel, grid, given):
+            assert {name for name, _ in kernel.arguments} <= {*given, "it"}
+
+            def launch(it=0):
+                found.append((self.handle, kernel, grid, given | {"it": it}))
+
+            return launch
 
     monkeypatch.setattr(driver, "Stream", Written)
     monkeypatch.setattr("numbarnn.cuda.unit_program.device", lambda number: Device(number))
@@ -393,9 +397,29 @@ def test_other_layers_and_forms_say_that_they_run_on_the_host(launches):
         ("`inputs` must lie on the host here; got a FakeArray on a device", lambda: nr.Dense(3)(x)),
         ("must have a step per unit or per sample to run on a device", lambda: nr.RNN(Batch())(x)),
         ("`training` must be False on a device", lambda: nr.LSTM(3, dropout=0.5)(x, training=True)),
-        ("must have recurrent weights that fit the registers", lambda: nr.LSTM(900)(x)),
     ]:
         refused(match, nr.DeviceError, call, launches)
+
+
+def test_a_large_cell_is_run_step_by_step_in_place(launches):
+    layer = nr.GRU(500, return_sequences=True, reset_after=False)
+    layer(fake(x_of(B, T, F)))
+    queued = [
+        (kernel.name, given) for _, kernel, _, given in launches if kernel.name != "copy_rows"
+    ]
+    step = ["project", "stage_kernel", "project", "stage_kernel"]
+    assert [name for name, _ in queued] == ["project", "project", *step * T]
+    assert [given["columns"] for _, given in queued[:2]] == [2 * 500, 500]
+    first, gates, second, out = (given for _, given in queued[2:6])
+    # States are read and written where they lie; what one stage makes, the next reads.
+    assert first["inputs"] is gates["state_0"] is out["state_0"]
+    assert first["out"] is gates["products_0"]
+    assert second["inputs"] is gates["inner_0"]
+    assert second["out"] is out["products_0"]
+    assert (first["columns"], second["columns"]) == (2 * 500, 500)
+    assert [given["it"] for name, given in queued if name == "stage_kernel"] == [
+        it for it in range(T) for _ in range(2)
+    ]
 
 
 def test_states_recorded_on_a_device_are_not_used_on_the_host(launches):
@@ -437,3 +461,16 @@ def test_repr_tells_shape_dtype_and_device():
         repr(device_array("inputs", fake(x_of(2, 3)))) == "DeviceArray((2, 3) float32 on device 0)"
     )
     assert isinstance(device_array("inputs", fake(x_of(2, 3))), DeviceArray)
+
+
+@pytest.mark.parametrize("units", [4, 500])
+def test_after_a_first_call_nothing_comes_from_the_host_any_more(launches, monkeypatch, units):
+    """So that a call can be recorded in a graph by the library whose arrays it takes."""
+    layer = nr.LSTM(units, return_sequences=True)
+    x = fake(x_of(B, T, F))
+    layer(x)
+    first = [kernel for _, kernel, _, _ in launches]
+    launches.clear()
+    monkeypatch.setattr(FakeLibrary, "upload", None)
+    layer(x)
+    assert [kernel for _, kernel, _, _ in launches] == first

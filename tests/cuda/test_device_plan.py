@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import numbarnn as nr
-from numbarnn.cuda import plan
+from numbarnn.cuda import plan, stage_kernel
 from numbarnn.cuda.declared import declared
 from numbarnn.forms import declaration_of
 
@@ -66,6 +66,24 @@ def test_small_batches_have_a_block_for_every_row():
 def test_a_cell_that_is_too_large_is_refused_in_a_sentence(kind):
     with pytest.raises(nr.DeviceError, match="must have recurrent weights that fit .* 600 units"):
         plan.plan_unit(cell_of(kind(600)))
+
+
+def test_what_does_not_fit_or_needs_whole_rows_is_run_step_by_step(monkeypatch):
+    assert plan.takes_registers(cell_of(nr.LSTMCell(64)))
+    assert not plan.takes_registers(cell_of(nr.LSTMCell(512)))
+    assert not plan.takes_registers(cell_of(nr.LayerNormLSTMCell(4)))
+    monkeypatch.setenv("NUMBARNN_GPU_KERNEL", "K3")
+    assert not plan.takes_registers(cell_of(nr.LSTMCell(64)))
+
+
+@pytest.mark.parametrize("units", [1, 31, 33, 128, 129, 1000])
+def test_blocks_of_a_stage_have_a_thread_for_every_unit(units):
+    cell = cell_of(nr.GRUCell(units, reset_after=False))
+    for number in range(len(cell.stages)):
+        kernel = stage_kernel.StageKernel(cell, number, [None] * len(cell.stages), ("f4",))
+        assert kernel.threads % 32 == 0
+        assert units <= kernel.threads * kernel.blocks < units + kernel.threads
+        assert kernel.threads * kernel.blocks <= stage_kernel.padded_units(cell)
 
 
 def test_a_chunk_of_time_is_as_long_as_its_buffer_allows():

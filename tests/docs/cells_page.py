@@ -51,13 +51,22 @@ def states_of(cell):
     return " ".join(text.split()).replace("``", "`").rstrip(".")
 
 
+def layers_over(name):
+    """The ready-made layers over a cell, one for each number of axes in space if it has some."""
+    return [
+        layer
+        for layer in nr.__all__
+        if re.fullmatch(rf"{name}(\dD)?", layer) and layer != "Dropout"
+    ]
+
+
 def page():
     """The whole page."""
     text = [HEAD]
     for names in GROUPS.values():
         for name in names:
             cell = getattr(nr, f"{name}Cell")
-            layer = f"`nr.{name}`" if name != "Dropout" and hasattr(nr, name) else ""
+            layer = ", ".join(f"`nr.{layer}`" for layer in layers_over(name))
             per = getattr(cell.step, "per", "unit")
             text.append(
                 f"| [`{name}Cell`](#{name.lower()}cell) | {layer} | {per} | {states_of(cell)} |\n"

@@ -111,6 +111,26 @@ def test_the_guess_at_a_spec_fits(name, file):
     assert nr.load(path, spec=spec).count_params() == nr.load(path, spec=SPECS[name]).count_params()
 
 
+def test_the_guess_puts_layers_in_an_order_that_fits_where_names_are_sorted(tmp_path):
+    lstm = {
+        "weight_ih_l0": (16, 3),
+        "weight_hh_l0": (16, 4),
+        "bias_ih_l0": (16,),
+        "bias_hh_l0": (16,),
+    }
+    shapes = {f"lstm.{name}": shape for name, shape in lstm.items()}
+    shapes |= {"head.weight": (2, 4), "head.bias": (2,), "words.weight": (9, 5)}
+    shapes |= {"before.weight": (3, 5), "before.bias": (3,)}
+    for names, order in (
+        (sorted(shapes), ["words", "before", "lstm", "head"]),
+        (list(shapes), ["lstm", "head", "words", "before"]),
+    ):
+        np.savez(tmp_path / "state.npz", **{name: np.zeros(shapes[name]) for name in names})
+        with pytest.raises(nr.FormatError) as caught:
+            nr.load(tmp_path / "state.npz")
+        assert list(eval(caught.value.candidate, {"nr": nr})) == order
+
+
 @pytest.mark.parametrize("name", ["lstm", "gru", "rnn"])
 def test_tensorflow_1(name, tmp_path):
     arrays = {key: TENSORFLOW1[key] for key in TENSORFLOW1 if key.startswith(f"{name}/")}

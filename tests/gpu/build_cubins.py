@@ -24,9 +24,10 @@ class Compiling(driver.Stream):
     def __init__(self, handle, place):
         self.handle, self.place = handle, place
 
-    def launch(self, kernel, grid, given):
+    def prepared(self, kernel, grid, given):
         for capability in CAPABILITIES:
             kernel.machine_code(capability)
+        return lambda it=0: None
 
 
 def main():

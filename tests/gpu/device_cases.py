@@ -21,7 +21,7 @@ class Case:
     def layer(self):
         """The layer, built, its weights random."""
         made = self.make(dtype=self.dtype, **self.options)
-        made.build((None, None, self.shape[2]))
+        made.build((None, None, *self.shape[2:]))
         rng = np.random.default_rng(7)
         made.set_weights(
             [rng.normal(size=w.shape) / max(1, w.shape[0]) ** 0.5 for w in made.get_weights()]
@@ -52,5 +52,13 @@ CASES = [
     Case("IndRNN 200", over(nr.IndRNNCell, 200), (33, 20, 16), "float32", SEQUENCES),
     Case("MGU 40", over(nr.MGUCell, 40), (33, 20, 16), "float32", SEQUENCES),
     Case("scalar LSTM 30", over(nr.SLSTMCell, 30), (33, 20, 16), "float32", SEQUENCES),
+    Case("LSTM 256, step by step", over(nr.LSTMCell, 256), (33, 20, 64), "float32", SEQUENCES),
+    Case("GRU 250, reset before, step by step", over(nr.GRUCell, 250, reset_after=False), (7, 20, 17),
+         "float32", SEQUENCES),
+    Case("LSTM 130 in float64, step by step", over(nr.LSTMCell, 130), (5, 9, 16), "float64", SEQUENCES),
+    Case("layer-normalised LSTM 65", over(nr.LayerNormLSTMCell, 65), (33, 20, 16), "float32", SEQUENCES),
+    Case("layer-normalised GRU 40", over(nr.LayerNormGRUCell, 40), (7, 20, 16), "float32", SEQUENCES),
+    Case("ConvLSTM1D", partial(nr.ConvLSTM1D, 5, 3, padding="same"), (3, 7, 30, 4), "float32", SEQUENCES),
+    Case("ConvLSTM2D", partial(nr.ConvLSTM2D, 3, 3, strides=2), (3, 7, 9, 12, 2), "float32", SEQUENCES),
     Case("Kalman filter, per sample", over(nr.KalmanFilterCell, 3), (33, 20, 4), "float32", SEQUENCES),
 ]  # fmt: skip

@@ -25,7 +25,7 @@ def to_host(nest):
 
 def in_float64(case):
     exact = case.make(dtype="float64", **case.options)
-    exact.build((None, None, case.shape[2]))
+    exact.build((None, None, *case.shape[2:]))
     exact.set_weights(case.layer().get_weights())
     return exact
 

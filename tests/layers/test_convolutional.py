@@ -83,8 +83,9 @@ def flat(value):
 def test_the_gru_is_that_of_the_reference(rng, filters, padding, after, dtype):
     options = {"padding": padding, "strides": (2, 1), "dilation_rate": (1, 2)}
     layer = nr.ConvGRU2D(
-        filters, (2, 3), **options, reset_after=after, dtype=dtype, return_sequences=True
-    )
+        filters, (2, 3), **options, reset_after=after, dtype=dtype, return_sequences=True,
+        go_backwards=after,
+    )  # fmt: skip
     built(layer, rng, 9, 8, 2)
     x = rng.normal(size=(4, 6, 9, 8, 2)).astype(dtype)
     mask = rng.random((4, 6)) < 0.7
@@ -92,7 +93,7 @@ def test_the_gru_is_that_of_the_reference(rng, filters, padding, after, dtype):
     initial = rng.normal(size=(4, *size)).astype(dtype)
     options["dilation"] = options.pop("dilation_rate")
     step = convolutional.conv_gru(*exact(layer), reset_after=after, **options)
-    wanted, _ = reference.rnn(step, x, [initial], mask)
+    wanted, _ = reference.rnn(step, x, [initial], mask, after)
     got = layer(x, initial_state=initial, mask=mask)
     assert size == ((5, 8, filters) if padding == "same" else (4, 4, filters))
     tolerance = {"float32": 2e-6, "float64": 4e-15}[dtype]
@@ -410,6 +411,37 @@ def test_an_input_without_positions_is_seen_at_all():
     assert found[1].tolist() == [[10, 100]] * 3
 
 
+def test_weights_fit_a_layer_for_other_sizes(rng):
+    """Keras takes None for the sizes in space; here a layer is built for some, as it sees the first."""
+    layer = nr.ConvLSTM2D(2, 3, padding="same", input_shape=(None, None, None, 1))
+    x = rng.normal(size=(1, 3, 6, 5, 1))
+    wanted = layer(x)
+    with pytest.raises(
+        nr.ArgumentError, match=r"`inputs` must have shape \(batch, time, 6, 5, 1\)"
+    ):
+        layer(x[:, :, :4])
+    wider = nr.ConvLSTM2D(2, 3, padding="same")
+    wider.build((None, None, 12, 9, 1))
+    wider.set_weights(layer.get_weights())
+    padded = np.zeros((1, 3, 12, 9, 1))
+    padded[:, :1, 3:9, 2:7] = x[:, :1]
+    assert np.array_equal(wider(padded[:, :1])[:, 3:9, 2:7], layer(x[:, :1]))
+    assert wanted.shape == (1, 6, 5, 2)
+
+
+def test_output_shapes_are_foretold_before_anything_is_built():
+    stack = [nr.ConvLSTMCell(2, 4, 3), nr.ConvGRUCell(2, 5, 3, strides=2)]
+    layer = nr.RNN(stack, return_sequences=True, return_state=True)
+    h = (None, 6, 7, 4)
+    wanted = [(None, 9, 2, 3, 5), (h, h), (None, 2, 3, 5)]
+    assert layer.compute_output_shape((None, 9, 8, 9, 1)) == wanted
+    assert not layer.built
+    wrapped = nr.Bidirectional(nr.RNN(nr.ResidualCell(nr.ConvLSTMCell(1, 4, 3, padding="same"))))
+    assert wrapped.compute_output_shape((None, None, 8, 4)) == (None, 8, 8)
+    layer = nr.QRNN(4, window=3, return_state=True)
+    assert layer.compute_output_shape((2, 7, 5)) == [(2, 4), (2, 4), (2, 5), (2, 5)]
+
+
 @pytest.mark.parametrize(
     ("made", "told"),
     [
@@ -421,7 +453,7 @@ def test_an_input_without_positions_is_seen_at_all():
         (lambda: nr.ConvGRUCell(4, 2, 3), "`rank` must be 1, 2 or 3; got 4"),
         (lambda: nr.ConvLSTM1D(2, 3)(np.ones((1, 2, 5))), r"`inputs` must have 2 axes for each step"),
         (lambda: nr.ConvLSTM2D(2, 3)(np.ones((1, 2, 2, 5, 1))), "`input_shape` must have at least the size"),
-        (lambda: nr.ConvLSTM2D(2, 3).build((None, None, None, 5, 1)), "`input_shape` must say 3 sizes"),
+        (lambda: nr.ConvLSTM2D(2, 3).build((None, None, None, 5, 1)), r"`input_shape` must say 3 sizes of a step, .* \(one for other sizes takes the same weights\); got \(None, None, 5, 1\)"),
         (lambda: nr.ConvLSTM1D(2, 3, padding="same")(np.ones((1, 2, 5, 1)), initial_state=[np.ones((1, 5, 2))]),
          "`initial_state` must hold 2 states"),
     ],

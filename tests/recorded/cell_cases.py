@@ -29,6 +29,7 @@ class Case:
     positive: tuple = ()
     float32: bool = False
     features: int = FEATURES
+    units: int = UNITS
     #: The factor of the random weights.
     size: float = 1.0
     #: Whether it attends to a memory.
@@ -72,6 +73,14 @@ TORCH = {
         "CfCCell", ((FEATURES, 20), (UNITS, 20), (20,)), (UNITS,),
         {"backbone_layers": 0, "mode": "no_gate"}, timed=True,
     ),
+    "ncps CfC pure": Case(
+        "CfCCell", ((FEATURES, 6), (UNITS, 6), (6,), (6, UNITS), (UNITS,), (UNITS,), (UNITS,)), (UNITS,),
+        {"backbone_units": 6, "mode": "pure"}, timed=True,
+    ),
+    "ncps CfC pure without backbone": Case(
+        "CfCCell", (*_gated(1), (UNITS,), (UNITS,)), (UNITS,), {"backbone_layers": 0, "mode": "pure"},
+        timed=True, size=0.5,
+    ),
     "ncps LTC": Case(
         "LTCCell", (*_SYNAPSES, *((UNITS,),) * 3, (FEATURES,), (FEATURES,), (2,), (2,)), (UNITS,),
         {"outputs": 2}, timed=True, positive=(0, 4, 8, 10),
@@ -81,6 +90,9 @@ TORCH = {
         "LIFCell", ((FEATURES, UNITS), (UNITS,)), (UNITS,) * 2, {"leak": 0.6, "reset": "zero"},
     ),
     "xlstm sLSTM": Case("SLSTMCell", _gated(4), (UNITS,) * 4),
+    "xlstm sLSTM of two heads": Case(
+        "SLSTMCell", ((FEATURES, 24), (2, 3, 12), (24,)), (6,) * 4, {"num_heads": 2}, units=6
+    ),
     "sru": Case("SRUCell", ((FEATURES, 20), (10,), (2, UNITS)), (UNITS,)),
     "sru square": Case(
         "SRUCell", ((UNITS, 15), (10,), (2, UNITS)), (UNITS,),

@@ -121,21 +121,24 @@ def flax_mgu(case, data):
 def ncps_cfc(case, data):
     from ncps.torch import CfCCell
 
-    layers = case.settings["backbone_layers"]
+    layers, mode = case.settings.get("backbone_layers", 1), case.settings.get("mode", "default")
     cell = CfCCell(
-        data.inputs.shape[-1], UNITS, mode=case.settings.get("mode", "default"),
-        backbone_units=case.settings.get("backbone_units", 1), backbone_layers=layers,
-        backbone_dropout=0.0,
+        data.inputs.shape[-1], UNITS, mode=mode, backbone_layers=layers, backbone_dropout=0.0,
+        backbone_units=case.settings.get("backbone_units", 1),
     ).double()  # fmt: skip
     kernel, recurrent, *rest = data.weights
-    pairs = [(np.concatenate([kernel, recurrent]), rest[0])]
-    pairs += list(zip(rest[1::2], rest[2::2], strict=True))
-    linear = [module for module in (cell.backbone or ()) if isinstance(module, torch.nn.Linear)]
-    weights, bias = pairs[-1]
-    heads = zip(np.split(weights, 4, axis=1), np.split(bias, 4), strict=True)
-    named = [cell.ff1, cell.ff2, cell.time_a, cell.time_b]
+    names = ["ff1"] if mode == "pure" else ["ff1", "ff2", "time_a", "time_b"]
     with torch.no_grad():
-        for module, (w, b) in [*zip(linear, pairs, strict=False), *zip(named, heads, strict=True)]:
+        if mode == "pure":
+            cell.A.copy_(tensor(rest.pop()))
+            cell.w_tau.copy_(tensor(rest.pop()))
+        pairs = [(np.concatenate([kernel, recurrent]), rest[0])]
+        pairs += list(zip(rest[1::2], rest[2::2], strict=True))
+        linear = [module for module in (cell.backbone or ()) if isinstance(module, torch.nn.Linear)]
+        weights, bias = pairs.pop()
+        parts = np.split(weights, len(names), axis=1), np.split(bias, len(names))
+        linear += [getattr(cell, name) for name in names]
+        for module, (w, b) in zip(linear, [*pairs, *zip(*parts, strict=True)], strict=True):
             module.weight.copy_(tensor(w.T))
             module.bias.copy_(tensor(b))
 
@@ -184,17 +187,16 @@ def snntorch_leaky(case, data):
 
 
 def xlstm_slstm(case, data):
-    from xlstm.blocks.slstm.src.vanilla.slstm import slstm_forward_pointwise
+    from xlstm.blocks.slstm.src.vanilla import slstm_forward, slstm_pointwise_function_registry
 
     kernel, recurrent, bias = map(tensor, data.weights)
-
-    def step(x, elapsed, states):
-        new, _ = slstm_forward_pointwise(
-            x @ kernel, states[0] @ recurrent, bias[None], torch.stack(list(states)), {}
-        )
-        return new[0], list(new)
-
-    return over_time(data, [tensor(state) for state in data.states], step)
+    recurrent = recurrent.reshape(case.settings.get("num_heads", 1), *recurrent.shape[-2:])
+    x = tensor(data.inputs.transpose(1, 0, 2)) @ kernel
+    states, last, _ = slstm_forward(
+        x, torch.stack([tensor(state) for state in data.states]), recurrent.transpose(1, 2), bias,
+        slstm_pointwise_function_registry["slstm"],
+    )  # fmt: skip
+    return [states[0, 1:].transpose(0, 1).numpy(), *last.numpy()]
 
 
 def sru_naive(case, data):

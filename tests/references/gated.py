@@ -58,16 +58,16 @@ def sru(kernel, bias, v, scale=1.0):
     return step
 
 
-def qrnn(kernel, bias):
-    """Bradbury et al. (2016), eq. 1 and 4; the inputs of before are states, the newest first."""
+def qrnn(kernel, bias, pooling="fo"):
+    """Bradbury et al. (2016), eq. 1 and 3-5; the inputs of before are states, the newest first."""
 
     def step(x, states):
         c, *before = states
         seen = [*before[::-1], x]
         total = sum(each @ part for each, part in zip(seen, kernel, strict=True)) + bias
-        z, f, o = np.split(total, 3, axis=-1)
-        f = sigmoid(f)
-        c = f * c + (1 - f) * np.tanh(z)
-        return sigmoid(o) * c, [c, *[x, *before][: len(before)]]
+        z, *gates = np.split(total, 1 + len(pooling), axis=-1)
+        gates = dict(zip(["f", "o", "i"], map(sigmoid, gates), strict=False))
+        c = gates["f"] * c + gates.get("i", 1 - gates["f"]) * np.tanh(z)
+        return gates.get("o", 1) * c, [c, *[x, *before][: len(before)]]
 
     return step

@@ -71,12 +71,23 @@ def phased_lstm(kernel, recurrent, bias, period, shift, ratio_on, leak=0.001):
     return step
 
 
+def _within_heads(h, kernels):
+    """Every head's part of h times that head's kernel, gate after gate."""
+    heads, width, _ = kernels.shape
+    parts = [
+        part @ kernel for part, kernel in zip(np.split(h, heads, axis=-1), kernels, strict=True)
+    ]
+    gates = zip(*(np.split(part, 4, axis=-1) for part in parts), strict=True)
+    return np.concatenate([part for gate in gates for part in gate], axis=-1)
+
+
 def slstm(kernel, recurrent, bias, exponential=False):
     """Beck et al. (2024), eq. 8-17, with the states multiplied out: c, n and m mean c e^m, n e^m."""
 
     def step(x, states):
         h, c, n, m = states
-        i, f, z, o = np.split(x @ kernel + h @ recurrent + bias, 4, axis=-1)
+        mixed = _within_heads(h, recurrent) if recurrent.ndim == 3 else h @ recurrent
+        i, f, z, o = np.split(x @ kernel + mixed + bias, 4, axis=-1)
         log_f = f if exponential else -np.log1p(np.exp(-f))
         new_m = np.where(n == 0, i, np.maximum(log_f + m, i))
         true_f, true_i = np.exp(log_f), np.exp(i)

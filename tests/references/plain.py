@@ -53,21 +53,38 @@ def lif(kernel, *rest, leak=0.9, threshold=1.0, to_zero=False, recurrent=False):
     return step
 
 
+def _through(layers, x, h):
+    """Events beside h through dense layers, lecun_tanh between them."""
+    (kernel, recurrent, bias), *rest = layers
+    value = x @ kernel + h @ recurrent + bias
+    for weights, shift in rest:
+        value = 1.7159 * np.tanh(0.666 * value) @ weights + shift
+    return value
+
+
 def cfc(kernel, recurrent, bias, *rest, gate=True, timed=True):
     """Hasani et al. (2022), over a backbone of dense layers."""
-    layers = [(rest[k], rest[k + 1]) for k in range(0, len(rest), 2)]
-
-    def act(v):
-        return 1.7159 * np.tanh(0.666 * v)
+    layers = [(kernel, recurrent, bias), *zip(rest[::2], rest[1::2], strict=True)]
 
     def step(x, states):
         x, elapsed = x if timed else (x, 1.0)
-        value = x @ kernel + states[0] @ recurrent + bias
-        for weights, shift in layers:
-            value = act(value) @ weights + shift
-        f, g, a, b = np.split(value, 4, axis=-1)
+        f, g, a, b = np.split(_through(layers, x, states[0]), 4, axis=-1)
         t = sigmoid(a * elapsed + b)
         h = (1 - t) * np.tanh(f) + t * np.tanh(g) if gate else np.tanh(f) + t * np.tanh(g)
+        return h, [h]
+
+    return step
+
+
+def cfc_pure(kernel, recurrent, bias, *rest, timed=True):
+    """`CfCCell.forward` of ncps.torch with mode="pure", over a backbone of dense layers."""
+    *rest, w_tau, a = rest
+    layers = [(kernel, recurrent, bias), *zip(rest[::2], rest[1::2], strict=True)]
+
+    def step(x, states):
+        x, elapsed = x if timed else (x, 1.0)
+        f = _through(layers, x, states[0])
+        h = -a * np.exp(-elapsed * (np.abs(w_tau) + np.abs(f))) * f + a
         return h, [h]
 
     return step

@@ -11,6 +11,7 @@ from fake_device import fake, on_host
 
 import numbarnn as nr
 from numbarnn.cuda import plan
+from numbarnn.given.libraries import BFLOAT16
 from numbarnn.given.nesting import flattened, mapped
 
 ENTRIES = [e for e in CATALOGUE if e.per in ("unit", "sample") and not e.normalises]
@@ -177,10 +178,27 @@ def test_inputs_of_any_dtype_and_stride(rng):
     layer = nr.GRU(4)
     layer.build((None, None, F))
     wide = rng.integers(-3, 4, size=(B, 2 * T, 2 * F))
-    for dtype in ("f4", "f8", "i1", "i2", "i4", "i8", "u1", "?"):
+    for dtype in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "?"):
         array = fake(wide.astype(dtype))
         array.array = array.array[:, ::2, ::2]
         assert_same(layer(array), layer(array.array))
+
+
+@pytest.mark.parametrize("kind", ["dense", "read by the unit", "per sample"])
+def test_half_as_many_bits_of_a_float32_are_read_as_that(rng, kind):
+    """Of bfloat16 the host has the bits alone, so that the CPU is given the numbers that they stand for."""
+    cell = {"dense": nr.GRUCell(4), "read by the unit": nr.SRUCell(F)}.get(
+        kind, nr.KalmanFilterCell(2, F)
+    )
+    layer = nr.RNN(cell, return_sequences=True)
+    layer.build((None, None, F))
+    numbers = rng.normal(size=(B, T, F)).astype("f4")
+    bits = (numbers.view("u4") >> 16).astype("u2")
+    read = (bits.astype("u4") << 16).view("f4")
+    assert np.abs(read - numbers).max() > 1e-3
+    given = fake(bits)
+    given.array = given.array.view(BFLOAT16)
+    assert_same(layer(given), layer(read))
 
 
 def test_a_diagonal_map_reads_inputs_of_any_dtype_in_place(rng):

@@ -1,0 +1,164 @@
+"""Cells that are run step by step on the device: those of any size, normalised ones, convolutions."""
+
+import numpy as np
+import pytest
+from catalogue import CATALOGUE
+from fake_device import fake, on_host
+from test_against_cpu import B, F, T, assert_same, both, cell_of, poisoned
+
+import numbarnn as nr
+from numbarnn.cuda import plan
+
+UNITS = [entry for entry in CATALOGUE if entry.per == "unit"]
+#: All that are run so anyhow, and a few others.
+ENTRIES = [e for number, e in enumerate(UNITS) if e.normalises or number % 5 == 2]
+MASK = np.array([[1, 0, 1, 1], [0, 0, 1, 0], [0, 0, 0, 0]], bool)
+ALL = dict(return_sequences=True, return_state=True, return_states="all")
+
+
+@pytest.fixture
+def stepped(monkeypatch):
+    monkeypatch.setenv("NUMBARNN_GPU_KERNEL", "K3")
+
+
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+def test_masks_backwards_with_states_after_every_step(entry, rng, stepped):
+    layer, given = cell_of(entry, rng, "float32", go_backwards=True, **ALL)
+    x = entry.numbers(rng, B, T, entry.features(F, 5)).astype("f4")
+    initial = [state.astype("f4") for state in entry.initial(rng, B, layer)]
+    inputs = entry.inputs(poisoned(x, MASK))
+    assert_same(*both(layer, inputs, mask=MASK, initial_state=initial, **given))
+
+
+@pytest.mark.parametrize(
+    ("form", "flags"),
+    [
+        ("mask", dict(go_backwards=True, keep_order=True)),
+        ("lengths", dict(go_backwards=True)),
+        ("ragged", dict(zero_output_for_mask=True)),
+        ("reset", dict(go_backwards=True, time_major=True)),
+        ("reset and lengths", dict(go_backwards=True, keep_order=True)),
+        ("plain", dict(go_backwards=True, zero_output_for_mask=True)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_every_form(rng, stepped, form, flags):
+    layer = nr.RNN(nr.GRUCell(5, reset_after=False), **ALL, **flags)
+    x = rng.normal(size=(B, T, F)).astype("f4")
+    reset = rng.random((B, T)) < 0.4
+    given = {}
+    if form == "mask":
+        x, given = poisoned(x, MASK), {"mask": MASK}
+    if "lengths" in form:
+        given = {"lengths": np.array([2, 0, 4])}
+    if "reset" in form:
+        given["reset_mask"] = reset
+    if flags.get("time_major"):
+        given = {name: value.T.copy() for name, value in given.items()}
+        x = x.transpose(1, 0, 2).copy()
+    if form == "ragged":
+        x = nr.Ragged(x.reshape(B * T, F)[:9], [0, 5, 5, 8])
+    assert_same(*both(layer, x, **given))
+
+
+def test_only_the_last_output_in_float64(rng, stepped):
+    layer = nr.LSTM(9, dtype="float64", return_state=True)
+    assert_same(*both(layer, rng.normal(size=(B, T, F)), lengths=np.array([4, 0, 2])), "float64")
+
+
+def test_a_stack_of_both_kinds_chunk_by_chunk(rng, monkeypatch):
+    monkeypatch.setattr(plan, "CHUNK_BYTES", 400)
+    x = rng.normal(size=(B, 5, F)).astype("f4")
+    mask = rng.random((B, 5)) < 0.6
+    cells = [nr.LSTMCell(5), nr.LayerNormGRUCell(3), nr.LayerNormSimpleRNNCell(4), nr.GRUCell(2)]
+    layer = nr.RNN(cells, return_sequences=True, return_state=True, go_backwards=True)
+    assert_same(*both(layer, poisoned(x, mask), mask=mask))
+    assert_same(*both(layer, x, reset_mask=mask))
+    both_ways = nr.Bidirectional(nr.RNN(nr.LayerNormGRUCell(3), return_sequences=True))
+    assert_same(*both(both_ways, poisoned(x, mask), mask=mask))
+
+
+def test_the_bits_of_a_sequence_do_not_depend_on_its_batch(rng, stepped):
+    layer = nr.RNN(nr.LayerNormGRUCell(9), return_sequences=True)
+    x = rng.normal(size=(5, 2, F)).astype("f4")
+    whole = on_host(layer(fake(x)))
+    np.testing.assert_array_equal(on_host(layer(fake(x[2:3]))), whole[2:3])
+    np.testing.assert_array_equal(on_host(layer(fake(x[1:4]))), whole[1:4])
+
+
+class Normalised(nr.Cell):
+    """Maps of every elementwise kind, normalised; of inputs, of a constant or of states."""
+
+    def __init__(self, units, where):
+        super().__init__()
+        self.units, self.state_size, self.where = units, (units, units), where
+
+    def build(self, input_shape):
+        self.inner = self.add_weight("inner", (self.units,))
+        self.gamma = self.add_weight("gamma", (self.units,))
+        self.beta = self.add_weight("beta", (self.units,))
+
+    def stages(self):
+        norm = dict(gamma=self.gamma, bias=self.beta, epsilon=0.01)
+        plain, given, read = nr.Map(), nr.Map(), (nr.Map(), nr.Map(self.inner))
+        if self.where == "inputs":
+            plain = (nr.Map(**norm), nr.Map(self.inner, **norm))
+        elif self.where == "constants":
+            given = nr.Map(**norm)
+        else:
+            read = (nr.Map(self.inner, **norm), nr.Map(**norm))
+        return (nr.Stage(self.step, inputs=(plain,), constants=(given,), recurrent=read),)
+
+    @nr.step(per="unit")
+    def step(x, r, states, params):
+        total = np.tanh(x[0] + 0.5 * x[-1] - r[0] * r[1])
+        return total, (total, r[0] - states[1])
+
+
+@pytest.mark.parametrize("where", ["inputs", "constants", "states"])
+def test_normalised_maps_of_every_kind(rng, where):
+    layer = nr.RNN(Normalised(F, where), **ALL)
+    x, constant = rng.normal(size=(B, T, F)).astype("f4"), rng.normal(size=(B, F)).astype("f4")
+    layer.build((None, None, F))
+    layer.set_weights([rng.normal(size=w.shape) for w in layer.get_weights()])
+    assert_same(*both(layer, x, mask=MASK, constants=constant))
+
+
+CONVOLUTIONS = [
+    (nr.ConvLSTM1D, dict(filters=3, kernel_size=3, padding="same"), (5,)),
+    (nr.ConvLSTM1D, dict(filters=2, kernel_size=2, strides=2, go_backwards=True), (6,)),
+    (nr.ConvLSTM1D, dict(filters=2, kernel_size=2, dilation_rate=2), (5,)),
+    (nr.ConvLSTM2D, dict(filters=2, kernel_size=(2, 3), strides=(2, 1), return_state=True), (4, 4)),
+    (nr.ConvLSTM2D, dict(filters=1, kernel_size=2, padding="same", return_sequences=True), (3, 2)),
+    (nr.ConvLSTM3D, dict(filters=1, kernel_size=2, padding="same"), (2, 3, 2)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "options", "sizes"), CONVOLUTIONS)
+def test_convolutions(rng, kind, options, sizes):
+    layer = kind(**options)
+    x = rng.normal(size=(2, 3, *sizes, 2)).astype("f4")
+    mask = np.array([[1, 0, 1], [0, 1, 1]], bool)
+    assert_same(*both(layer, x, mask=mask))
+
+
+def test_convolutions_in_stacks_of_strided_and_ragged_inputs(rng):
+    same = dict(padding="same", kernel_size=2)
+    cells = [nr.ConvLSTM1D(2, **same).cell, nr.ConvLSTM1D(3, **same).cell]
+    layer = nr.RNN(cells, return_sequences=True, return_state=True)
+    x = rng.normal(size=(2, 4, 4, 4)).astype("f4")
+    half = fake(x)
+    half.array = half.array[:, ::2, :, ::2]
+    assert_same(layer(half), layer(x[:, ::2, :, ::2].copy()))
+    ragged = nr.Ragged(x.reshape(8, 4, 4)[:, :, :2].copy(), [0, 3, 3, 8])
+    assert_same(*both(layer, ragged))
+    assert_same(*both(layer, x[..., :2].copy(), lengths=np.array([1, 3])))
+
+
+def test_channels_first_are_refused_in_a_sentence(rng):
+    layer = nr.ConvLSTM1D(2, 2, data_format="channels_first")
+    x = rng.normal(size=(2, 3, 2, 4)).astype("f4")
+    with pytest.raises(
+        nr.DeviceError, match="data_format` must be 'channels_last' to run on a dev"
+    ):
+        layer(fake(x))

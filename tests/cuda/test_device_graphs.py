@@ -1,0 +1,103 @@
+"""Launches that come again as graphs: what is recorded, replayed and forgotten, on a core that writes it down."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from numbarnn.cuda import driver, graphs
+from numbarnn.cuda.driver import Device, Stream
+from numbarnn.cuda.graphs import Graphs
+from numbarnn.cuda.small_kernels import copy_kernel
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """All that the core is told, in order."""
+    found = []
+
+    class Builder:
+        def begin_building(self):
+            found.append("begin")
+            return self
+
+        def end_building(self):
+            found.append("end")
+            return self
+
+        def complete(self):
+            return SimpleNamespace(launch=lambda stream: found.append(("graph", stream)))
+
+    def launch(stream, config, kernel, *values):
+        where = "builder" if isinstance(stream, Builder) else stream
+        found.append((where, kernel, [int(value) for value in values]))
+
+    core = SimpleNamespace(
+        Device=lambda number: SimpleNamespace(
+            set_current=lambda: None, create_graph_builder=lambda: Builder()
+        ),
+        Stream=SimpleNamespace(from_handle=lambda handle: f"stream {handle}"),
+        LaunchConfig=lambda grid, block: (grid, block),
+        launch=launch,
+    )
+    monkeypatch.setattr(driver, "_core", lambda: core)
+    monkeypatch.setattr(driver, "loaded", lambda kernel, place: kernel.name)
+    return found
+
+
+class Stepping:
+    """A kernel with a step among its arguments."""
+
+    name, threads = "stepping", 32
+    arguments = (("size", "i8"), ("it", "i8"))
+
+
+def repeat(known, size, begin=0, end=3):
+    stream = Stream(5, Device(0))
+    launches = [stream.prepared(Stepping, (1,), {"size": size})]
+    stream.repeat(launches, begin, end, known)
+
+
+def test_without_the_switch_every_step_is_launched(told):
+    known = Graphs()
+    for _ in range(3):
+        repeat(known, 7)
+    assert told == [("stream 5", "stepping", [7, it]) for it in (0, 1, 2)] * 3
+
+
+def test_the_second_call_is_recorded_and_the_third_replayed(told, monkeypatch):
+    monkeypatch.setenv("NUMBARNN_GPU_GRAPH", "1")
+    known = Graphs()
+    repeat(known, 7)
+    assert told == [("stream 5", "stepping", [7, it]) for it in (0, 1, 2)]
+    told.clear()
+    repeat(known, 7)
+    recorded = [("builder", "stepping", [7, it]) for it in (0, 1, 2)]
+    assert told == ["begin", *recorded, "end", ("graph", "stream 5")]
+    told.clear()
+    repeat(known, 7)
+    assert told == [("graph", "stream 5")]
+    told.clear()
+    # Another address or another chunk of time is another call.
+    repeat(known, 8)
+    repeat(known, 7, begin=1)
+    assert [each[0] for each in told] == ["stream 5"] * 5
+
+
+def test_no_more_graphs_are_kept_than_a_few(told, monkeypatch):
+    monkeypatch.setenv("NUMBARNN_GPU_GRAPH", "1")
+    known = Graphs()
+    for size in range(graphs.MOST + 1):
+        repeat(known, size)
+    told.clear()
+    repeat(known, 0)  # forgotten: launched as the first time
+    assert told == [("stream 5", "stepping", [0, it]) for it in (0, 1, 2)]
+
+
+def test_a_launch_without_a_step_is_the_same_every_time(told):
+    stream = Stream(5, Device(0))
+    kernel = copy_kernel("f4", "f4")
+    given = {name: 3 for name, _ in kernel.arguments}
+    launch = stream.prepared(kernel, (2,), given)
+    launch(0)
+    launch(4)
+    assert told[0] == told[1] == ("stream 5", "copy_rows", [3] * len(kernel.arguments))

@@ -1,0 +1,65 @@
+"""What the benchmarks measure, and what their report says of it; nothing is timed here."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+import numbarnn as nr
+
+FOLDER = Path(__file__).parent.parent / "benchmarks"
+
+
+def module(name):
+    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", FOLDER / f"{name}.py")
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
+
+
+def inside(cell):
+    """The types of a cell and of all cells in it."""
+    found = set()
+    while cell is not None:
+        found.add(type(cell))
+        cell = getattr(cell, "cell", None)
+    return found
+
+
+def test_every_public_cell_is_measured():
+    made = [told.make(8) for told in module("built_in").CELLS.values()]
+    measured = {kind for cell in made for kind in inside(cell)}
+    public = {getattr(nr, name) for name in nr.__all__ if name.endswith("Cell") and name != "Cell"}
+    # The LSTM and the GRU have a suite of their own.
+    assert public - measured - {nr.LSTMCell, nr.GRUCell} == set()
+
+
+@pytest.mark.parametrize(
+    ("cell", "products", "kind"),
+    [
+        # (features + units) * 4 gates; three taps; no maps at all.
+        ("PeepholeLSTM", 2 * 3 * (4 + 4) * 16, "unit"),
+        ("ConvLSTM1D", 2 * 3 * 4 * 3 * (4 + 4) * 16, "convolution"),
+        ("KalmanFilter", 0, "sample"),
+    ],
+)
+def test_multiply_adds_are_counted(cell, products, kind):
+    space = (4,) if kind == "convolution" else ()
+    case = module("built_in").cell_case(cell, (2, 3, *space, 4, 4))
+    assert (case.products, case.kind) == (products, kind)
+
+
+def test_slow_cells_are_named_with_the_reason():
+    rows = [
+        {"suite": "catalogue", "what": what, "ratio": ratio, "bound": bound, "kind": kind}
+        for what, ratio, bound, kind in (
+            ("MGU (1, 2)", 1.1, 0.8, "unit"), ("NAS (1, 2)", 1.3, 0.5, "unit"),
+            ("LTC (1, 2)", 0.3, 0.0, "sample"),
+        )
+    ]  # fmt: skip
+    head, _, unit, _, sample = module("report").slow(rows)
+    assert head == "Slower than 1.2 times the best peer's speed, and why:"
+    assert unit.endswith(": MGU (1, 2) 1.10 [80%].")
+    assert sample.startswith("- Steps that see a sample")
+    assert sample.endswith(": LTC (1, 2) 0.30.")
+    assert list(module("report").slow(rows[1:2])) == []
