@@ -1,4 +1,4 @@
-.PHONY: demo test notebooks bench benchmark test-gpu bench-gpu cubins lint clean
+.PHONY: demo test notebooks bench benchmark pictures docs types test-gpu bench-gpu cubins lint clean
 
 PYTHON ?= python3
 
@@ -36,6 +36,20 @@ bench: .venv-bench/ready
 benchmark: .venv-test/ready
 	.venv-test/bin/python -m pytest benchmarks/test_own_speed.py --benchmark-enable --benchmark-only
 
+# The pictures of the worked examples, drawn by the page itself.
+pictures: .venv-test/ready
+	NUMBARNN_PICTURES=numbarnn/docs/pictures .venv-test/bin/python -m pytest -q numbarnn/docs/worked-examples.md
+
+# The reference, from the docstrings: docs-output/numbarnn.html.
+docs: .venv-docs/ready
+	.venv-docs/bin/pdoc --docformat numpy --no-show-source --output-directory docs-output \
+		numbarnn '!numbarnn.dot' '!numbarnn.explain' numbarnn.plot
+	sed -i 's|::</p>|:</p>|' docs-output/numbarnn.html docs-output/numbarnn/*.html
+
+# What a type checker says of a program that uses the public names, and of the package.
+types: .venv-types/ready
+	.venv-types/bin/mypy
+
 # On a machine with a CUDA device, numba, numba-cuda, cuda-core and torch or CuPy, which need not be
 # online: in the Python that is there. Where it has no compiler for devices, run `make cubins` elsewhere
 # first: what that leaves in .cubins/ travels with the tree.
@@ -59,4 +73,4 @@ lint:
 	touch $@
 
 clean:
-	rm -rf .venv-demo .venv-test .venv-bench .cubins demo-output
+	rm -rf .venv-demo .venv-test .venv-bench .venv-docs .venv-types .cubins demo-output docs-output

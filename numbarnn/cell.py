@@ -115,7 +115,7 @@ class Cell(Weighted, Configured):
 
     step = None
     kind = "cell"
-    output_state = 0
+    output_state: int | None = 0
     sized_by_build = False
     #: Axes of one step of an input of a cell whose step sees one unit: those in space, and the features;
     #: or such a number for each input.
@@ -267,7 +267,7 @@ class Cell(Weighted, Configured):
         nest = mapped(lambda size: np.zeros((batch_size, *shape_of(size)), dtype), state_nest(self))
         return list(nest) if isinstance(nest, tuple) and not hasattr(nest, "_fields") else nest
 
-    get_initial_state.gives_zeros = True
+    get_initial_state.gives_zeros = True  # type: ignore[attr-defined]
 
     def __call__(self, inputs, states, constants=None, training=None):
         """Run one time step of a batch.

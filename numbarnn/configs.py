@@ -11,7 +11,7 @@ import numpy as np
 from .errors import ArgumentError
 from .given.nesting import Shape
 
-_KNOWN = weakref.WeakValueDictionary()
+_KNOWN: weakref.WeakValueDictionary = weakref.WeakValueDictionary()
 _OWN = __name__.partition(".")[0]
 
 

@@ -168,11 +168,15 @@ class Map:
     epsilon : float
         Added to the variance in the normalisation; at least 0.
     dropout : Dropout, optional
+    softmax : bool
+        Whether the values, one for each unit, are made ``exp(v) / sum(exp(v))`` over all units, after
+        the bias.
 
     Raises
     ------
     CellError
-        If an array has other axes, or `epsilon` is no number of at least 0.
+        If an array has other axes, `epsilon` is no number of at least 0, or a map has `gamma` and
+        `softmax`.
 
     References
     ----------
@@ -185,6 +189,7 @@ class Map:
     gamma: Any = None
     epsilon: float = 1e-3
     dropout: Dropout | None = None
+    softmax: bool = False
 
     def __post_init__(self):
         for name in ("kernel", "bias", "gamma"):
@@ -204,6 +209,15 @@ class Map:
         numeric = hasattr(epsilon, "__float__") and not isinstance(epsilon, (str, bytes))
         if not numeric or np.ndim(epsilon) or not 0 <= epsilon < np.inf:
             raise CellError(f"`epsilon` must be a number of at least 0; got {epsilon!r}.")
+        if self.softmax and self.gamma is not None:
+            raise CellError("`gamma` must be None in a map with `softmax`; it is not.")
+
+    @property
+    def normalised(self):
+        """What is done to its columns together, in words; None if every column is by itself."""
+        if self.gamma is not None:
+            return "layer normalisation"
+        return "a softmax" if self.softmax else None
 
     def _check_kernel(self):
         if np.ndim(self.kernel) not in (1, 2) and self.kernel is not None:
@@ -234,7 +248,7 @@ class Convolution(Map):
     ----------
     kernel : ndarray
         Shape (taps..., channels, gates * units), one to three axes of taps.
-    bias, gamma, epsilon, dropout
+    bias, gamma, epsilon, dropout, softmax
         As of a `Map`, for every position.
     strides, dilation : int or sequence of int
         For all axes in space, or one for each.

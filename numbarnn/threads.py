@@ -15,7 +15,7 @@ from functools import partial
 
 from .errors import ArgumentError
 
-_chosen = ContextVar("numbarnn_threads", default=None)
+_chosen: ContextVar[int | None] = ContextVar("numbarnn_threads", default=None)
 _process_wide = None
 
 
@@ -60,7 +60,7 @@ def default_threads():
     return cores if quota is None else min(cores, quota)
 
 
-def get_num_threads():
+def get_num_threads() -> int:
     """How many threads a call may use.
 
     Returns
@@ -91,7 +91,7 @@ class _Setting:
         _chosen.set(self._before)
 
 
-def set_num_threads(threads):
+def set_num_threads(threads: int) -> _Setting:
     """Say how many threads a call may use, from here on and in tasks that begin here.
 
     Parameters

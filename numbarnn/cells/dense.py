@@ -7,6 +7,11 @@ from ..stages import Map, Stage, step
 from .keras_arguments import name_of, take_initializers
 
 
+def is_softmax(activation):
+    """Whether an activation is the one that sees all units."""
+    return isinstance(activation, str) and activation == "softmax"
+
+
 class DenseCell(Cell):
     """``activation(inputs @ kernel + bias)`` at every time step.
 
@@ -14,6 +19,7 @@ class DenseCell(Cell):
     ----------
     units : int
     activation : str, function or None
+        A name or function of one number, or ``"softmax"`` over the units.
     use_bias : bool
     kernel_initializer, bias_initializer : str or function
 
@@ -24,6 +30,7 @@ class DenseCell(Cell):
     """
 
     state_size = ()
+    softmax = False
 
     def __init__(
         self,
@@ -35,7 +42,8 @@ class DenseCell(Cell):
     ):
         super().__init__()
         self.units = self.output_size = as_size("units", units)
-        self.activation = get_activation(activation)
+        self.softmax = is_softmax(activation)
+        self.activation = linear if self.softmax else get_activation(activation)
         self.use_bias = bool(use_bias)
         take_initializers(
             self, kernel_initializer=kernel_initializer, bias_initializer=bias_initializer
@@ -48,9 +56,15 @@ class DenseCell(Cell):
         if self.use_bias:
             self.bias = self.add_weight("bias", (self.units,), self.bias_initializer)
 
+    def stages(self):
+        """One stage: the map of the inputs."""
+        bias = self.bias if self.use_bias else None
+        return (Stage(self.step, inputs=(Map(self.kernel, bias, softmax=self.softmax),)),)
+
     def get_config(self):
         """The arguments that make a cell like this one."""
-        return {**super().get_config(), "activation": name_of(self.activation)}
+        name = "softmax" if self.softmax else name_of(self.activation)
+        return {**super().get_config(), "activation": name}
 
     @step(per="unit")
     def step(x, r, states, params, activation=linear):
@@ -59,18 +73,19 @@ class DenseCell(Cell):
 
 
 class ActivationCell(Cell):
-    """``activation(inputs)`` at every time step, one number per unit."""
+    """``activation(inputs)`` at every time step, one number per unit; or their softmax."""
 
     state_size = ()
 
     def __init__(self, units, activation):
         super().__init__()
         self.units = self.output_size = as_size("units", units)
-        self.activation = get_activation(activation)
+        self.softmax = is_softmax(activation)
+        self.activation = linear if self.softmax else get_activation(activation)
 
     def stages(self):
         """One stage; the input is handed on as it is."""
-        return (Stage(self.step, inputs=(Map(),)),)
+        return (Stage(self.step, inputs=(Map(softmax=self.softmax),)),)
 
     @step(per="unit")
     def step(x, r, states, params, activation=linear):

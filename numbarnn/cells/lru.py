@@ -75,7 +75,7 @@ class LRUCell(Cell):
     array([ 8. ,  0. , -2. ,  0. ,  0.5], dtype=float32)
     """
 
-    output_state = None
+    output_state: int | None = None
 
     def __init__(
         self, units, state_units=None, r_min=0.0, r_max=1.0, max_phase=6.283185307179586, dtype=None

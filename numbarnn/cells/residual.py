@@ -54,7 +54,7 @@ class ResidualCell(CellWrapper):
     array([11., 32.], dtype=float32)
     """
 
-    output_state = None
+    output_state: int | None = None
 
     def build(self, input_shape):
         """Build the cell inside, for inputs of shape (batch, features)."""
@@ -118,7 +118,7 @@ class HighwayCell(CellWrapper):
     """
 
     own = ("carry_kernel", "carry_bias")
-    output_state = None
+    output_state: int | None = None
 
     def __init__(self, cell, carry_initializer="glorot_uniform"):
         super().__init__(cell)

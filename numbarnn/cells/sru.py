@@ -70,7 +70,7 @@ class SRUCell(KerasCell):
     """
 
     gates = 3
-    output_state = None
+    output_state: int | None = None
 
     def __init__(
         self, units, activation=None, *, highway_scale=1.0, recurrent_initializer="zeros", **arguments

@@ -24,7 +24,7 @@ class CellWrapper(Cell):
     """
 
     #: Names of the wrapper's own weights.
-    own = ()
+    own: tuple[str, ...] = ()
 
     def __init__(self, cell):
         super().__init__()

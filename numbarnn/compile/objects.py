@@ -17,7 +17,8 @@ _INT = ir.IntType(64)
 def _entry(module, name, arguments):
     """LLVM code for a plain C function around the one that Numba made.
 
-    Integers in; out 0, or the address of what Numba says of the exception that was raised.
+    Integers in; out what the function gives, 0 for None, or, never 0, the address of what Numba says of
+    the exception that was raised.
     """
     wrapper = ir.Module("entry")
     wrapper.triple, wrapper.data_layout = module.triple, module.data_layout
@@ -27,9 +28,11 @@ def _entry(module, name, arguments):
     inner = ir.Function(wrapper, inner_type, name)
     entry = ir.Function(wrapper, ir.FunctionType(_INT, [_INT] * arguments), SYMBOL)
     builder = ir.IRBuilder(entry.append_basic_block())
-    result, raised = builder.alloca(pointer), builder.alloca(pointer)
+    result, raised = builder.alloca(_INT), builder.alloca(pointer)
+    builder.store(ir.Constant(_INT, 0), result)
     builder.store(ir.Constant(pointer, None), raised)
-    status = builder.call(inner, [result, raised, *entry.args])
+    place = builder.bitcast(result, pointer.as_pointer())
+    status = builder.call(inner, [place, raised, *entry.args])
     fine = ir.Constant(ir.IntType(1), 0)
     for each in _FINE:
         same = builder.icmp_signed("==", status, ir.Constant(ir.IntType(32), each))
@@ -37,7 +40,7 @@ def _entry(module, name, arguments):
     what = builder.ptrtoint(builder.load(raised), _INT)
     # Whatever failed is never 0.
     what = builder.or_(what, ir.Constant(_INT, 1))
-    builder.ret(builder.select(fine, ir.Constant(_INT, 0), what))
+    builder.ret(builder.select(fine, builder.load(result), what))
     return llvm.parse_assembly(str(wrapper))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numba import typeof
 
 from ..compile.step import count_outputs
-from ..errors import CellError
+from ..errors import CellError, DeviceError
 from ..loop.layout import kind_of, listed_maps
 from ..stages import plain_function
 
@@ -182,6 +182,10 @@ def _as_dense(map_, kind, width, gates, units):
 def _device_map(part, units, dtype, where):
     """One map, its numbers in the compute type; one that needs whole rows is made a dense one."""
     map_, normed = part.map_, part.completed
+    if map_.softmax:
+        raise DeviceError(
+            f"{where} must have no map with a softmax to run on a device; it has one."
+        )
     kind, kernel = kind_of(map_, part.width, units, where), map_.kernel
     if part.geometry is not None or normed is not None:
         kind, kernel = "dense", _as_dense(map_, kind, part.width, part.gates, units)

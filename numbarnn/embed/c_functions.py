@@ -4,6 +4,8 @@ from ..loop import task as slot
 
 #: What a function returns.
 DONE, NULL_POINTER, NEGATIVE_COUNT, NO_MEMORY = range(4)
+#: Bytes of workspace up to which a call takes them from the stack.
+ON_STACK = 1 << 15
 
 _RUN = """
 declare ptr @malloc(i64)
@@ -39,9 +41,19 @@ given:
   %place = add i64 %offset, {plan_work}
   %model = inttoptr i64 {block} to ptr
   %told = getelementptr i8, ptr %model, i64 %place
-  %size = load i64, ptr %told
+  %fixed = load i64, ptr %told
+  %further = getelementptr i8, ptr %told, i64 {step_work}
+  %each = load i64, ptr %further
+  %all = mul i64 %each, %steps
+  %size = add i64 %fixed, %all
   %own = icmp eq ptr %work, null
-  br i1 %own, label %allocate, label %run
+  br i1 %own, label %choose, label %run
+choose:
+  %small = icmp sle i64 %size, {ON_STACK}
+  br i1 %small, label %stack, label %allocate
+stack:
+  %piece = alloca i8, i64 %size, align 64
+  br label %run
 allocate:
   %made = call ptr @malloc(i64 %size)
   %failed = icmp eq ptr %made, null
@@ -49,26 +61,34 @@ allocate:
 full:
   ret i32 {NO_MEMORY}
 run:
-  %space = phi ptr [ %work, %given ], [ %made, %allocate ]
+  %space = phi ptr [ %work, %given ], [ %piece, %stack ], [ %made, %allocate ]
+  %kept = phi i1 [ false, %given ], [ false, %stack ], [ true, %allocate ]
   %x = ptrtoint ptr %inputs to i64
   %s = ptrtoint ptr %states to i64
   %y = ptrtoint ptr %outputs to i64
   %w = ptrtoint ptr %space to i64
   %entry = inttoptr i64 {run} to ptr
   %status = call i64 %entry(i64 {block}, i64 %x, i64 %s, i64 %y, i64 %samples, i64 %steps, i64 %w)
-  br i1 %own, label %clear, label %done
+  %found = trunc i64 %status to i32
+  br i1 %kept, label %clear, label %over
 clear:
   call void @free(ptr %space)
-  br label %done
+  br label %over
+over:
+  ret i32 %found
 done:
   ret i32 {DONE}
 }}
+"""
 
+_STEP = """
 define i32 @{name}_step(ptr %inputs, ptr %states, ptr %outputs, ptr %work) {{
   %status = call i32 @{name}_run(i64 1, i64 1, ptr %inputs, ptr %states, ptr %outputs, ptr %work)
   ret i32 %status
 }}
+"""
 
+_RESET = """
 define i32 @{name}_reset_states(i64 %samples, ptr %states) {{
   %few = icmp slt i64 %samples, 0
   br i1 %few, label %refused, label %counted
@@ -91,8 +111,11 @@ given:
 """
 
 
-def c_functions(name, sealed, block, run, reset):
+def c_functions(name, sealed, block, run, reset, steps=True):
     """The LLVM code of ``{name}_run``, ``{name}_step`` and ``{name}_reset_states``.
+
+    What `run` gives that is not 0 is handed on: an id outside the table, a step that raised; see
+    `numbarnn.loop.task`.
 
     Parameters
     ----------
@@ -100,14 +123,18 @@ def c_functions(name, sealed, block, run, reset):
     sealed : Sealed
     block, run, reset : int or str
         Where the model lies and its machine code begins: LLVM's constants of 64 bits.
+    steps : bool
+        Whether there is a ``{name}_step``.
 
     Returns
     -------
     str
     """
-    return _RUN.format(
+    text = _RUN + (_STEP if steps else "") + _RESET
+    return text.format(
         name=name, block=block, run=run, reset=reset,
         has_states="true" if sealed.state_size else "false",
+        step_work=slot.PLAN_STEP_WORK - slot.PLAN_WORK, ON_STACK=ON_STACK,
         plan_entry=slot.PLAN_ENTRY, plan_work=slot.MODEL_PLANS + slot.PLAN_WORK,
         DONE=DONE, NULL_POINTER=NULL_POINTER, NEGATIVE_COUNT=NEGATIVE_COUNT, NO_MEMORY=NO_MEMORY,
     )  # fmt: skip

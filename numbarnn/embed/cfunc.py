@@ -24,7 +24,14 @@ class CFunction:
     dtype : NumPy dtype
     """
 
-    def __init__(self, sealed, form):
+    address: int
+    signature: str
+    features: int
+    units: int
+    state_size: int
+    dtype: np.dtype
+
+    def __init__(self, sealed, form, steps=True):
         import llvmlite.binding as llvm
 
         from ..compile.loader import SYMBOL, load, prepare_llvm, target_machine
@@ -36,7 +43,7 @@ class CFunction:
         # The weights, and all else that lies at the addresses in the code.
         self._sealed = sealed
         run, reset = (int(number) for number in sealed.numbers[:2])
-        text = c_functions("model", sealed, sealed.address, run, reset) + form.text.format(
+        text = c_functions("model", sealed, sealed.address, run, reset, steps) + form.text.format(
             entry=SYMBOL, features=self.features, units=self.units, unit_bytes=self.units * item,
             further_bytes=(self.features - self.units) * item, state_bytes=self.state_size * item + 1,
         )  # fmt: skip
@@ -51,8 +58,9 @@ class CFunction:
         self.address, self._library = load(image, ("malloc", "free", "memcpy"))
         kinds = {"float32": ("float", ctypes.c_float), "float64": ("double", ctypes.c_double)}
         word, number = kinds[sealed.dtype.name]
-        self.signature = form.signature.replace("T *", f"{word} *")
-        self.ctypes = form.ctypes_type(number)(self.address)
+        inputs = ("int64_t", ctypes.c_int64) if sealed.ids else (word, number)
+        self.signature = form.signature.replace("I *", f"{inputs[0]} *").replace("T *", f"{word} *")
+        self.ctypes = form.ctypes_type(number, inputs[1])(self.address)
         # Whoever keeps the pointer keeps what it points to.
         self.ctypes.kept = self
 
@@ -63,13 +71,15 @@ class CFunction:
         return f"CFunction({self.signature!r}, address={self.address:#x})"
 
 
-def cfunc(model, form="step"):
+def cfunc(model, form: str = "step") -> CFunction:
     """A model as a C function, for ctypes, cffi, SciPy's LowLevelCallable, solvers and the like.
 
     The weights are those that the model has now: after `set_weights`, make another. Any number of
     threads may call at once, and none needs the GIL. Arrays must not overlap. A status is 0, or says
-    that a pointer was null (1), a count below 0 (2), or that there was no memory (3); a form without
-    a status gives NaN then.
+    that a pointer was null (1), a count below 0 (2), that there was no memory (3), that an id was none of
+    the table's (4), with nothing written in all these cases, or that a step raised an exception (5); a
+    form without a status gives NaN then. A NaN or an infinity in a sample goes where the equations take
+    it, and never into another sample; nothing traps.
 
     Parameters
     ----------
@@ -77,7 +87,8 @@ def cfunc(model, form="step"):
         As for `Layer.compiled`.
     form : {"step", "run", "derivative", "integrand", "filter"}
         ``"step"``: one time step of one sample,
-        ``int32_t f(const T *inputs, T *states, T *outputs)``; the states are overwritten.
+        ``int32_t f(const T *inputs, T *states, T *outputs)``; the states are overwritten. Inputs of a
+        model that begins with an `Embedding` are ``const int64_t *``.
 
         ``"run"``: whole sequences, ``int32_t f(int64_t samples, int64_t steps, const T *inputs,
         T *states, T *outputs)``, arrays as C has them.
@@ -125,10 +136,19 @@ def cfunc(model, form="step"):
             f"`{chain.name}` must have dtype 'float64' for the form {form!r}; it has {chain.dtype.name!r}."
         )
     sealed = chain.sealed()
+    if chain.whole is not None and wanted.steps:
+        raise ArgumentError(
+            f"`{chain.name}` must read forwards for the form {form!r}; `{chain.whole}` reads backwards "
+            "and needs the whole sequence."
+        )
+    if chain.ids and wanted.doubles:
+        raise ArgumentError(
+            f"`{chain.name}` must have numbers as inputs for the form {form!r}; it has ids."
+        )
     told = sealed.features, sealed.units, sealed.sequences
     if wanted.fits is not None and not wanted.fits(*told):
         raise ArgumentError(
             f"`{chain.name}` must have {wanted.wanted} for the form {form!r}; it has {told[0]} features, "
             f"{told[1]} units and return_sequences={told[2]}."
         )
-    return CFunction(sealed, wanted)
+    return CFunction(sealed, wanted, chain.whole is None)

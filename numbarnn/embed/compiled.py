@@ -4,7 +4,8 @@ import threading
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, CellError
+from ..loop import task as slot
 from .chain import chain_of
 
 
@@ -31,8 +32,9 @@ class Compiled:
     Parameters
     ----------
     model : Layer
-        Built: a recurrent layer whose cells have steps per unit, or several on top of each other,
-        `Dense`, or a `Sequential` of them. Dropout does not act.
+        Built: recurrent layers, `Bidirectional`, `Embedding` in front, and layers that look at every step
+        by itself, such as `Dense`; alone, in a `Sequential`, or one after the other in a `Model`. Dropout
+        does not act.
 
     Attributes
     ----------
@@ -45,11 +47,17 @@ class Compiled:
         Not to be seen in compiled code, for which it is part of the type.
     dtype : NumPy dtype
         The same.
+    ids : bool
+        Whether inputs are token ids: int64, without an axis of features. An id that is not in the table
+        is refused before anything changes. The same.
+    whole : str or None
+        The name of a layer that reads backwards and needs the whole sequence: then there is `run` alone.
+        The same.
 
     Raises
     ------
     ArgumentError
-        If the model is not built, goes backwards, or holds something else.
+        If the model is not built, or holds something else.
 
     See Also
     --------
@@ -75,6 +83,14 @@ class Compiled:
     4
     """
 
+    features: int
+    units: int
+    state_size: int
+    sequences: bool
+    ids: bool
+    whole: str | None
+    dtype: np.dtype
+
     def __init__(self, model):
         self._chain = chain_of(model)
         self._lock = threading.Lock()
@@ -84,7 +100,7 @@ class Compiled:
         sealed, _ = self._sealed()
         self.features, self.units = sealed.features, sealed.units
         self.state_size, self.sequences = sealed.state_size, sealed.sequences
-        self.dtype = sealed.dtype
+        self.dtype, self.whole, self.ids = sealed.dtype, self._chain.whole, self._chain.ids
         # Numba learns what to make of such an object.
         from . import numba_type  # noqa: F401
 
@@ -105,7 +121,7 @@ class Compiled:
         """
         return self._sealed()[1]
 
-    def reset_states(self, states):
+    def reset_states(self, states: np.ndarray) -> None:
         """Give states the values that a sequence begins with: zeros unless a cell says otherwise.
 
         Parameters
@@ -122,13 +138,14 @@ class Compiled:
         self._check("states", states, (*lead, self.state_size))
         self._sealed()[0].reset(states, _count(lead))
 
-    def step(self, inputs, states, out):
+    def step(self, inputs: np.ndarray | int, states: np.ndarray, out: np.ndarray) -> None:
         """Run one time step.
 
         Parameters
         ----------
         inputs : ndarray, shape (features,) or (batch, features)
-            C-contiguous and of the model's dtype, as the others.
+            C-contiguous and of the model's dtype, as the others. Of ids an integer, or int64, shape
+            (batch,).
         states : ndarray, shape (state_size,) or (batch, state_size)
             Overwritten with those after the step.
         out : ndarray, shape (units,) or (batch, units)
@@ -137,21 +154,32 @@ class Compiled:
         Raises
         ------
         ArgumentError
-            If an array does not fit; in compiled code a ValueError, or Numba's TypingError.
+            If an array does not fit, or the model needs the whole sequence; in compiled code a
+            ValueError, or Numba's TypingError.
         """
+        if self.whole is not None:
+            raise ArgumentError(
+                f"`{self._chain.name}` must read forwards to run step by step; `{self.whole}` reads "
+                "backwards and needs the whole sequence."
+            )
+        if self.ids and isinstance(inputs, (int, np.integer)):
+            inputs = np.array(inputs, np.int64)
         lead = self._lead("inputs", inputs)
-        self._check("inputs", inputs, (*lead, self.features), written=False)
+        self._check_inputs(inputs, lead)
         self._check("states", states, (*lead, self.state_size))
         self._check("out", out, (*lead, self.units))
-        self._sealed()[0].run(inputs, states, out, _count(lead), 1)
+        self._ran(self._sealed()[0].run(inputs, states, out, _count(lead), 1))
 
-    def run(self, inputs, states, out=None):
+    def run(
+        self, inputs: np.ndarray, states: np.ndarray, out: np.ndarray | None = None
+    ) -> np.ndarray:
         """Run sequences.
 
         Parameters
         ----------
         inputs : ndarray, shape (time, features) or (batch, time, features)
-            C-contiguous and of the model's dtype, as the others.
+            C-contiguous and of the model's dtype, as the others. Of ids int64, shape (time,) or
+            (batch, time).
         states : ndarray, shape (state_size,) or (batch, state_size)
             What the sequences begin with; overwritten with the states after the last step.
         out : ndarray, optional
@@ -169,28 +197,45 @@ class Compiled:
             If an array does not fit; in compiled code a ValueError, or Numba's TypingError.
         """
         *lead, steps = self._lead("inputs", inputs, 1)
-        self._check("inputs", inputs, (*lead, steps, self.features), written=False)
+        self._check_inputs(inputs, (*lead, steps))
         self._check("states", states, (*lead, self.state_size))
         shape = (*lead, steps, self.units) if self.sequences else (*lead, self.units)
         if out is None:
             out = np.empty(shape, self.dtype)
         self._check("out", out, shape)
-        self._sealed()[0].run(inputs, states, out, _count(lead), steps)
+        self._ran(self._sealed()[0].run(inputs, states, out, _count(lead), steps))
         return out
 
+    def _ran(self, status):
+        """Say what a run that did not succeed says."""
+        if status == slot.NO_SUCH_ID:
+            raise ArgumentError(
+                f"`inputs` must hold ids in 0 ... {self._sealed()[0].ids - 1}; some are others."
+            )
+        if status == slot.STEP_RAISED:
+            raise CellError(f"A step of `{self._chain.name}` raised an exception.")
+
     def _lead(self, name, array, more=0):
-        """The axes in front of the last: the batch, if there is one, and `more`."""
-        if not isinstance(array, np.ndarray) or array.ndim - more not in (1, 2):
+        """The axes in front of the numbers: the batch, if there is one, and `more`."""
+        own = 0 if self.ids and name == "inputs" else 1
+        if not isinstance(array, np.ndarray) or array.ndim - more - own not in (0, 1):
             got = f"shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
             raise ArgumentError(
-                f"`{name}` must be an array of {1 + more} or {2 + more} axes; got {got}."
+                f"`{name}` must be an array of {own + more} or {own + 1 + more} axes; got {got}."
             )
-        return array.shape[:-1]
+        return array.shape[: array.ndim - own]
 
-    def _check(self, name, array, shape, written=True):
+    def _check_inputs(self, inputs, lead):
+        if self.ids:
+            self._check("inputs", inputs, lead, False, np.dtype(np.int64))
+        else:
+            self._check("inputs", inputs, (*lead, self.features), False)
+
+    def _check(self, name, array, shape, written=True, dtype=None):
+        dtype = self.dtype if dtype is None else dtype
         good = (
             isinstance(array, np.ndarray)
-            and array.dtype == self.dtype
+            and array.dtype == dtype
             and array.shape == shape
             and array.flags.c_contiguous
             and array.flags.aligned
@@ -201,7 +246,7 @@ class Compiled:
             if isinstance(array, np.ndarray):
                 got = f"{array.dtype} {array.shape}"
             raise ArgumentError(
-                f"`{name}` must be a {'writeable ' * written}C-contiguous {self.dtype} array of shape "
+                f"`{name}` must be a {'writeable ' * written}C-contiguous {dtype} array of shape "
                 f"{shape}; got {got}."
             )
 
@@ -209,9 +254,10 @@ class Compiled:
         raise TypeError("a Compiled cannot be pickled: pickle the layer that it was made of")
 
     def __repr__(self):
+        inputs = "ids" if self.ids else f"{self.features} features"
         what = "all outputs" if self.sequences else "the last output"
         return (
-            f"Compiled({self._chain.name!r}, {self.features} features, {self.units} units, "
+            f"Compiled({self._chain.name!r}, {inputs}, {self.units} units, "
             f"{self.state_size} numbers of state, {what}, {self.dtype})"
         )
 

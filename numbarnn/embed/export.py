@@ -44,7 +44,7 @@ def export(model, path, cpu=None, name=None):
     linker = _linker() if path.suffix == ".so" else None
     chain = chain_of(model)
     with tempfile.TemporaryDirectory() as folder:
-        made, told = Path(folder) / f"{name}.o", _made_elsewhere(model, name, cpu, folder)
+        made, told = Path(folder) / f"{name}.o", _made_elsewhere(model, chain, name, cpu, folder)
         if linker is not None:
             made = _library(linker, made)
         what = "outputs of all steps" if chain.sequences else "the last output"
@@ -79,13 +79,13 @@ def _library(linker, made):
     return library
 
 
-def _made_elsewhere(model, name, cpu, folder):
+def _made_elsewhere(model, chain, name, cpu, folder):
     """Make the object file in a process that compiles for `cpu`; what is to be told of the model."""
     from numba import cloudpickle
 
     asked, answer = Path(folder) / "asked", Path(folder) / "answer"
     # Classes of a notebook or script go along: no other process could import them.
-    asked.write_bytes(cloudpickle.dumps((model, name, folder)))
+    asked.write_bytes(cloudpickle.dumps((model, chain.empties(), name, folder)))
     environment = environment_of(cpu)
     environment["PYTHONPATH"] = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
     code = f"from {__name__} import answer; answer()"
@@ -108,11 +108,12 @@ def answer():
 
     portable.begin()
     asked, answered = map(Path, sys.argv[1:])
-    model, name, folder = pickle.loads(asked.read_bytes())
+    model, empties, name, folder = pickle.loads(asked.read_bytes())
     try:
-        sealed = chain_of(model).sealed()
-        (Path(folder) / f"{name}.o").write_bytes(object_file(sealed, name))
-        found = about(sealed)
+        chain = chain_of(model)
+        sealed, steps = chain.sealed(empties), chain.whole is None
+        (Path(folder) / f"{name}.o").write_bytes(object_file(sealed, name, steps))
+        found = about(sealed, steps)
     except NumbarnnError as error:
         found = type(error)(str(error))
     answered.write_bytes(pickle.dumps(found))

@@ -6,8 +6,15 @@ import re
 
 import numpy as np
 
-_NAMES = ("version", "item", "features", "units", "state_size", "sequences", "work")
-_FAILURES = {1: "an array is missing", 2: "a count is below 0", 3: "there is no memory"}
+_NAMES = (
+    "version", "item", "features", "units", "state_size", "sequences", "work", "step_work", "ids", "steps",
+)  # fmt: skip
+_FAILURES = {
+    1: "an array is missing",
+    2: "a count is below 0",
+    3: "there is no memory",
+    4: "an id is none of the table",
+}
 
 
 def name_of(path):
@@ -30,7 +37,7 @@ class Exported:
     ----------
     features, units, state_size : int
         As those of `Compiled`.
-    sequences : bool
+    sequences, ids : bool
     dtype : NumPy dtype
 
     Raises
@@ -49,7 +56,14 @@ class Exported:
         output = model.run(inputs, states)
     """
 
-    def __init__(self, path, name=None):
+    features: int
+    units: int
+    state_size: int
+    sequences: bool
+    ids: bool
+    dtype: np.dtype
+
+    def __init__(self, path: str | os.PathLike, name: str | None = None):
         path = os.path.abspath(path)
         name = name_of(path) if name is None else name
         self._library = library = ctypes.CDLL(path)
@@ -61,28 +75,29 @@ class Exported:
         except (ValueError, AttributeError):
             raise ValueError(f"`name` must be that of a model in {path}; got {name!r}.") from None
         told = dict(zip(_NAMES, about, strict=True))
-        if told["version"] != 1:
-            raise ValueError(f"{path} must be of version 1; got {told['version']}.")
+        if told["version"] != 2:
+            raise ValueError(f"{path} must be of version 2; got {told['version']}.")
         self.name, self.features, self.units = name, told["features"], told["units"]
         self.state_size, self.sequences = told["state_size"], bool(told["sequences"])
+        self.ids = told["ids"] != 0
         self.dtype = np.dtype({4: np.float32, 8: np.float64}[told["item"]])
         count, pointer = ctypes.c_int64, ctypes.c_void_p
         self._reset.argtypes = [count, pointer]
         self._run.argtypes = [count, count, pointer, pointer, pointer, pointer]
         self._reset.restype = self._run.restype = ctypes.c_int32
 
-    def initial_states(self, batch):
+    def initial_states(self, batch: int) -> np.ndarray:
         """New states for so many samples, shape (batch, state_size)."""
         states = np.empty((batch, self.state_size), self.dtype)
         self._check(self._reset(batch, states.ctypes.data))
         return states
 
-    def run(self, inputs, states, out=None):
+    def run(self, inputs, states: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
         """Run sequences; a step is one of one time step.
 
         Parameters
         ----------
-        inputs : array_like, shape (batch, time, features)
+        inputs : array_like, shape (batch, time, features), or of ids (batch, time)
         states : ndarray, shape (batch, state_size)
             C-contiguous, of the model's dtype; overwritten with those after the last step.
         out : ndarray, optional
@@ -98,11 +113,14 @@ class Exported:
         ValueError
             If an array does not fit.
         """
-        inputs = np.ascontiguousarray(inputs, self.dtype)
-        if inputs.ndim != 3 or inputs.shape[2] != self.features:
-            raise ValueError(
-                f"`inputs` must have shape (batch, time, {self.features}); got {inputs.shape}."
-            )
+        inputs = np.asarray(inputs)
+        if self.ids and inputs.dtype.kind not in "iu":
+            raise ValueError(f"`inputs` must be integers; got {inputs.dtype}.")
+        last = () if self.ids else (self.features,)
+        if inputs.ndim != 2 + len(last) or inputs.shape[2:] != last:
+            wanted = ", ".join(map(str, ("batch", "time", *last)))
+            raise ValueError(f"`inputs` must have shape ({wanted}); got {inputs.shape}.")
+        inputs = np.ascontiguousarray(inputs, np.int64 if self.ids else self.dtype)
         batch, steps = inputs.shape[:2]
         shape = (batch, steps, self.units) if self.sequences else (batch, self.units)
         out = np.empty(shape, self.dtype) if out is None else out

@@ -11,8 +11,10 @@ from .c_functions import c_functions
 #: What a program without Python has none of.
 _PYTHON = re.compile("numba|NRT_|_?Py[A-Z_]")
 #: The order of the numbers in ``{name}_about``; the first says which order.
-ABOUT = ("version", "item", "features", "units", "state_size", "sequences", "work")
-VERSION = 1
+ABOUT = (
+    "version", "item", "features", "units", "state_size", "sequences", "work", "step_work", "ids", "steps",
+)  # fmt: skip
+VERSION = 2
 _BYTES = [f"\\{byte:02x}" for byte in range(256)]
 
 
@@ -52,17 +54,22 @@ def _block(name, sealed, code, places):
             raise RuntimeError(f"{value:#x} is an address of nothing that is known")
 
 
-def about(sealed):
-    """What a program may ask of a model, in the order of `ABOUT`."""
-    work = max(sealed.work(samples, steps) for samples in (1, 2) for steps in (1, 2))
+def about(sealed, steps):
+    """What a program may ask of a model, in the order of `ABOUT`; `steps`: whether it runs single ones.
+
+    A call needs `work` bytes of workspace, and `step_work` for every step.
+    """
+    numbers = [(samples, count) for samples in (1, 2) for count in (1, 2)]
+    each = max(sealed.work(samples, 3) - sealed.work(samples, 2) for samples in (1, 2))
+    work = max(sealed.work(samples, count) - count * each for samples, count in numbers)
     found = (
         VERSION, sealed.dtype.itemsize, sealed.features, sealed.units, sealed.state_size,
-        int(sealed.sequences), work,
+        int(sealed.sequences), work, each, sealed.ids, int(steps),
     )  # fmt: skip
     return dict(zip(ABOUT, found, strict=True))
 
 
-def object_file(sealed, name):
+def object_file(sealed, name, steps=True):
     """A model as an object file, in a process that has begun to make portable code.
 
     Parameters
@@ -70,6 +77,8 @@ def object_file(sealed, name):
     sealed : Sealed
     name : str
         What the names of its functions begin with.
+    steps : bool
+        Whether there is a function for single steps.
 
     Returns
     -------
@@ -92,7 +101,7 @@ def object_file(sealed, name):
     weights, places = _weights(sealed.arrays)
     numbers = list(_block(name, sealed, code, places))
     run, reset = (f"ptrtoint (ptr @{symbol} to i64)" for symbol in list(named)[:2])
-    told = list(about(sealed).values())
+    told = list(about(sealed, steps).values())
     text = "\n".join(
         [
             *(
@@ -102,7 +111,7 @@ def object_file(sealed, name):
             f"@{name}_weights = internal constant [{len(weights)} x i8] {_text(weights)}, align 64",
             f"@{name}_block = internal constant [{len(numbers)} x i64] [{', '.join(numbers)}], align 64",
             f"@{name}_about = constant [{len(told)} x i64] [{', '.join(f'i64 {n}' for n in told)}]",
-            c_functions(name, sealed, f"ptrtoint (ptr @{name}_block to i64)", run, reset),
+            c_functions(name, sealed, f"ptrtoint (ptr @{name}_block to i64)", run, reset, steps),
         ]
     )
     return linked(named, text)

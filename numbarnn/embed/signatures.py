@@ -5,6 +5,7 @@ Each is LLVM code of the function, around those of `c_functions`, and its signat
 
 import ctypes
 from dataclasses import dataclass
+from typing import Any
 
 _STATUS, _COUNT, _ANY = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
 
@@ -91,11 +92,13 @@ class Form:
         In C, ``T`` for the model's type of number.
     result : ctypes type or None
     arguments : tuple of ctypes types
-        ``"T*"`` for pointers to the model's type of number.
+        ``"T*"`` for pointers to the model's type of number, ``"I*"`` to that of its inputs.
     text : str
         Its LLVM code.
     doubles : bool
-        Whether it is for float64 alone.
+        Whether it is for float64 alone, and for inputs that are numbers.
+    steps : bool
+        Whether it runs single steps.
     fits : callable
         ``(features, units, sequences) -> bool``.
     wanted : str
@@ -103,41 +106,43 @@ class Form:
     """
 
     signature: str
-    result: object
+    result: Any
     arguments: tuple
     text: str
     doubles: bool = False
-    fits: object = None
+    steps: bool = False
+    fits: Any = None
     wanted: str = ""
 
-    def ctypes_type(self, number):
-        """The type of the function for models of a ctypes number."""
-        pointer = ctypes.POINTER(number)
-        arguments = [pointer if each == "T*" else each for each in self.arguments]
+    def ctypes_type(self, number, inputs):
+        """The type of the function for models of a ctypes number, and of inputs of another."""
+        pointers = {"T*": ctypes.POINTER(number), "I*": ctypes.POINTER(inputs)}
+        arguments = [pointers.get(each, each) for each in self.arguments]
         return ctypes.CFUNCTYPE(self.result, *arguments)
 
 
 FORMS = {
     "step": Form(
-        "int32_t f(const T *inputs, T *states, T *outputs)", _STATUS, ("T*",) * 3, _STEP
+        "int32_t f(const I *inputs, T *states, T *outputs)",
+        _STATUS, ("I*", "T*", "T*"), _STEP, steps=True,
     ),
     "run": Form(
-        "int32_t f(int64_t samples, int64_t steps, const T *inputs, T *states, T *outputs)",
-        _STATUS, (_COUNT, _COUNT, "T*", "T*", "T*"), _RUN,
+        "int32_t f(int64_t samples, int64_t steps, const I *inputs, T *states, T *outputs)",
+        _STATUS, (_COUNT, _COUNT, "I*", "T*", "T*"), _RUN,
     ),
     "derivative": Form(
         "void f(double t, const double *u, double *du, const double *p)",
-        None, (ctypes.c_double, "T*", "T*", "T*"), _FRESH + _DERIVATIVE, True,
+        None, (ctypes.c_double, "T*", "T*", "T*"), _FRESH + _DERIVATIVE, True, True,
         lambda features, units, sequences: features >= units, "as many features as units, or more",
     ),
     "integrand": Form(
         "double f(int n, double *x, void *user_data)",
-        ctypes.c_double, (ctypes.c_int, "T*", _ANY), _FRESH + _INTEGRAND, True,
+        ctypes.c_double, (ctypes.c_int, "T*", _ANY), _FRESH + _INTEGRAND, True, True,
         lambda features, units, sequences: units == 1, "one unit",
     ),
     "filter": Form(
         "int f(double *window, intptr_t size, double *value, void *user_data)",
-        ctypes.c_int, ("T*", ctypes.c_ssize_t, "T*", _ANY), _FRESH + _FILTER, True,
+        ctypes.c_int, ("T*", ctypes.c_ssize_t, "T*", _ANY), _FRESH + _FILTER, True, False,
         lambda features, units, sequences: features == units == 1 and not sequences,
         "one feature, one unit and return_sequences=False",
     ),

@@ -8,7 +8,7 @@ from .building import build_cell, check_constants, takes_constants
 from .declaration import check_axes, declaration_of, step_sizes
 from .form import form_of, name_of, step_of
 from .plain import is_jit_off, named_values
-from .programs import programs, segments, unit_program
+from .programs import programs, sample_program, segments, unit_program
 from .running import run_cells
 from .sizes import (
     compare_with_declared,
@@ -40,6 +40,7 @@ __all__ = [
     "positions_of",
     "programs",
     "run_cells",
+    "sample_program",
     "segments",
     "state_nest",
     "state_shapes",

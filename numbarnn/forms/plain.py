@@ -83,6 +83,9 @@ def _gates(maps, operands, units, dtype):
                 value = centred / np.sqrt(variance + map_.epsilon) * map_.gamma
             if map_.bias is not None:
                 value = value + map_.bias
+            if map_.softmax:
+                value = np.exp(value - value.max(axis=1, keepdims=True))
+                value /= value.sum(axis=1, keepdims=True)
             value = value.astype(dtype, copy=False)
             found += np.split(value, value.shape[1] // units, axis=1)
     return found

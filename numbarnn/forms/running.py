@@ -70,9 +70,9 @@ def _as_values(batch, outputs):
         if batch.offsets is not None:
             sample, time, first = 0, array.strides[0], 1
         elif batch.time_major:
-            time, sample, first = *array.strides[:2], 2
+            (time, sample), first = array.strides[:2], 2
         else:
-            sample, time, first = *array.strides[:2], 2
+            (sample, time), first = array.strides[:2], 2
         values.append(Values(array, sample, time, array.shape[first:], array.strides[first:]))
     return tuple(values)
 

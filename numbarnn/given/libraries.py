@@ -203,7 +203,7 @@ def _bottom(array):
 
 #: By the first part of the module of an array's class.
 KINDS = {"torch": Torch, "cupy": Cupy}
-_known = {}
+_known: dict = {}
 
 
 def library_of(values):

@@ -1,10 +1,11 @@
-"""Sums over many vectors, in an order that does not depend on how wide a vector is.
+"""Sums and maxima over many vectors, in an order that does not depend on how wide a vector is.
 
 The numbers are laid down in lines of 64 bytes, and every place of a line has a sum of its own. A line is
 one vector or several, which take turns. At the end the halves of the line are added to each other until
 one number is left. So the bits are the same whoever adds, on whatever machine.
 """
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -119,6 +120,55 @@ def folder(lanes, count):
         return lanes(totals), generate
 
     return fold
+
+
+def least(lanes):
+    """An intrinsic: () -> minus infinity in every lane."""
+
+    @intrinsic
+    def lowest(context):
+        return lanes(), lambda context, builder, sig, given: constant(lanes, -np.inf)
+
+    return lowest
+
+
+def _larger(builder, one, other):
+    return builder.select(builder.fcmp_ordered(">", other, one), other, one)
+
+
+def highest(lanes):
+    """An intrinsic: (best, value, count) -> the larger of both in the first `count` lanes, or the best."""
+
+    @intrinsic
+    def higher(context, best, value, count):
+        def generate(context, builder, sig, given):
+            best, value, count = given
+            larger = _larger(builder, best, value)
+            return builder.select(first_lanes(builder, lanes, count), larger, best)
+
+        return lanes(lanes, lanes, types.intp), generate
+
+    return higher
+
+
+def peak(lanes):
+    """An intrinsic: a vector -> its largest number, in every lane."""
+
+    @intrinsic
+    def largest(context, best):
+        def generate(context, builder, sig, given):
+            (best,) = given
+            half = lanes.width // 2
+            while half:
+                places = [(lane + half) % lanes.width for lane in range(lanes.width)]
+                mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes.width), places)
+                best = _larger(builder, best, builder.shuffle_vector(best, best, mask))
+                half //= 2
+            return best
+
+        return lanes(lanes), generate
+
+    return largest
 
 
 def scaler(lanes):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..activations import ACTIVATIONS, get_activation
+from ..cells import ActivationCell
 from ..cells.keras_arguments import name_of
 from ..elementary import exp
 from ..errors import ArgumentError
@@ -10,6 +11,7 @@ from ..given.arrays import as_list, as_numbers
 from ..given.ragged import Ragged
 from .array_layer import ArrayLayer, as_axis, as_floats
 from .graph import is_symbolic
+from .rows import mapped_array
 
 MASK_RULES = ("keras2", "keras3")
 #: What Keras adds to, or puts in place of, what is masked before a softmax.
@@ -29,6 +31,14 @@ def softmax(array, axis=-1):
         return array.copy()
     powers = exp(array - array.max(axis=axis, keepdims=True))
     return powers / powers.sum(axis=axis, keepdims=True)
+
+
+def activation_cell(activation, width, dtype):
+    """A built cell that applies a named activation to rows of so many numbers."""
+    cell = ActivationCell(width, activation)
+    cell.dtype = dtype
+    cell.ensure_built((None, width))
+    return cell
 
 
 class Activation(ArrayLayer):
@@ -60,6 +70,7 @@ class Activation(ArrayLayer):
     def __init__(self, activation, name=None, **ignored):
         super().__init__(name, **ignored)
         self.softmax = isinstance(activation, str) and activation == "softmax"
+        self._by_width = {}
         known = sorted([*ACTIVATIONS, "softmax"])
         if isinstance(activation, str) and activation not in known:
             raise ArgumentError(
@@ -67,8 +78,25 @@ class Activation(ArrayLayer):
             )
         self.activation = softmax if self.softmax else get_activation(activation)
 
+    @property
+    def named(self):
+        """Whether the activation is one that has a name: then it runs compiled, as those in cells do."""
+        return self.softmax or self.activation in ACTIVATIONS.values()
+
+    def cell_for(self, width, dtype):
+        """The cell that applies a named activation to rows of so many numbers of a dtype."""
+        key = width, np.dtype(dtype)
+        if key not in self._by_width:
+            self._by_width[key] = activation_cell(
+                "softmax" if self.softmax else self.activation, *key
+            )
+        return self._by_width[key]
+
     def _applied(self, array):
-        return self.activation(as_floats(array))
+        x = as_floats(array)
+        if not self.named:
+            return self.activation(x)
+        return mapped_array(self.cell_for(x.shape[-1], x.dtype), x)
 
     def get_config(self):
         """The arguments that make a layer like this one."""
@@ -185,6 +213,14 @@ class Softmax(ArrayLayer):
             raise ArgumentError(f"`axis` must be an axis or several; got {axis!r}.")
         self.axis = axes if several else int(axis)
         self.mask_rule = checked_mask_rule(mask_rule)
+        self._by_width = {}
+
+    def cell_for(self, width, dtype):
+        """The cell that makes the softmax of rows of so many numbers of a dtype."""
+        key = width, np.dtype(dtype)
+        if key not in self._by_width:
+            self._by_width[key] = activation_cell("softmax", *key)
+        return self._by_width[key]
 
     def _axes(self, count):
         axes = self.axis if isinstance(self.axis, list) else [self.axis]
@@ -224,6 +260,8 @@ class Softmax(ArrayLayer):
 
     def _applied(self, array):
         x = as_floats(array)
+        if self._axes(x.ndim) == (x.ndim - 1,):
+            return mapped_array(self.cell_for(x.shape[-1], x.dtype), x)
         return softmax(x, self._axes(x.ndim))
 
     @property

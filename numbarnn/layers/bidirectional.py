@@ -161,7 +161,7 @@ class Bidirectional(Layer):
         return self.forward_layer._cells() + self.backward_layer._cells()
 
     @property
-    def built(self):
+    def built(self) -> bool:
         """Whether the weights exist."""
         return all(layer.built for layer in self._layers())
 

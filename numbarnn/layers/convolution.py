@@ -9,7 +9,7 @@ from ..given.arrays import as_size
 from ..given.shapes import checked_shapes
 from ..stages import Map, Stage
 from .array_layer import ArrayLayer, as_floats
-from .dense import map_rows
+from .rows import map_rows
 from .windows import Windows, as_single, checked_padding
 
 PADDINGS = ("valid", "same", "causal")

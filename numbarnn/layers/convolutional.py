@@ -1,5 +1,7 @@
 """The ready-made layers whose cells convolve."""
 
+from typing import Any
+
 from ..cells import ConvGRUCell, ConvLSTMCell
 from .ready_made import Made
 
@@ -7,7 +9,7 @@ from .ready_made import Made
 class _Convolutional(Made):
     """A layer over a convolutional cell; how many axes in space, its class says."""
 
-    rank = None
+    rank: Any = None
 
     def __init__(self, *arguments, **keywords):
         super().__init__(self.rank, *arguments, **keywords)

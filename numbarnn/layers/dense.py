@@ -1,28 +1,14 @@
 """The dense layer, run by the same loop as a cell: so its sums have the same bits in any batch."""
 
 from ..cell import checked_dtype
-from ..cells import ActivationCell, DenseCell
+from ..cells import DenseCell
 from ..errors import ArgumentError
-from ..forms import run_cells
 from ..given.arrays import as_numbers
 from ..given.ragged import Ragged
-from ..given.sequences import canonical
 from ..given.shapes import checked_shapes
-from ..loop.results import Request
 from .graph import is_symbolic, symbolic_call
 from .layer import Layer
-
-
-def map_rows(cell, rows):
-    """Run a cell without states over rows, shape (batch, time, features)."""
-    batch = canonical([rows])
-    (results,) = run_cells([cell], batch, None, Request(sequences=True), [[]], [], cell.dtype)
-    return results.outputs[0]
-
-
-def _rows(cell, rows):
-    """Run a cell without states over rows, shape (n, features), as one sequence."""
-    return map_rows(cell, rows[None])[0]
+from .rows import map_rows
 
 
 class Dense(Layer):
@@ -67,17 +53,13 @@ class Dense(Layer):
         **ignored,
     ):
         super().__init__(name, **ignored)
-        self.softmax = isinstance(activation, str) and activation == "softmax"
-        self.cell = DenseCell(
-            units,
-            None if self.softmax else activation,
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-        )
+        self.cell = DenseCell(units, activation, use_bias, kernel_initializer, bias_initializer)
         self.cell.dtype = self.dtype = checked_dtype(dtype)
-        self._exponential = ActivationCell(self.cell.units, "exponential")
-        self._exponential.dtype = self.dtype
+
+    @property
+    def softmax(self):
+        """Whether the activation is the softmax over the units."""
+        return self.cell.softmax
 
     def _cells(self):
         return [self.cell]
@@ -120,15 +102,9 @@ class Dense(Layer):
                 f"`inputs` must have shape (..., {features}) (the layer's kernel takes {features} "
                 f"features); got {array.shape}."
             )
-        output = _rows(self.cell, array.reshape(-1, features))
-        if self.softmax and len(output):
-            output = _rows(self._exponential, output - output.max(axis=-1, keepdims=True))
-            output /= output.sum(axis=-1, keepdims=True)
+        output = map_rows(self.cell, array.reshape(1, -1, features))
         return output.reshape(*array.shape[:-1], self.cell.units)
 
     def get_config(self):
         """The arguments that make a layer like this one."""
-        config = self.cell.get_config()
-        if self.softmax:
-            config["activation"] = "softmax"
-        return {**config, **super().get_config(), "dtype": self.dtype.name}
+        return {**self.cell.get_config(), **super().get_config(), "dtype": self.dtype.name}

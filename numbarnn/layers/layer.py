@@ -1,7 +1,12 @@
 """What every layer has: a name, weights, a config."""
 
+import os
 import re
 import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from ..configs import Configured
 from ..errors import ArgumentError
@@ -45,11 +50,14 @@ class Layer(Configured):
 
     #: What `save` and `to_onnx` call with the layer and a path. Layers know no file format: `formats`
     #: puts its own writers here.
-    writer = onnx_writer = None
+    writer: Any = None
+    onnx_writer: Any = None
     #: What `run` and `update` call with the layer and their arguments: those of `data`.
-    runner = updater = None
+    runner: Any = None
+    updater: Any = None
     #: What `compiled` and `export` call: layers know no other programs, `embed` puts its own here.
-    embedded = exporter = None
+    embedded: Any = None
+    exporter: Any = None
     #: Whether the layer remembers states between calls.
     stateful = False
     #: How `run` and `update` read columns of texts or times: `Text`, `Elapsed` or None, a list of them
@@ -82,7 +90,7 @@ class Layer(Configured):
         return {}
 
     @property
-    def built(self):
+    def built(self) -> bool:
         """Whether the weights exist."""
         return all(cell.built for cell in self._weighted())
 
@@ -102,15 +110,15 @@ class Layer(Configured):
                 yield prefix + name, array
 
     @property
-    def weights(self):
+    def weights(self) -> dict[str, np.ndarray]:
         """The weights by name, as read-only arrays."""
         return dict(self._named_weights())
 
-    def get_weights(self):
+    def get_weights(self) -> list[np.ndarray]:
         """The weights as a list of arrays of one's own."""
         return [array.copy() for _, array in self._named_weights()]
 
-    def set_weights(self, weights):
+    def set_weights(self, weights) -> None:
         """Replace all weights by copies of arrays, in the order of `get_weights`.
 
         Raises
@@ -138,7 +146,7 @@ class Layer(Configured):
         for cell, arrays in zip(cells, checked, strict=True):
             cell.replace_weights(arrays)
 
-    def count_params(self):
+    def count_params(self) -> int:
         """How many numbers the weights hold."""
         return sum(array.size for _, array in self._named_weights())
 
@@ -163,7 +171,7 @@ class Layer(Configured):
     def reset_states(self):
         """Forget what was remembered between calls; a layer that remembers nothing does nothing."""
 
-    def save(self, path):
+    def save(self, path: str | os.PathLike) -> None:
         """Write the layer into one file, to be read by `numbarnn.load`.
 
         Parameters
@@ -218,7 +226,9 @@ class Layer(Configured):
         """
         return self.embedded(self)
 
-    def export(self, path, cpu=None, name=None):
+    def export(
+        self, path: str | os.PathLike, cpu: str | None = None, name: str | None = None
+    ) -> list[Path]:
         """Write the layer as an object file or shared library, for programs without Python.
 
         Beside it stand a C header, ``.h``, and a Fortran module, ``.f90``, which declare

@@ -1,6 +1,7 @@
 """Layers that make one array of several."""
 
 from functools import reduce
+from typing import Any
 
 import numpy as np
 
@@ -26,7 +27,8 @@ class Merging(Layer):
     """
 
     #: How many inputs there may be: at least, at most.
-    fewest, most = 1, None
+    fewest: int = 1
+    most: int | None = None
 
     def __init__(self, mask_rule="keras2", name=None, **ignored):
         super().__init__(name, **ignored)
@@ -150,7 +152,7 @@ def _flags(array, mask):
 class _Extremum(Merging):
     """The largest or smallest of the inputs."""
 
-    choose = None
+    choose: Any = None
 
     def _merged(self, arrays):
         return reduce(self.choose, arrays)

@@ -210,7 +210,7 @@ class Model(Layer):
         return [part for layer in self.layers for part in layer._parts()]
 
     @property
-    def built(self):
+    def built(self) -> bool:
         """Whether the weights exist."""
         return all(layer.built for layer in self.layers)
 

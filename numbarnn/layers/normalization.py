@@ -7,7 +7,9 @@ from ..errors import ArgumentError
 from ..given.arrays import as_list, as_numbers
 from ..given.shapes import checked_shapes
 from ..initializers import get_initializer
+from ..stages import Map, Stage, step
 from .array_layer import ArrayLayer, as_axis, as_floats
+from .rows import mapped_array
 
 
 class Scales(Cell):
@@ -25,10 +27,58 @@ class Scales(Cell):
             setattr(self, name, self.add_weight(name, input_shape[1:], initializer))
 
 
+class _Rows(Scales):
+    """The same for rows of numbers, which it normalizes itself."""
+
+    epsilon = 0.0
+
+    def build(self, input_shape):
+        """Make the weights, one number for each of the row."""
+        super().build(input_shape)
+        self.units = self.output_size = int(np.prod(input_shape[1:]))
+
+    def _weight(self, name, default):
+        """A weight, or one number everywhere."""
+        return self.weights.get(name, np.full(self.units, default, self.dtype))
+
+
+class CentredRows(_Rows):
+    """The rows of a `LayerNormalization`."""
+
+    def stages(self):
+        """One stage: the inputs, normalised."""
+        map_ = Map(None, self._weight("beta", 0), self._weight("gamma", 1), self.epsilon)
+        return (Stage(self.step, inputs=(map_,)),)
+
+    @step(per="unit")
+    def step(x, r, states, params):
+        """One unit, one time step."""
+        return x[0], ()
+
+
+class ScaledRows(_Rows):
+    """The rows of a `BatchNormalization`."""
+
+    def stages(self):
+        """One stage: the inputs, scaled."""
+        deviation = np.sqrt(self.moving_variance + np.dtype(self.dtype).type(self.epsilon))
+        factor = self._weight("gamma", 1) / deviation
+        params = self.moving_mean, factor, self._weight("beta", 0)
+        return (Stage(self.step, inputs=(Map(),), params=params),)
+
+    @step(per="unit")
+    def step(x, r, states, params):
+        """One unit, one time step."""
+        mean, factor, beta = params
+        return (x[0] - mean) * factor + beta, ()
+
+
 class _Normalization(ArrayLayer):
     """What both normalizations share: `gamma` and `beta`, and the axes that they belong to."""
 
     axes, form = 2, "(batch, ..., features)"
+    #: The cell that has the weights.
+    rows = Scales
 
     def __init__(
         self, axis, epsilon, center, scale, beta_initializer, gamma_initializer, further, dtype,
@@ -56,8 +106,8 @@ class _Normalization(ArrayLayer):
         for argument, value in self._initializers.items():
             get_initializer(value, argument)
         self.dtype = checked_dtype(dtype)
-        self.cell = Scales({**initializers, **further})
-        self.cell.dtype = self.dtype
+        self.cell = self.rows({**initializers, **further})
+        self.cell.dtype, self.cell.epsilon = self.dtype, self.epsilon
 
     def _cells(self):
         return [self.cell]
@@ -235,8 +285,12 @@ class LayerNormalization(_Normalization):
             axis, epsilon, center, scale, beta_initializer, gamma_initializer, {}, dtype, name, ignored
         )  # fmt: skip
 
+    rows = CentredRows
+
     def _applied(self, x):
         axes = self._axes(x.ndim)
+        if axes == (x.ndim - 1,):
+            return mapped_array(self.cell, x)
         centred = x - x.mean(axis=axes, keepdims=True)
         variance = np.square(centred).mean(axis=axes, keepdims=True)
         scaled = centred / np.sqrt(variance + self.dtype.type(self.epsilon))
@@ -315,6 +369,8 @@ class BatchNormalization(_Normalization):
             self.axis = self.axis[0]
         self.momentum = momentum
         self._initializers |= {f"{name}_initializer": value for name, value in moving.items()}
+
+    rows = ScaledRows
 
     def _applied(self, x):
         mean, variance = self._along("moving_mean", x, 0), self._along("moving_variance", x, 1)

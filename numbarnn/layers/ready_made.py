@@ -1,6 +1,7 @@
 """Ready-made layers over the other cells: a layer's keywords are its own, the rest are its cell's."""
 
 import inspect
+from typing import Any
 
 from ..cells import (
     CfCCell,
@@ -33,7 +34,7 @@ _OWN = {*inspect.signature(RNN.__init__).parameters, *WITHOUT_EFFECT, "num_const
 class Made(ReadyMade):
     """A layer over a cell of `cell_type`."""
 
-    cell_type = None
+    cell_type: Any = None
 
     def __init__(self, *arguments, **keywords):
         own = {name: keywords.pop(name) for name in _OWN & set(keywords)}

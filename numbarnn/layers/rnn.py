@@ -217,7 +217,7 @@ class RNN(Arguments, Recorded, Layer):
     # --- shapes ------------------------------------------------------------------------------
 
     @property
-    def built(self):
+    def built(self) -> bool:
         """Whether the weights exist."""
         return self._input_shape is not None
 

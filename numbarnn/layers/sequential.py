@@ -65,7 +65,7 @@ class Sequential(Layer):
         return [part for layer in self.layers for part in layer._parts()]
 
     @property
-    def built(self):
+    def built(self) -> bool:
         """Whether the weights exist."""
         return all(layer.built for layer in self.layers)
 

@@ -63,7 +63,7 @@ class TimeDistributed(Layer):
         return self.layer._parts()
 
     @property
-    def built(self):
+    def built(self) -> bool:
         """Whether the weights exist."""
         return self.layer.built
 

@@ -22,6 +22,8 @@ _VECTORS = 4
 class LaidNorm:
     """How the columns of a map are normalised, once its products have been made.
 
+    A softmax takes none of the numbers.
+
     Attributes
     ----------
     first : int
@@ -33,6 +35,7 @@ class LaidNorm:
         Packed as a panel is.
     numbers : ndarray, shape (2, width)
         The number of columns and epsilon, in every lane.
+    softmax : bool
     """
 
     first: int
@@ -41,6 +44,7 @@ class LaidNorm:
     gamma: np.ndarray
     bias: np.ndarray
     numbers: np.ndarray
+    softmax: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +209,7 @@ def _flat(map_):
     """A convolution as the dense map of what is gathered for it."""
     kernel = map_.kernel
     kernel = kernel.reshape(int(np.prod(kernel.shape[:-1])), kernel.shape[-1])
-    return Map(kernel, map_.bias, map_.gamma, map_.epsilon, map_.dropout)
+    return Map(kernel, map_.bias, map_.gamma, map_.epsilon, map_.dropout, map_.softmax)
 
 
 def _gathered(map_, shape, what, positions, where):
@@ -239,8 +243,13 @@ def listed_maps(entries, sizes, what, units, where, training=False, positions=()
             width = shape[-1] if geometry is None else geometry.width
             map_ = _flat(map_) if isinstance(map_, Convolution) else map_
             gates = _gates(map_, width, units, where)
-            normed = map_ if map_.gamma is not None else None
-            if normed is not None:
+            normed = map_ if map_.normalised else None
+            if map_.softmax and gates != 1:
+                raise CellError(
+                    f"{where}: a map with `softmax` must have {units} columns, one for each unit; "
+                    f"got {gates * units}."
+                )
+            if map_.gamma is not None:
                 map_ = replace(map_, bias=None, gamma=None)
             parts = [map_]
             if training and map_.dropout is not None and map_.dropout.per_gate:
@@ -314,9 +323,12 @@ def lay_out(stage, units, sizes, width, dtype, where, training=False, positions=
 
     def norm_of(map_, end, total):
         """How the columns of a map are normalised, whose gates of `total` end before `end`."""
+        numbers = aligned((2, width), dtype)
+        if map_.softmax:
+            numbers[:] = 0
+            return LaidNorm((end - 1) * wide, 1, total * wide, numbers, numbers, numbers, True)
         columns = len(map_.gamma)
         gates = columns // units
-        numbers = aligned((2, width), dtype)
         numbers[0], numbers[1] = columns, map_.epsilon
         bias = np.zeros(columns) if map_.bias is None else map_.bias
         gamma, bias = (packed(row.reshape(1, -1), gates) for row in (map_.gamma, bias))

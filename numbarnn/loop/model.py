@@ -4,7 +4,7 @@ So calls at the same time share nothing that is written, and a call needs no mor
 is given: no Python, no memory of its own. The places are described in `loop.task`.
 """
 
-from ..lanes.memory import caller, copy_bytes, integer_at, set_integer, zero_bytes
+from ..lanes.memory import byte_at, caller, copy_bytes, integer_at, set_integer, zero_bytes
 from . import task as slot
 
 call_loop = caller(4)
@@ -20,6 +20,85 @@ def copied_tables(plan, work):
         place = task + integer_at(inner + slot.EIGHT * index)
         set_integer(place, integer_at(place) + task)
     return task
+
+
+def count_of_mask(mask, steps):
+    """How many steps of a sample a mask keeps."""
+    count = 0
+    for t in range(steps):
+        if byte_at(mask + t) != 0:
+            count += 1
+    return count
+
+
+def show_nothing(model, output, samples):
+    """Write what stands for the last output of a sequence without steps."""
+    size = integer_at(model + slot.MODEL_ITEM) * integer_at(model + slot.MODEL_UNITS)
+    empty = integer_at(model + slot.MODEL_EMPTY)
+    for b in range(samples):
+        here = output + b * integer_at(model + slot.MODEL_OUT_ROW)
+        if empty == 0:
+            zero_bytes(here, size)
+        else:
+            copy_bytes(here, empty, size)
+
+
+def run_masked(model, values, mask, states, output, samples, steps, work):
+    """Run samples; of a model with a mask, one, whose steps the mask keeps or skips.
+
+    Parameters are those of `run_model`; `mask` is the address of a byte for every step, or 0.
+    """
+    number = (2 if samples > 1 else 0) + (1 if steps > 1 else 0)
+    plan = model + slot.MODEL_PLANS + number * slot.PLAN_ENTRY
+    count = (work + 7) // 8 * 8
+    kept = steps
+    if mask != 0:
+        work = count + slot.EIGHT
+        kept = count_of_mask(mask, steps)
+        set_integer(count, kept)
+    row = integer_at(model + slot.MODEL_OUT_ROW)
+    output += integer_at(model + slot.MODEL_OUT_AT)
+    if kept == 0 and integer_at(model + slot.MODEL_SEQUENCES) == 0:
+        show_nothing(model, output, samples)
+    if steps == 0:
+        return 0
+    task = copied_tables(plan, work)
+    set_integer(task + slot.SAMPLES, samples)
+    set_integer(task + slot.STEPS, steps)
+    if mask != 0:
+        set_integer(task + slot.COUNTS, count)
+        set_integer(task + slot.MASK, mask)
+        set_integer(task + slot.MASK_ROW, steps)
+        set_integer(task + slot.MASK_TIME, 1)
+    in_row = integer_at(model + slot.MODEL_IN_ROW)
+    maps = integer_at(plan + slot.PLAN_MAPS)
+    for index in range(integer_at(plan + slot.PLAN_MAP_COUNT)):
+        place = task + integer_at(maps + slot.EIGHT * index)
+        set_integer(place, values)
+        set_integer(place + slot.EIGHT, steps * in_row)
+        set_integer(place + 2 * slot.EIGHT, in_row)
+    offsets, state = integer_at(model + slot.MODEL_OFFSETS), integer_at(task + slot.STATES)
+    for index in range(integer_at(model + slot.MODEL_STATES)):
+        here = states + integer_at(offsets + slot.EIGHT * index)
+        set_integer(state + slot.STATE_FROM, here)
+        set_integer(state + slot.STATE_TO, here)
+        state += slot.STATE_ENTRY
+    track = integer_at(task + slot.TRACKS)
+    set_integer(track + slot.TRACK_TO, output)
+    if integer_at(model + slot.MODEL_SEQUENCES) != 0:
+        set_integer(track + slot.TRACK_SAMPLE, steps * row)
+        set_integer(track + slot.TRACK_TIME, row)
+    else:
+        set_integer(track + slot.TRACK_SAMPLE, row)
+        set_integer(track + slot.TRACK_TIME, 0)
+    block = integer_at(task + slot.BLOCK)
+    blocks = (samples + block - 1) // block
+    space = task + integer_at(plan + slot.PLAN_SIZE)
+    call_loop(integer_at(model + slot.MODEL_LOOP), (task, space, 0, blocks))
+    raised = integer_at(model + slot.MODEL_RAISED)
+    if raised >= 0 and integer_at(integer_at(task + slot.LAYERS) + raised) != 0:
+        return slot.STEP_RAISED
+    return 0
 
 
 def run_model(model, values, states, output, samples, steps, work):
@@ -38,40 +117,13 @@ def run_model(model, values, states, output, samples, steps, work):
     samples, steps : int
     work : int
         As many bytes as the plan needs.
+
+    Returns
+    -------
+    int
+        0, or `STEP_RAISED` if a step raised an exception: what was written is worth nothing then.
     """
-    number = (2 if samples > 1 else 0) + (1 if steps > 1 else 0)
-    plan = model + slot.MODEL_PLANS + number * slot.PLAN_ENTRY
-    task, item = copied_tables(plan, work), integer_at(model + slot.MODEL_ITEM)
-    set_integer(task + slot.SAMPLES, samples)
-    set_integer(task + slot.STEPS, steps)
-    row = item * integer_at(model + slot.MODEL_FEATURES)
-    maps = integer_at(plan + slot.PLAN_MAPS)
-    for index in range(integer_at(plan + slot.PLAN_MAP_COUNT)):
-        map_ = task + integer_at(maps + slot.EIGHT * index)
-        set_integer(map_ + slot.SOURCE, values)
-        set_integer(map_ + slot.SOURCE_SAMPLE, steps * row)
-        set_integer(map_ + slot.SOURCE_TIME, row)
-    offsets, state = integer_at(model + slot.MODEL_OFFSETS), integer_at(task + slot.STATES)
-    for index in range(integer_at(model + slot.MODEL_STATES)):
-        here = states + integer_at(offsets + slot.EIGHT * index)
-        set_integer(state + slot.STATE_FROM, here)
-        set_integer(state + slot.STATE_TO, here)
-        state += slot.STATE_ENTRY
-    row, track = item * integer_at(model + slot.MODEL_UNITS), integer_at(task + slot.TRACKS)
-    set_integer(track + slot.TRACK_TO, output)
-    if integer_at(model + slot.MODEL_SEQUENCES) != 0:
-        set_integer(track + slot.TRACK_SAMPLE, steps * row)
-        set_integer(track + slot.TRACK_TIME, row)
-    else:
-        set_integer(track + slot.TRACK_SAMPLE, row)
-        set_integer(track + slot.TRACK_TIME, 0)
-        if steps == 0:
-            zero_bytes(output, samples * row)
-    if steps > 0:
-        block = integer_at(task + slot.BLOCK)
-        blocks = (samples + block - 1) // block
-        space = task + integer_at(plan + slot.PLAN_SIZE)
-        call_loop(integer_at(model + slot.MODEL_LOOP), (task, space, 0, blocks))
+    return run_masked(model, values, 0, states, output, samples, steps, work)
 
 
 def reset_model(model, states, samples):

@@ -1,14 +1,24 @@
-"""Layer normalisation of the rows that a map has made: over all its columns, gates and units alike.
+"""Layer normalisation and softmax of the rows that a map has made: over all columns of a row.
 
 The columns of a row lie a group of unit tiles after the other, as its products left them. The variance
 is that of the distances from the mean, a second pass; the lanes behind the last unit do not count.
 """
 
 from ..compile.bind import bound
-from ..elementary import sqrt
+from ..elementary import exp, sqrt
 from ..lanes import Lanes, number_of
 from ..lanes.memory import integer_at, loader, size_of, spread, storer
-from ..lanes.sums import adder, folder, nothing, parts_of, scaler, square_adder
+from ..lanes.sums import (
+    adder,
+    folder,
+    highest,
+    least,
+    nothing,
+    parts_of,
+    peak,
+    scaler,
+    square_adder,
+)
 from . import task as slot
 
 
@@ -51,6 +61,60 @@ def _normalise(norm, base, group_step, row_step, rows):
                 place += tile_step
                 shift += GATES * WIDE
         here += row_step
+
+
+def _softmax(norm, base, group_step, row_step, rows):
+    """``exp(v - max(v)) / sum(exp(v - max(v)))`` of rows in place."""
+    here = base + integer_at(norm + slot.NORM_AT)
+    groups, joined = integer_at(norm + slot.NORM_GROUPS), integer_at(norm + slot.NORM_JOINED)
+    tile_step, units = integer_at(norm + slot.NORM_TILE), integer_at(norm + slot.NORM_UNITS)
+    idle = -groups * joined % PARTS
+    for _ in range(rows):
+        best, left = least(), units
+        for group in range(groups):
+            place = here + group * group_step
+            for _ in range(joined):
+                best = highest(best, load(place)[0], left)
+                place += tile_step
+                left -= WIDTH
+        best = peak(best)
+        sums, left = nothing(), units
+        for group in range(groups):
+            place = here + group * group_step
+            for _ in range(joined):
+                power = exp(load(place)[0] - best)
+                store(place, power)
+                sums = add(sums, (power,), left)
+                place += tile_step
+                left -= WIDTH
+        for _ in range(idle):
+            sums = add(sums, load(here), 0)
+        total = fold(sums)
+        for group in range(groups):
+            place = here + group * group_step
+            for _ in range(joined):
+                store(place, load(place)[0] / total)
+                place += tile_step
+        here += row_step
+
+
+def softmax(recipe):
+    """The dispatcher of the softmax of maps of one gate."""
+    lanes = Lanes(number_of(recipe.dtype), recipe.width)
+    return bound(
+        _softmax,
+        load=loader(lanes, (0,)),
+        store=storer(lanes),
+        nothing=nothing(lanes, 1),
+        add=adder(lanes),
+        fold=folder(lanes, 1),
+        least=least(lanes),
+        highest=highest(lanes),
+        peak=peak(lanes),
+        exp=exp,
+        PARTS=parts_of(lanes),
+        WIDTH=lanes.width,
+    )
 
 
 def norm(recipe):

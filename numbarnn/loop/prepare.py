@@ -9,7 +9,7 @@ from ..compile.machine import host
 from ..errors import CellError
 from .layout import lay_out
 from .plan import pair_rows, tile_height
-from .recipes import Broadcast, Dense, DensePair, Elementwise, Norm, Pointwise
+from .recipes import Broadcast, Dense, DensePair, Elementwise, Norm, Pointwise, Softmax
 
 
 def host_width(dtype):
@@ -119,7 +119,10 @@ class PreparedCell:
 
 def _product(map_, dtype, width, groups):
     """The compiled product of a laid map."""
-    norm = map_.norm and native(Norm(dtype, width, map_.norm.gates))
+    norm = map_.norm
+    if norm is not None:
+        softmax = Softmax(dtype, width)
+        norm = native(softmax if norm.softmax else Norm(dtype, width, norm.gates))
     if map_.kind == "broadcast":
         return Product(native(Broadcast(dtype, width, map_.targets)), norm=norm)
     if map_.kind != "dense":

@@ -95,6 +95,21 @@ class Norm(Recipe):
 
 
 @dataclass(frozen=True)
+class Softmax(Recipe):
+    """The softmax of rows of one gate."""
+
+    dtype: str
+    width: int
+    arguments = 5
+
+    def build(self):
+        """See `Recipe`."""
+        from .norms import softmax
+
+        return softmax(self), {}
+
+
+@dataclass(frozen=True)
 class Gather(Recipe):
     """Rows of the input, of the NumPy dtype `source`, side by side in the compute dtype."""
 
@@ -203,6 +218,21 @@ class SampleStep(Recipe):
 
 
 @dataclass(frozen=True)
+class Merge(Recipe):
+    """What makes one output of two, by the word of a merge mode."""
+
+    dtype: str
+    mode: str
+    arguments = 8
+
+    def build(self):
+        """See `Recipe`."""
+        from .merge import merge
+
+        return merge(self), {}
+
+
+@dataclass(frozen=True)
 class Part(Recipe):
     """A function of the loops that knows no cell, compiled once and called by address.
 
@@ -235,4 +265,6 @@ RESET_ENDS = Part("times", "reset_ends", 3)
 WRITE_STATES = Part("times", "write_states", 7)
 RUN_STEP = Part("stream", "run_step", 3)
 RUN_MODEL, RESET_MODEL = Part("model", "run_model", 7), Part("model", "reset_model", 3)
+RUN_CHAIN = Part("chain", "run_chain", 7)
+RUN_LOOP, LOOK_UP = Part("chain", "run_loop", 8), Part("chain", "look_up", 8)
 SHARE, HELP_TEAM = Part("team", "share", 7), Part("team", "help_team", 4)

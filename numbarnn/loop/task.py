@@ -150,18 +150,37 @@ WHOLE_STAGE, PRODUCTS, STEP = range(3)
 TEAM_CLAIMS = 5 * LINE
 
 #: A model behind one address: its machine code, its sizes, its states, then its plans. ITEM is the bytes
-#: of a number; FEATURES, UNITS and STATE are counts. SEQUENCES: whether the outputs of all steps are kept.
+#: of a number; FEATURES, UNITS and STATE are counts; IN_ROW and OUT_ROW bytes from one step to the next,
+#: OUT_AT where its outputs begin there. SEQUENCES: whether the outputs of all steps are kept. EMPTY is the
+#: address of the output of no steps, or 0 for zeros. IDS: where the inputs are ids, how many there are.
 (
     MODEL_RUN, MODEL_RESET, MODEL_LOOP, MODEL_ITEM, MODEL_FEATURES, MODEL_UNITS, MODEL_STATE,
-    MODEL_SEQUENCES, MODEL_INITIAL, MODEL_OFFSETS, MODEL_STATES,
-) = _places(11)  # fmt: skip
-MODEL_PLANS = 11 * EIGHT
+    MODEL_SEQUENCES, MODEL_INITIAL, MODEL_OFFSETS, MODEL_STATES, MODEL_IN_ROW, MODEL_OUT_ROW, MODEL_OUT_AT,
+    MODEL_EMPTY, MODEL_IDS, MODEL_RAISED, MODEL_PARTS, MODEL_PART_COUNT, MODEL_GROUP, MODEL_BUFFERS,
+) = _places(21)  # fmt: skip
+MODEL_PLANS = 21 * EIGHT
+
+#: What a run gives that did not succeed: an id is none of the table's, or a step raised an exception.
+NO_SUCH_ID, STEP_RAISED = 4, 5
 
 #: One of its plans: tables, in which addresses of the tables themselves are counted from their beginning;
-#: where such addresses stand, and where the maps that read the input begin. WORK is bytes of workspace.
+#: where such addresses stand, and where an input, its sample and its time do. A call needs WORK bytes of
+#: workspace, and STEP_WORK for every step. RAISED in the model is where tables tell of a step that raised,
+#: or -1.
 (
     PLAN_TABLES, PLAN_SIZE, PLAN_INNER, PLAN_INNER_COUNT, PLAN_MAPS, PLAN_MAP_COUNT, PLAN_WORK,
-) = _places(7)  # fmt: skip
-PLAN_ENTRY = 7 * EIGHT
+    PLAN_STEP_WORK,
+) = _places(8)  # fmt: skip
+PLAN_ENTRY = 8 * EIGHT
 #: The plans are for one sample or several, and one step or several: number 2 * several + several.
 PLANS = 4
+
+#: A part of a model that is more than one loop: the machine code that runs it; the model of a loop, or a
+#: table and the bytes of its rows; the buffers that it reads, writes, and finds or leaves a mask in, as
+#: bytes in front of them for each sample and step: -1 for the inputs and outputs of the whole model, and
+#: for no mask. SINGLE: whether there is one step, whatever the inputs have. In GROUPs of samples, a model
+#: takes its parts one after the other, between BUFFERS bytes for each sample and step.
+(
+    PART_RUN, PART_MODEL, PART_ROW, PART_FROM, PART_TO, PART_MASK, PART_SINGLE,
+) = _places(7)  # fmt: skip
+PART_ENTRY = 7 * EIGHT

@@ -126,7 +126,7 @@ class _Shaped:
     """
 
     #: The settings that the activations are for, in order.
-    roles = ("activation",)
+    roles: tuple[str, ...] = ("activation",)
     clips_itself = False
 
     def __init__(self, units, activations, clip=None, **arguments):

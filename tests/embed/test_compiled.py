@@ -377,15 +377,33 @@ def test_models_that_cannot_run_without_python_are_refused(rng):
 
     with pytest.raises(nr.ArgumentError, match="`gru` must be built"):
         nr.GRU(3).compiled()
-    refused(nr.GRU(3, go_backwards=True), "must go forwards .*; it has go_backwards=True")
-    refused(nr.Bidirectional(nr.GRU(3)), "must be made of recurrent layers and Dense")
     refused(nr.GRU(3, return_states="all"), "must return no states over time")
-    refused(nr.Dense(3, activation="softmax"), "must have an activation of single numbers")
-    refused(nr.RNN(nr.KalmanFilterCell(3)), "must have cells with steps per unit")
-    refused(nr.TimeDistributed(nr.GRU(3)), "must be made of", (None, None, None, 3))
+    refused(nr.Activation(np.tanh), "must have an activation with a name")
+    refused(
+        nr.LayerNormalization(axis=1),
+        "must look along the last axis .*; it has axis=1",
+        (None, 4, 3),
+    )
+    refused(nr.RNN(nr.LuongAttentionCell(3, 2)), "must have cells without constants")
+    refused(
+        nr.TimeDistributed(nr.GRU(3)), "must hold a layer of single steps", (None, None, None, 3)
+    )
+    refused(
+        nr.Sequential([nr.GRU(3, return_sequences=True), nr.GlobalMaxPooling1D()]),
+        "`sequential` must be made of recurrent layers, Bidirectional, Embedding .*GlobalMaxPooling1D",
+    )
     refused(
         nr.Sequential([nr.GRU(3, return_sequences=True), nr.GRU(2, dtype="float64")]),
         r"must have layers of one dtype .*\['float32', 'float64'\]",
     )
+    refused(nr.Bidirectional(nr.GRU(3), merge_mode=None), "must have a merge mode of .*it has None")
     refused(nr.TimeAwareLSTM(3), "must be built for one input", ((None, None, 3), (None, None, 1)))
     refused(nr.ConvLSTM1D(2, 3), "must have states without positions", (None, None, 5, 3))
+    one, other = nr.Input((None, 3)), nr.Input((None, 3))
+    refused(
+        nr.Model([one, other], nr.Add()([one, other])),
+        r"must have one input .*\['input', 'input_1'\]",
+    )
+    sequence = nr.Dense(3)(one)
+    twice = nr.Model(one, nr.Concatenate()([nr.ReLU()(sequence), nr.LeakyReLU()(sequence)]))
+    refused(twice, "must be a chain, in which every output is read once")
