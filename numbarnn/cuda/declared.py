@@ -6,7 +6,7 @@ import numpy as np
 from numba import typeof
 
 from ..compile.step import count_outputs
-from ..errors import CellError, DeviceError
+from ..errors import CellError
 from ..loop.layout import kind_of, listed_maps
 from ..stages import plain_function
 
@@ -30,6 +30,8 @@ class DeviceMap:
     epsilon : float
     geometry : Geometry or None
         What a dense map gathers of an operand that has positions.
+    softmax : bool
+        Whether a dense map ends in one.
     """
 
     kind: str
@@ -41,6 +43,12 @@ class DeviceMap:
     gamma: np.ndarray = None
     epsilon: float = 0.0
     geometry: object = None
+    softmax: bool = False
+
+    @property
+    def is_normalised(self):
+        """Whether something is done to all its columns together."""
+        return self.gamma is not None or self.softmax
 
     def reads_own(self, units):
         """Whether every unit reads the number of the operand that is its own, and no other."""
@@ -108,7 +116,7 @@ class DeviceCell:
     def needs_rows(self):
         """Whether a step needs all products of a row, or of all positions, before it can begin."""
         return bool(self.shape) or any(
-            map_.gamma is not None for stage in self.stages for map_ in stage.recurrent
+            map_.is_normalised for stage in self.stages for map_ in stage.recurrent
         )
 
     @property
@@ -182,15 +190,11 @@ def _as_dense(map_, kind, width, gates, units):
 def _device_map(part, units, dtype, where):
     """One map, its numbers in the compute type; one that needs whole rows is made a dense one."""
     map_, normed = part.map_, part.completed
-    if map_.softmax:
-        raise DeviceError(
-            f"{where} must have no map with a softmax to run on a device; it has one."
-        )
     kind, kernel = kind_of(map_, part.width, units, where), map_.kernel
     if part.geometry is not None or normed is not None:
         kind, kernel = "dense", _as_dense(map_, kind, part.width, part.gates, units)
     bias, gamma, epsilon = map_.bias, None, 0.0
-    if normed is not None:
+    if normed is not None and not normed.softmax:
         bias, gamma, epsilon = normed.bias, normed.gamma, float(normed.epsilon)
 
     def numbers(array):
@@ -198,7 +202,7 @@ def _device_map(part, units, dtype, where):
 
     return DeviceMap(
         kind, part.operand, part.width, part.gates, numbers(kernel), numbers(bias), numbers(gamma),
-        epsilon, part.geometry,
+        epsilon, part.geometry, normed is not None and normed.softmax,
     )  # fmt: skip
 
 

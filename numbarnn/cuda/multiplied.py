@@ -1,6 +1,6 @@
 """Products of whole matrices on a device: dense maps, with what they gather, normalise and add."""
 
-from .normal_kernel import normal_kernel
+from .normal_kernel import normal_kernel, softmax_kernel
 from .primitives import SIMULATED
 from .project_kernel import Tile, project_kernel
 
@@ -33,6 +33,8 @@ class DenseMap:
         found = [project_kernel(dtype, source, self._tile, self.map_.geometry)]
         if self._gamma is not None:
             found.append(normal_kernel(dtype, self.map_.epsilon))
+        if self.map_.softmax:
+            found.append(softmax_kernel(dtype))
         return found
 
     def launches(self, given, source, kind, out, row):

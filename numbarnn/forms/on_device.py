@@ -90,10 +90,6 @@ def _check_on_device(cell):
             f"`{name_of(cell)}.data_format` must be 'channels_last' to run on a device; got "
             "'channels_first'."
         )
-    if any(map_.softmax for map_ in _all_maps(cell)):
-        raise DeviceError(
-            f"`{name_of(cell)}` must have no map with a softmax to run on a device; it has one."
-        )
 
 
 def _device_program(cells, input_widths, constant_widths, dtype):

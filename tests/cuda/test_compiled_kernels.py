@@ -19,7 +19,7 @@ from numbarnn.activations import ACTIVATIONS
 from numbarnn.compile import cache
 from numbarnn.cuda.declared import declared
 from numbarnn.cuda.kernel import linked
-from numbarnn.cuda.normal_kernel import normal_kernel
+from numbarnn.cuda.normal_kernel import normal_kernel, softmax_kernel
 from numbarnn.cuda.packed_cell import device_steps
 from numbarnn.cuda.plan import plan_unit
 from numbarnn.cuda.project_kernel import Tile, project_kernel
@@ -188,6 +188,7 @@ def test_the_small_kernels(tmp_path):
     assert_good(copy_kernel("f4", "b2"), "float32", tmp_path)
     for dtype, name in (("f4", "float32"), ("f8", "float64")):
         assert_good(normal_kernel(np.dtype(dtype), 0.001), name, tmp_path)
+        assert_good(softmax_kernel(np.dtype(dtype)), name, tmp_path)
     assert_good(copy_kernel("f4", "i2"), "float32", tmp_path)
     for mode in MERGED:
         assert_good(merge_kernel("f4", mode), "float32", tmp_path)

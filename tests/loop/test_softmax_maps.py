@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from compiled import llvm_of
-from fake_device import fake
 
 import numbarnn as nr
 from numbarnn.compile.code import native
@@ -93,5 +92,3 @@ def test_what_does_not_fit_is_refused():
         nr.Map(gamma=[1, 2], softmax=True)
     with pytest.raises(nr.CellError, match="a map with `softmax` must have 2 columns.*got 4"):
         of_inputs(2, kernel=np.ones((3, 4)))(np.ones((1, 1, 3)))
-    with pytest.raises(nr.DeviceError, match="must have no map with a softmax to run on a device"):
-        of_inputs(2)(fake(np.ones((1, 2, 2)), "float32"))

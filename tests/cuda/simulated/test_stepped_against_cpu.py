@@ -124,6 +124,37 @@ def test_normalised_maps_of_every_kind(rng, where):
     assert_same(*both(layer, x, mask=MASK, constants=constant))
 
 
+class Softmax(nr.Cell):
+    """A map of inputs and one of the states that end in a softmax."""
+
+    units = state_size = 5
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight("kernel", (input_shape[-1], 5))
+        self.bias = self.add_weight("bias", (5,))
+
+    def stages(self):
+        given, read = nr.Map(self.kernel, self.bias, softmax=True), nr.Map(softmax=True)
+        return (nr.Stage(self.step, inputs=(given,), recurrent=(read,)),)
+
+    @nr.step(per="unit")
+    def step(x, r, states, params):
+        h = 3 * x[0] - r[0] + states[0]
+        return h, (h,)
+
+
+def test_maps_that_end_in_a_softmax(rng):
+    layer = nr.RNN(Softmax(), **ALL)
+    x = rng.normal(size=(B, T, F)).astype("f4")
+    layer.build((None, None, F))
+    layer.set_weights([3 * rng.normal(size=w.shape) for w in layer.get_weights()])
+    assert_same(*both(layer, x, mask=MASK))
+    # Far apart numbers, and one that is none.
+    x[0, 0] *= 1000
+    x[1, 1, 0] = np.nan
+    assert_same(*both(layer, x))
+
+
 CONVOLUTIONS = [
     (nr.ConvLSTM1D, dict(filters=3, kernel_size=3, padding="same"), (5,)),
     (nr.ConvLSTM1D, dict(filters=2, kernel_size=2, strides=2, go_backwards=True), (6,)),
