@@ -36,7 +36,9 @@ def _split(name):
     """What the names of a layer's arrays begin with, and the rest of this one's."""
     plain = name.removesuffix(":0").replace(".", "/")
     parts = plain.split("/")
-    if "vars" in parts[1:]:  # Keras 3: layers/lstm/cell/vars/0
+    if {"forward_rnn", "backward_rnn"} & set(parts):  # Flax: both directions
+        count = next(n for n, part in enumerate(parts) if part in ("forward_rnn", "backward_rnn"))
+    elif "vars" in parts[1:]:  # Keras 3: layers/lstm/cell/vars/0
         count = 2 if parts[0] == "layers" else 1
     elif (
         len(parts) > 2
@@ -66,7 +68,7 @@ def _rank(local, text, texts):
 
 
 def _is_gate(word):
-    return re.fullmatch(r"[ih][ifgornz]|[ih]|if_|gates|candidate", word) is not None
+    return re.fullmatch(r"[ih][ifgornz]|[ih]|if_|dense_[ih]|gates|candidate", word) is not None
 
 
 def _guess(local, prefix):
@@ -74,6 +76,12 @@ def _guess(local, prefix):
     torch = [match for match in map(_TORCH.fullmatch, local) if match]
     if torch:
         return _guess_torch(local, torch)
+    if any(name.startswith("forward_rnn/") for name in local):
+        one = {name.partition("/")[2]: s for name, s in local.items() if name.startswith("f")}
+        return f"nr.Bidirectional({_guess(one, prefix)})"
+    dense = next((s for name, s in local.items() if f"/{name}".endswith("/dense_h/kernel")), ())
+    if len(dense) == 2 and dense[0] and dense[1] // dense[0] in _KINDS:
+        return _called(_KINDS[dense[1] // dense[0]], dense[0])
     gates = {name.rpartition("/")[0].rpartition("/")[2]: shape for name, shape in local.items()}
     for gate, kind, options in _GATES:
         if gate in gates:

@@ -256,43 +256,75 @@ def _keras(directions, local, where):
 
 
 def _flax(directions, local, where):
-    """`flax.linen` and `flax.nnx`: a dense map for each gate."""
-    if len(directions) != 1 or directions[0][1] is not None:
+    """`flax.linen` and `flax.nnx`: a dense map for each gate, or one for all of them."""
+    if len(directions) != 1:
         return None
-    cell = directions[0][0]
     # `flax.nnx` writes if_, as if is a word of Python's.
     for name in [name for name in local if f"/{name}".endswith(("/if_/kernel", "/if_/bias"))]:
         local[name.replace("if_/", "if/")] = local.pop(name)
-    starts = {"" if name.count("/") == 1 else name.split("/")[0] + "/" for name in local}
+    cells = [cell for cell in directions[0] if cell is not None]
+    ways = [""] if len(cells) == 1 else _flax_ways(local)
+    if ways is None:
+        return None
+    found = []
+    for cell, way in zip(cells, ways, strict=True):
+        arrays = _flax_cell(cell, local, way, where)
+        if arrays is None:
+            return None
+        found.append((cell, arrays))
+    return found
+
+
+def _flax_ways(local):
+    """What the names of each direction's arrays begin with; None if there are not two."""
+    starts = sorted({name.partition("/")[0] for name in local})
+    if starts == ["backward_rnn", "forward_rnn"]:
+        starts.reverse()
+    elif len({start.rpartition("_")[0] for start in starts}) != 1:  # GRUCell_0, GRUCell_1
+        return None
+    return [f"{start}/" for start in starts] if len(starts) == 2 else None
+
+
+def _flax_cell(cell, local, way, where):
+    starts = {way + "".join(f"{part}/" for part in name.removeprefix(way).split("/")[:-2])
+              for name in local if name.startswith(way)}  # fmt: skip
     if len(starts) != 1:
         return None
     (start,) = starts
+
+    def needed(name):
+        return _needed(local, f"{start}{name}", where)
+
+    def joined(side, gates, word):
+        return _joined([needed(f"{side}{gate}/{word}") for gate in gates], where)
+
+    if f"{start}dense_i/kernel" in local:
+        return _flax_dense(cell, needed)
     if type(cell) is LSTMCell and f"{start}ii/kernel" in local:
-        kernel = [_needed(local, f"{start}i{gate}/kernel", where) for gate in "ifgo"]
-        recurrent = [_needed(local, f"{start}h{gate}/kernel", where) for gate in "ifgo"]
-        bias = (
-            [_needed(local, f"{start}h{gate}/bias", where) for gate in "ifgo"]
-            if cell.use_bias
-            else []
-        )
-        return [(cell, [_joined(part, where) for part in (kernel, recurrent, bias) if part])]
+        arrays = [joined(side, "ifgo", "kernel") for side in "ih"]
+        return arrays + ([joined("h", "ifgo", "bias")] if cell.use_bias else [])
     if type(cell) is GRUCell and f"{start}ir/kernel" in local:
-        kernel, recurrent = (
-            _joined([_needed(local, f"{start}{side}{gate}/kernel", where) for gate in "zrn"], where)
-            for side in "ih"
-        )
-        bias = _joined([_needed(local, f"{start}i{gate}/bias", where) for gate in "zrn"], where)
-        only = _needed(local, f"{start}hn/bias", where)
+        kernel, recurrent = (joined(side, "zrn", "kernel") for side in "ih")
+        bias, only = joined("i", "zrn", "bias"), needed("hn/bias")
         other = np.concatenate([np.zeros(2 * len(only), only.dtype), only])
         if bias.shape != other.shape:
             raise FormatError(
                 f"{where} must have biases of one length; got {bias.shape} and {only.shape}."
             )
-        return [(cell, [kernel, recurrent, np.stack([bias, other])])]
+        return [kernel, recurrent, np.stack([bias, other])]
     if f"{start}i/kernel" in local and f"{start}h/kernel" in local:
-        found = [local.pop(f"{start}{side}/kernel") for side in "ih"]
-        return [(cell, found + [_needed(local, f"{start}i/bias", where)] * cell.use_bias)]
+        return [needed("i/kernel"), needed("h/kernel")] + [needed("i/bias")] * cell.use_bias
     return None
+
+
+def _flax_dense(cell, needed):
+    """`flax.nnx`: one map of the inputs and one of the state; gates i, f, g, o, and r, z, n."""
+    order = _TORCH_ORDER.get(type(cell))
+    arrays = [_gates(needed(f"dense_{side}/kernel"), order, axis=1) for side in "ih"]
+    if cell.use_bias:
+        bias = _gates(needed(f"dense_{'h' if type(cell) is LSTMCell else 'i'}/bias"), order)
+        arrays.append(np.stack([bias, np.zeros_like(bias)]) if type(cell) is GRUCell else bias)
+    return arrays
 
 
 def _joined(gates, where):

@@ -3,23 +3,28 @@
 import numpy as np
 
 from ..activations import ACTIVATIONS
-from ..cells import DenseCell, GRUCell, LSTMCell, SimpleRNNCell
+from ..cells import DenseCell, GRUCell, LSTMCell, ProjectionLSTMCell, SimpleRNNCell
 from ..errors import ArgumentError
-from ..layers import Layer, Model, Sequential
+from ..layers import Bidirectional, Layer, Model, Sequential
 from ..layers.convolution import Conv1D, WindowCell
 from ..layers.embedding import Table
 from ..layers.normalization import BatchNormalization, LayerNormalization, Scales
 from .filling import parts_of
 
 #: Where Keras's gates go: i, f, c, o as they are; z, r, h to torch's r, z, n.
-_ORDER = {LSTMCell: (0, 1, 2, 3), GRUCell: (1, 0, 2), SimpleRNNCell: (0,)}
+_ORDER = {
+    LSTMCell: (0, 1, 2, 3), ProjectionLSTMCell: (0, 1, 2, 3), GRUCell: (1, 0, 2), SimpleRNNCell: (0,),
+}  # fmt: skip
+#: Settings of a projection LSTM that torch's has not.
+_FURTHER = ("use_peepholes", "input_forget", "clip", "cell_clip", "projection_clip")
 
 
 def to_torch_state_dict(layer):
     """The weights of a layer or model as PyTorch's `state_dict` has them, as arrays.
 
-    Those of a model's layers are named after them: ``lstm.weight_ih_l0``. A Bidirectional, and an
-    RNN of several cells of one kind, is one module of torch's, with directions and layers.
+    Those of a model's layers are named after them: ``lstm.weight_ih_l0``. One module of torch's, with
+    directions and layers, is a Bidirectional, an RNN of several cells of one kind and size, and a
+    Sequential of such layers and nothing else.
 
     Parameters
     ----------
@@ -100,8 +105,8 @@ def _torch(layer, prefix):
     """(name, array) of everything in a layer."""
     from .customs import directions_of
 
-    directions = None if isinstance(layer, (Sequential, Model)) else directions_of(layer)
-    if directions is not None:
+    directions = None if isinstance(layer, Model) else directions_of(layer)
+    if directions is not None and (not isinstance(layer, Sequential) or _are_alike(directions)):
         yield from _recurrent(layer, directions, prefix)
         return
     several = isinstance(layer, (Sequential, Model))
@@ -138,21 +143,51 @@ def _simple(layer, cell):
 
 def _recurrent(layer, directions, prefix):
     first = directions[0][0]
+    _check_ways(layer)
+    for cell in (cell for pair in directions for cell in pair if cell is not None):
+        _check_cell(layer, cell, first)
     for depth, pair in enumerate(directions):
         for cell, way in zip(pair, ("", "_reverse"), strict=True):
             if cell is None:
                 continue
-            _check_cell(layer, cell, first)
+            if depth and cell.input_shape[-1] != first.output_size * (2 - pair.count(None)):
+                raise _unknown(layer, "several cells in each direction, which meet only at the end")
             for name, array in _gates(cell):
                 yield f"{prefix}{name}_l{depth}{way}", array
+
+
+def _are_alike(directions):
+    """Whether layers on top of each other may be one module."""
+    first = directions[0][0]
+    return all(
+        (cell is None) == (one is None) and (cell is None or _sizes(cell) == _sizes(first))
+        for pair in directions
+        for cell, one in zip(pair, directions[0], strict=True)
+    )
+
+
+def _sizes(cell):
+    return type(cell), cell.units, cell.output_size, cell.use_bias
+
+
+def _check_ways(layer):
+    """Refuse layers that read from the last step where torch's reads from the first."""
+    for each in layer.layers if isinstance(layer, Sequential) else [layer]:
+        forward = each.forward_layer if isinstance(each, Bidirectional) else each
+        if forward.go_backwards:
+            raise _unknown(layer, "go_backwards=True")
 
 
 def _check_cell(layer, cell, first):
     kind = type(cell)
     if kind not in _ORDER:
         raise _unknown(layer, kind.__name__)
-    if kind is not type(first) or cell.units != first.units or cell.use_bias != first.use_bias:
+    if _sizes(cell) != _sizes(first):
         raise _unknown(layer, "cells of several kinds or sizes")
+    if kind is ProjectionLSTMCell:
+        for name in _FURTHER:
+            if getattr(cell, name) not in (None, False):
+                raise _unknown(layer, f"{name}={getattr(cell, name)!r}")
     known = ("tanh", "relu") if kind is SimpleRNNCell else ("tanh",)
     if cell.activation not in [ACTIVATIONS[name] for name in known]:
         raise _unknown(layer, f"activation={cell.get_config()['activation']!r}")
@@ -176,6 +211,8 @@ def _gates(cell):
         one, other = bias if type(cell) is GRUCell else (bias, np.zeros_like(bias))
         yield "bias_ih", ordered(one)
         yield "bias_hh", ordered(other)
+    if "projection_kernel" in weights:
+        yield "weight_hr", weights["projection_kernel"].T
 
 
 def _unknown(layer, what):

@@ -14,8 +14,8 @@ from .candidates import candidate
 from .customs import dealt_out
 from .filling import fill, finish, in_one_line
 
-#: What PyTorch counts, and no layer needs.
-_COUNTERS = ("num_batches_tracked",)
+#: What PyTorch counts, and where Flax's random numbers stand: no layer needs it.
+_COUNTERS = ("num_batches_tracked", "rngs/count", "rngs/key")
 
 
 class SpecNeededError(FormatError):
@@ -45,7 +45,7 @@ def read_by_spec(arrays, options):
         If there is no spec, an array is missing, left over, or of another shape.
     """
     if options.spec is None:
-        raise SpecNeededError(arrays)
+        raise SpecNeededError({n: array for n, array in arrays.items() if not _is_counter(n)})
     taken, layers = {}, []
     for prefix, (layer, renamed) in options.spec.items():
         own = _own_arrays(arrays, prefix, renamed)
@@ -58,19 +58,12 @@ def read_by_spec(arrays, options):
         if layer is None:
             continue
         where = f"layer {prefix!r:.80}"
-        local = {
-            name: arrays[full]
-            for name, full in own.items()
-            if name.rpartition("/")[2] not in _COUNTERS
-        }
+        local = {name: arrays[full] for name, full in own.items() if not _is_counter(name)}
         for cell, found in dealt_out(layer, local, where):
             fill(cell, found, where)
         _finish(layer, where)
         layers.append(layer)
     left = {n: array for n, array in arrays.items() if n not in taken and not _is_counter(n)}
-    left = {
-        n: a for n, a in left.items() if n.replace("/", ".").rpartition(".")[2] not in _COUNTERS
-    }
     if left:
         raise FormatError(
             f"arrays belong to no layer of the spec: {in_one_line(left, 12)} (None as a layer leaves "
@@ -80,7 +73,7 @@ def read_by_spec(arrays, options):
 
 
 def _is_counter(name):
-    return name.replace(".", "/").rpartition("/")[2] in _COUNTERS
+    return f"/{name.replace('.', '/')}".endswith(tuple(f"/{each}" for each in _COUNTERS))
 
 
 def checked_spec(spec, cells):

@@ -1,6 +1,5 @@
 """Weights for other frameworks: those that came from them go back as they were."""
 
-import io
 import zipfile
 from pathlib import Path
 
@@ -134,33 +133,3 @@ def test_what_came_from_keras_goes_back(tmp_path):
         found = nr.to_keras_weights(nr.load(tmp_path / "m"))
         assert found
         check(found)
-
-
-PEER = """
-import io, sys, numpy as np, torch
-arrays = np.load(sys.argv[1])
-net = torch.nn.LSTM(3, 4, bidirectional=True, batch_first=True)
-net.load_state_dict({name: torch.from_numpy(arrays[name]) for name in arrays if name != "x"})
-with torch.no_grad():
-    np.save(sys.argv[2], net(torch.from_numpy(arrays["x"]))[0].numpy())
-"""
-
-
-def test_torch_gives_the_same_numbers(tmp_path):
-    """Runs where NUMBARNN_TORCH names a Python that has torch."""
-    import os
-    import subprocess
-
-    python = os.environ.get("NUMBARNN_TORCH")
-    if not python:
-        pytest.skip("NUMBARNN_TORCH names no Python that has torch")
-    layer = nr.Bidirectional(nr.LSTM(4, return_sequences=True))
-    x = np.random.default_rng(0).normal(size=(2, 6, 3)).astype("float32")
-    wanted = layer(x)
-    memory = io.BytesIO()
-    np.savez(memory, x=x, **nr.to_torch_state_dict(layer))
-    (tmp_path / "w.npz").write_bytes(memory.getvalue())
-    subprocess.run(
-        [python, "-c", PEER, tmp_path / "w.npz", tmp_path / "y.npy"], check=True, timeout=120
-    )
-    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), wanted, rtol=0, atol=1e-6)

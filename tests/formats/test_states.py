@@ -38,6 +38,10 @@ def flax(layer):
     }
 
 
+def nnx(layer):
+    return {"rnn": layer, "norm": nr.LayerNormalization(epsilon=1e-6), "head": nr.Dense(3)}
+
+
 SPECS = {
     "rnn": {"": rnn(nr.SimpleRNN)},
     "relu": {"": rnn(nr.SimpleRNN, activation="relu", use_bias=False)},
@@ -65,6 +69,13 @@ SPECS = {
     "flax_optimized_lstm": flax(rnn(nr.LSTM)),
     "flax_gru": flax(rnn(nr.GRU)),
     "flax_simple": flax(rnn(nr.SimpleRNN)),
+    "flax_both": {"params": both(rnn(nr.LSTM))},
+    "flax_both_named": {"params": both(rnn(nr.GRU))},
+    "nnx_lstm": nnx(rnn(nr.LSTM)),
+    "nnx_optimized_lstm": nnx(rnn(nr.LSTM)),
+    "nnx_gru": nnx(rnn(nr.GRU)),
+    "nnx_simple": nnx(rnn(nr.SimpleRNN)),
+    "nnx_both": nnx(both(rnn(nr.GRU))),
 }
 
 

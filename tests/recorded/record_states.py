@@ -15,6 +15,7 @@ import numpy as np
 import safetensors.numpy
 import safetensors.torch
 import torch
+from flax import nnx
 
 jax.config.update("jax_enable_x64", True)
 B, T, F, U = 3, 7, 4, 5
@@ -60,6 +61,13 @@ FLAX = {
     "flax_optimized_lstm": nn.OptimizedLSTMCell,
     "flax_gru": nn.GRUCell,
     "flax_simple": nn.SimpleCell,
+}
+NNX = {
+    "nnx_lstm": nnx.LSTMCell,
+    "nnx_optimized_lstm": nnx.OptimizedLSTMCell,
+    "nnx_gru": nnx.GRUCell,
+    "nnx_simple": nnx.SimpleCell,
+    "nnx_both": nnx.GRUCell,
 }
 
 
@@ -132,12 +140,84 @@ def of_flax(name, files, stored):
     stored[name], stored[f"{name}.error"] = found[0], np.abs(found[0] - found[1]).max()
 
 
+class NnxNet(nnx.Module):
+    def __init__(self, name, dtype, rngs):
+        def rnn():
+            return nnx.RNN(NNX[name](F, U, dtype=dtype, param_dtype=dtype, rngs=rngs), rngs=rngs)
+
+        both = name == "nnx_both"
+        self.rnn = nnx.Bidirectional(rnn(), rnn(), rngs=rngs) if both else rnn()
+        self.norm = nnx.LayerNorm((1 + both) * U, rngs=rngs)
+        self.head = nnx.Linear((1 + both) * U, 3, rngs=rngs)
+
+    def __call__(self, x):
+        return self.head(self.norm(self.rnn(x)))
+
+
+class LinenBoth(nn.Module):
+    """Directions whose cells have names of their own."""
+
+    dtype: str
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Bidirectional(*(nn.RNN(nn.LSTMCell(U, param_dtype=self.dtype)) for _ in "12"))(x)
+
+
+def named_both(dtype):
+    return nn.Bidirectional(*(nn.RNN(nn.GRUCell(U, param_dtype=dtype)) for _ in "12"))
+
+
+def of_linen_both(name, make, files, stored):
+    shapes = make("float32").init(jax.random.PRNGKey(0), events())
+    rng = np.random.RandomState(len(name))
+    parameters = jax.tree_util.tree_map(
+        lambda leaf: (0.4 * rng.standard_normal(leaf.shape)).astype("float32"), shapes
+    )
+    found = []
+    for dtype in ("float64", "float32"):
+        cast = jax.tree_util.tree_map(lambda leaf, dtype=dtype: leaf.astype(dtype), parameters)
+        found.append(np.asarray(make(dtype).apply(cast, events().astype(dtype)), "float64"))
+    flat = flax.traverse_util.flatten_dict(parameters, sep="/")
+    files[f"{name}.safetensors"] = safetensors.numpy.save(flat)
+    stored[name], stored[f"{name}.error"] = found[0], np.abs(found[0] - found[1]).max()
+
+
+def of_nnx(name, files, stored):
+    """All of a net's state, and where its random numbers stand too."""
+    state = nnx.state(NnxNet(name, "float32", nnx.Rngs(0)))
+    flat = flax.traverse_util.flatten_dict(nnx.to_pure_dict(state), sep="/")
+    rng = np.random.RandomState(len(name))
+    drawn = {
+        key: (0.4 * rng.standard_normal(leaf.shape)).astype("float32")
+        for key, leaf in flat.items()
+        if "rngs" not in key
+    }
+    found = []
+    for dtype in ("float64", "float32"):
+        graph, state = nnx.split(NnxNet(name, dtype, nnx.Rngs(0)))
+        cast = {**flat, **{key: leaf.astype(dtype) for key, leaf in drawn.items()}}
+        nnx.replace_by_pure_dict(state, flax.traverse_util.unflatten_dict(cast, sep="/"))
+        found.append(np.asarray(nnx.merge(graph, state)(events().astype(dtype)), "float64"))
+    kept = {
+        key: np.asarray(jax.random.key_data(v) if key.endswith("key") else v)
+        for key, v in flat.items()
+        if "rngs" in key
+    }
+    files[f"{name}.safetensors"] = safetensors.numpy.save({**drawn, **kept})
+    stored[name], stored[f"{name}.error"] = found[0], np.abs(found[0] - found[1]).max()
+
+
 def main():
     files, stored = {}, {}
     for name in NETS:
         of_torch(name, files, stored)
     for name in FLAX:
         of_flax(name, files, stored)
+    for name in NNX:
+        of_nnx(name, files, stored)
+    of_linen_both("flax_both", LinenBoth, files, stored)
+    of_linen_both("flax_both_named", named_both, files, stored)
     memory = io.BytesIO()
     np.savez(memory, **stored)
     files["outputs.npz"] = memory.getvalue()
