@@ -343,10 +343,12 @@ def _tensorflow1(directions, local, where):
     `BasicLSTMCell` adds its ``forget_bias=1`` when it runs; the cells that are compatible with cuDNN,
     known by their name, do not.
     """
+    names = {name.removesuffix(":0"): name for name in local}
+    if len(names) == 1 and next(iter(names)).endswith("opaque_kernel"):
+        return _opaque(directions, local.popitem()[1], where)
     if len(directions) != 1 or directions[0][1] is not None:
         return None
     cell = directions[0][0]
-    names = {name.removesuffix(":0"): name for name in local}
     compatible = any("cudnn_compatible" in name for name in names)
 
     def taken(word):
@@ -386,3 +388,37 @@ def _tensorflow1(directions, local, where):
         cut = max(0, len(kernel) - len(bias) // 3)
         return [(cell, [kernel[:cut], kernel[cut:], bias])]
     return None
+
+
+def _opaque(directions, buffer, where):
+    """The one buffer of `CudnnLSTM` and `CudnnGRU`: matrices of the inputs, of the state, and two biases.
+
+    As `canonical_to_params` of tf_keras (``layers/rnn/gru_lstm_utils.py``) lays them out for cuDNN: each
+    matrix transposed, gates i, f, c, o and r, z, h. Of several layers there is no rule but cuDNN's own.
+    """
+    cell, other = directions[0]
+    gates = {LSTMCell: 4, GRUCell: 3}.get(type(cell))
+    if len(directions) > 1 or other is not None or gates is None:
+        raise FormatError(
+            f"{where} has an opaque buffer of cuDNN's, which is read as one LSTM or GRU; the spec has "
+            "more or another (in TensorFlow, CudnnRNNParamsToCanonicalV2 takes the buffer apart)."
+        )
+    rows = gates * cell.units
+    features, rest = divmod(buffer.size - rows * cell.units - 2 * rows, rows)
+    if buffer.ndim != 1 or rest or features < 1 or (gates == 3 and not cell.reset_after):
+        raise FormatError(
+            f"{where} must be an LSTM, or a GRU that resets after the product, of a buffer of {rows} * "
+            f"(features + {cell.units + 2}) numbers; got {cell!r:.80} and {buffer.shape}."
+        )
+    kernel, recurrent, *biases = np.split(
+        buffer, np.cumsum([rows * features, rows * cell.units, rows])
+    )
+    parts = {
+        "weight_ih": kernel.reshape(rows, features),
+        "weight_hh": recurrent.reshape(rows, cell.units),
+        "bias_ih": biases[0],
+        "bias_hh": biases[1],
+    }
+    if not cell.use_bias:
+        raise FormatError(f"{where} must have a bias, as cuDNN's buffers do; it has none.")
+    return [(cell, _torch_weights(cell, parts, "", where))]

@@ -161,6 +161,30 @@ def test_tensorflow_1(name, tmp_path):
         assert difference.tolist() == [0] * U + [1] * U + [0] * 2 * U
 
 
+@pytest.mark.parametrize(("name", "kind"), [("cudnn_lstm", nr.LSTM), ("cudnn_gru", nr.GRU)])
+def test_the_one_buffer_of_cudnn(name, kind, tmp_path):
+    np.savez(tmp_path / "w", **{f"{name}/opaque_kernel": TENSORFLOW1[f"{name}/opaque_kernel"]})
+    model = nr.load(tmp_path / "w.npz", spec={name: rnn(kind)})
+    check(model(X), TENSORFLOW1[f"{name}.output"], TENSORFLOW1[f"{name}.error"])
+
+
+@pytest.mark.parametrize(
+    ("layer", "told"),
+    [
+        (both(nr.LSTM(U)), "is read as one LSTM or GRU; the spec has more or another"),
+        (nr.RNN([nr.GRUCell(U), nr.GRUCell(U)]), "CudnnRNNParamsToCanonicalV2 takes the buffer apart"),
+        (nr.SimpleRNN(U), "is read as one LSTM or GRU"),
+        (nr.LSTM(U + 1), r"a buffer of 24 \* .features . 8. numbers; got LSTMCell.* and .220,.\."),
+        (nr.GRU(U, reset_after=False), "resets after the product"),
+        (nr.LSTM(U, use_bias=False), "must have a bias, as cuDNN's buffers do"),
+    ],
+)  # fmt: skip
+def test_a_buffer_of_cudnns_that_does_not_fit(layer, told, tmp_path):
+    np.savez(tmp_path / "w", opaque_kernel=np.ones(4 * U * (F + U + 2), "f4"))
+    with pytest.raises(nr.FormatError, match=told):
+        nr.load(tmp_path / "w.npz", spec={"": layer})
+
+
 def test_a_spec_may_be_plain_data(file):
     spec = {"": {"class_name": "GRU", "config": {"units": U, "return_sequences": True}}}
     assert np.array_equal(
