@@ -39,7 +39,7 @@ def _split(name):
     if {"forward_rnn", "backward_rnn"} & set(parts):  # Flax: both directions
         count = next(n for n, part in enumerate(parts) if part in ("forward_rnn", "backward_rnn"))
     elif "vars" in parts[1:]:  # Keras 3: layers/lstm/cell/vars/0
-        count = 2 if parts[0] == "layers" else 1
+        count = 2 if parts[0] in ("layers", "_layer_checkpoint_dependencies") else 1
     elif (
         len(parts) > 2
         and parts[-1] in ("kernel", "bias", "recurrent_kernel")

@@ -21,7 +21,7 @@ from .filling import finish
 from .keras_calls import calls_of, listed_calls, operation_call, places_in, places_of
 from .keras_config import MODELS, Maker, input_of
 from .keras_masks import Masks, is_operation
-from .keras_paths import layer_paths, numbered
+from .keras_paths import Layout, layer_paths
 
 
 @dataclass
@@ -141,26 +141,33 @@ class Planner(Maker):
             return [found for inner in part.parts for found in self.holders(inner)]
         return [] if part.layer is None else [(c, part.layer) for c, _ in layer_paths(part.layer)]
 
+    #: Where Keras's archives keep the layers of a model.
+    layout = Layout()
+
     def paths(self, part, path=""):
         """(cell, path) of everything in a part that has weights; as Keras 3 names paths, by classes."""
         if part.kind != "model":
-            return [] if part.layer is None else layer_paths(part.layer, path, self.classes)
-        inner = [each for each in part.parts if each.kind != "mask"]
-        names = numbered(each.class_name for each in inner)
+            if part.layer is None:
+                return []
+            return layer_paths(part.layer, path, self.classes, self.layout)
         return [
             found
-            for each, name in zip(inner, names, strict=True)
-            for found in self.paths(each, f"{path}layers/{name}/")
+            for each, start in self._inner_paths(part, path)
+            for found in self.paths(each, start)
         ]
 
-    @staticmethod
-    def paths_read(part):
-        """The paths of the layers of a model that are read; None if all are."""
+    def _inner_paths(self, part, path=""):
+        """The layers of a model, each with its path."""
         inner = [each for each in part.parts if each.kind != "mask"]
-        if all(each.kind != "left out" for each in inner):
+        paths = self.layout.paths([each.class_name for each in inner], path)
+        return list(zip(inner, paths, strict=True))
+
+    def paths_read(self, part):
+        """The paths of the layers of a model that are read; None if all are."""
+        pairs = self._inner_paths(part)
+        if all(each.kind != "left out" for each, _ in pairs):
             return None
-        pairs = zip(inner, numbered(each.class_name for each in inner), strict=True)
-        return {f"layers/{name}" for each, name in pairs if each.kind != "left out"}
+        return {path for each, path in pairs if each.kind != "left out"}
 
     # --- putting together --------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from .archive import Archive
 from .filling import fill, in_one_line
 from .hdf5 import Hdf5
 from .keras_graph import Planner
+from .keras_paths import early
 from .keras_weights import converted
 from .source import json_data
 from .spec import read_by_spec
@@ -42,6 +43,7 @@ def read(source, options):
         return read_by_spec(arrays, options)
     era = era_of(version)
     planner = Planner(era, options.cells)
+    planner.layout = early(arrays) or planner.layout
     part = planner.planned(config, options.until)
     fill_by_paths(planner, part, arrays)
     return planner.assembled(part, options.until)
@@ -78,7 +80,7 @@ def fill_by_paths(planner, part, arrays, start=""):
         fill(cell, converted(cell, found, where), where)
     inside = planner.paths_read(part)
     if inside is not None:
-        left = [path for path in left if "/".join(path.split("/")[:2]) in inside]
+        left = [path for path in left if "/".join([*path.split("/")[:2], ""]) in inside]
     if left:
         shapes = {path: arrays[path] for path in sorted(left)}
         raise FormatError(f"arrays belong to no layer: {in_one_line(shapes, 8)}.")

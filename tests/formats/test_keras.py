@@ -16,6 +16,7 @@ from numbarnn.cli import main
 
 HERE = Path(keras_models.__file__).parent
 ARCHIVES = {era: zipfile.ZipFile(HERE / f"keras{era}_files.zip") for era in (2, 3)}
+EARLY = zipfile.ZipFile(HERE / "keras212_files.zip")
 WITH_CONFIG = [
     (era, name)
     for era, archive in ARCHIVES.items()
@@ -49,6 +50,22 @@ def test_a_file_gives_the_numbers_of_the_keras_that_wrote_it(era, name, file):
     model = nr.load(file(era, name), cells=CELLS)
     which = name.partition(".")[0][:-1]
     check(model(inputs_of(which)), which, era)
+
+
+@pytest.mark.parametrize("name", EARLY.namelist())
+def test_the_first_archives_of_keras_have_a_layout_of_their_own(name, tmp_path):
+    (tmp_path / "model").write_bytes(EARLY.read(name))
+    which = name.partition(".")[0][:-1]
+    check(nr.load(tmp_path / "model")(inputs_of(which)), which, 2)
+
+
+@pytest.mark.parametrize(("name", "until"), [("stack2.keras", 2), ("frozen2.keras", 2)])
+def test_the_first_archives_are_read_until_a_layer(name, until, tmp_path):
+    path = tmp_path / "model"
+    path.write_bytes(EARLY.read(name))
+    names = [layer.name for layer in nr.load(path).layers]
+    taken = nr.load(path, until=names[until])
+    assert [layer.name for layer in getattr(taken, "layers", [taken])] == names[:until]
 
 
 @pytest.mark.parametrize(
