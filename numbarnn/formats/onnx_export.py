@@ -90,6 +90,7 @@ class Writing:
     def __init__(self, onnx):
         self._onnx, self.helper = onnx, onnx.helper
         self.nodes, self.constants, self._names, self._known = [], [], set(), {}
+        self.dtype = None
 
     # --- what writers of layers use -----------------------------------------------------------
 
@@ -195,20 +196,37 @@ class Writing:
 
     def _every_step(self, layer, given, shape, scope):
         inner = layer.layer
-        if not isinstance(inner, (Activation, Dense, Dropout)):
-            raise Refused(f"{layer.name!r} is a TimeDistributed of more than a dense layer")
-        return self.layer(inner, given, shape, scope)
+        if isinstance(inner, (Activation, Dense, Dropout)):
+            return self.layer(inner, given, shape, scope)
+        # Every step is a sample of its own.
+        tail = (None, *shape[2:])
+        told = inner.compute_output_shape(tail)
+        flat = self._reshaped(given, scope, [-1], 2, shape[2:])
+        found = self.layer(inner, flat, tail, f"{scope}/{inner.name}")
+        lead = self.add("Shape", [given], scope, end=2)
+        return self._reshaped(found, scope, lead, 1, told[1:])
+
+    def _reshaped(self, x, scope, lead, start, known):
+        """An array whose sizes are some, and then those that it has from an axis on."""
+        lead = lead if isinstance(lead, str) else self.sizes(lead)
+        if None in known:
+            tail = self.add("Shape", [x], scope, start=start)
+        else:
+            tail = self.sizes(known)
+        sizes = self.add("Concat", [lead, tail], scope, axis=0)
+        return self.add("Reshape", [x, sizes], scope)
 
     # --- the model ----------------------------------------------------------------------------
 
     def model(self, layer, input_shape):
         """A layer or model as ONNX has it."""
         symbols = _inputs(layer, input_shape)
+        dtype = self.dtype = _dtype_of(layer)
         names, put = [], []
-        for name, shape, dtype in symbols:
+        for name, shape, kind in symbols:
             name = self.name(name)
             names.append(name)
-            put.append(self._declared(name, shape, dtype, f"{name}_axis"))
+            put.append(self._declared(name, shape, kind, f"{name}_axis"))
         single = isinstance(layer, Model) and not is_nested(layer._inputs_nest)
         one = len(names) == 1 and (single or not isinstance(layer, Model))
         shapes = [shape for _, shape, _ in symbols]
@@ -217,7 +235,6 @@ class Writing:
         found = self.layer(layer, names[0] if one else names, shapes[0] if one else shapes, scope)
         told = layer.compute_output_shape(shapes[0] if one else shapes)
         told = flattened_shapes(told)
-        dtype = _dtype_of(layer)
         ends = []
         for number, (name, shape) in enumerate(
             zip([found] if isinstance(found, str) else flattened(found), told, strict=True)

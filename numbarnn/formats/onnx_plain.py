@@ -8,6 +8,7 @@ from ..layers import (
     LSTM,
     RNN,
     Activation,
+    AveragePooling1D,
     Bidirectional,
     Conv1D,
     Dense,
@@ -16,6 +17,7 @@ from ..layers import (
     GlobalMaxPooling1D,
     LayerNormalization,
     LeakyReLU,
+    MaxPooling1D,
     PeepholeLSTM,
     SimpleRNN,
 )
@@ -35,6 +37,7 @@ _NUMBERS = {
 }  # fmt: skip
 _LAYERS = {GRUCell: GRU, LSTMCell: LSTM, PeepholeLSTMCell: PeepholeLSTM, SimpleRNNCell: SimpleRNN}
 _POOLING = {"ReduceMean": GlobalAveragePooling1D, "ReduceMax": GlobalMaxPooling1D}
+_WINDOWS = {"AveragePool": AveragePooling1D, "MaxPool": MaxPooling1D}
 
 
 def in_plain_layers(graph):
@@ -266,19 +269,39 @@ class _Rewriting:
         if bias is not None:
             weights["bias"] = bias
         layer.cell.build_from((None, features), weights)
+        self._time_second(step, layer)
+
+    def _pooling_windows(self, step):
+        given = step.attributes
+        side = given.get("auto_pad", "NOTSET")
+        before, behind = given.get("pads", [0, 0])
+        asked = given.get("ceil_mode", 0), given.get("count_include_pad", 0)
+        if side == "NOTSET" and not (before or behind):
+            side = "VALID"
+        padding = {"VALID": "valid", "SAME_UPPER": "same"}.get(side)
+        if padding is None or any(asked) or given.get("dilations", [1]) != [1]:
+            return
+        (size,), (stride,) = given["kernel_shape"], given.get("strides", [1])
+        kind = _WINDOWS[step.operator]
+        self._time_second(step, kind(size, stride, padding, name=step.name))
+
+    def _time_second(self, step, layer):
+        """Have a step be a layer that wants the channels behind the time."""
         perm = {"perm": [0, 2, 1]}
         turned = self._arrange(step.inputs[0], "Transpose", f"{step.name}.from", perm)
-        made = Step("Conv", step.name, [turned.outputs[0]], [f"{step.name}:steps"], layer=layer)
-        batch, _, steps = self.shapes[step.outputs[0]]
-        self.shapes[made.outputs[0]] = batch, steps, filters
+        outputs = [f"{step.name}:steps"]
+        made = Step(step.operator, step.name, turned.outputs[:1], outputs, layer=layer)
+        batch, channels, steps = self.shapes[step.outputs[0]]
+        self.shapes[made.outputs[0]] = batch, steps, channels
         back = self._arrange(
             made.outputs[0], "Transpose", f"{step.name}.to", perm, called=step.outputs[0]
         )
         self._replace(step, turned, made, back)
 
     _patterns = {
-        "Conv": _conv, "Gemm": _gemm, "LayerNormalization": _layer_normalization,
-        "LeakyRelu": _leaky_relu, "MatMul": _matmul, "ReduceMax": _pooling, "ReduceMean": _pooling,
+        "AveragePool": _pooling_windows, "Conv": _conv, "Gemm": _gemm,
+        "LayerNormalization": _layer_normalization, "LeakyRelu": _leaky_relu, "MatMul": _matmul,
+        "MaxPool": _pooling_windows, "ReduceMax": _pooling, "ReduceMean": _pooling,
     }  # fmt: skip
 
     # --- recurrent nodes ---------------------------------------------------------------------

@@ -7,6 +7,7 @@ from ..layers import (
     Activation,
     Add,
     Average,
+    AveragePooling1D,
     BatchNormalization,
     Concatenate,
     Conv1D,
@@ -19,6 +20,7 @@ from ..layers import (
     LayerNormalization,
     LeakyReLU,
     Maximum,
+    MaxPooling1D,
     Minimum,
     Multiply,
     Permute,
@@ -79,7 +81,7 @@ def activation(writing, function, x, dtype, scope, name):
 
 def _activation(writing, layer, x, shape, scope):
     word = "softmax" if layer.softmax else layer.activation
-    return activation(writing, word, x, "float32", scope, layer.name)
+    return activation(writing, word, x, writing.dtype, scope, layer.name)
 
 
 def _dense(writing, layer, x, shape, scope):
@@ -95,20 +97,30 @@ def _dense(writing, layer, x, shape, scope):
     return activation(writing, word, found, layer.dtype, scope, layer.name)
 
 
+def _number(writing, value, scope):
+    return writing.constant(np.array(value, writing.dtype), f"{scope}/number")
+
+
 def _relu(writing, layer, x, shape, scope):
     if layer.threshold or (layer.max_value is not None and layer.negative_slope):
-        raise Refused(
-            f"{layer.name!r} is a ReLU with a threshold, or with two slopes, which it has not"
-        )
+        return _relu_of_parts(writing, layer, x, scope)
     if layer.max_value is not None:
-        ends = [
-            writing.constant(np.array(value, "float32"), f"{scope}/number")
-            for value in (0, layer.max_value)
-        ]
+        ends = [_number(writing, value, scope) for value in (0, layer.max_value)]
         return writing.add("Clip", [x, *ends], scope)
     if layer.negative_slope:
         return writing.add("LeakyRelu", [x], scope, alpha=float(layer.negative_slope))
     return writing.add("Relu", [x], scope)
+
+
+def _relu_of_parts(writing, layer, x, scope):
+    """A ReLU with a threshold, or with two ends."""
+    threshold = _number(writing, layer.threshold, scope)
+    over = writing.add("GreaterOrEqual", [x, threshold], scope)
+    below = writing.add("Sub", [x, threshold], scope)
+    below = writing.add("Mul", [below, _number(writing, layer.negative_slope, scope)], scope)
+    if layer.max_value is not None:
+        x = writing.add("Min", [x, _number(writing, layer.max_value, scope)], scope)
+    return writing.add("Where", [over, x, below], scope)
 
 
 def _leaky_relu(writing, layer, x, shape, scope):
@@ -116,10 +128,13 @@ def _leaky_relu(writing, layer, x, shape, scope):
 
 
 def _softmax(writing, layer, x, shape, scope):
-    if isinstance(layer.axis, list) and len(layer.axis) != 1:
-        raise Refused(f"{layer.name!r} is a Softmax over several axes, which it has not")
-    axis = layer.axis[0] if isinstance(layer.axis, list) else layer.axis
-    return writing.add("Softmax", [x], scope, axis=axis)
+    axes = layer._axes(len(shape))
+    if len(axes) == 1:
+        return writing.add("Softmax", [x], scope, axis=axes[0])
+    along = writing.sizes(sorted(axes))
+    largest = writing.add("ReduceMax", [x, along], scope)
+    powers = writing.add("Exp", [writing.add("Sub", [x, largest], scope)], scope)
+    return writing.add("Div", [powers, writing.add("ReduceSum", [powers, along], scope)], scope)
 
 
 def _nothing(writing, layer, x, shape, scope):
@@ -133,12 +148,17 @@ def _embedding(writing, layer, x, shape, scope):
     return writing.add("Gather", [table, x], scope, axis=0)
 
 
+def _along(array, axes, shape):
+    """An array of some axes of a shape, as it is broadcast with arrays of that shape."""
+    sizes = iter(array.shape)
+    return array.reshape([next(sizes) if axis in axes else 1 for axis in range(len(shape))])
+
+
 def _layer_normalization(writing, layer, x, shape, scope):
-    if layer._axes(len(shape)) != (len(shape) - 1,):
-        raise Refused(
-            f"{layer.name!r} normalises over other axes than the last, which is not written"
-        )
     weights, sizes = layer.cell.weights, layer.cell.input_shape[1:]
+    axes = layer._axes(len(shape))
+    if axes != (len(shape) - 1,):
+        return _normalized_over_axes(writing, layer, x, shape, scope, axes)
     inputs = [
         x,
         writing.constant(weights.get("gamma", np.ones(sizes, layer.dtype)), f"{scope}/gamma"),
@@ -148,22 +168,37 @@ def _layer_normalization(writing, layer, x, shape, scope):
     return writing.add("LayerNormalization", inputs, scope, axis=-1, epsilon=float(layer.epsilon))
 
 
+def _normalized_over_axes(writing, layer, x, shape, scope, axes):
+    """Over other axes than the last, of which ONNX's operator knows nothing."""
+    along, weights = writing.sizes(axes), layer.cell.weights
+    centred = writing.add("Sub", [x, writing.add("ReduceMean", [x, along], scope)], scope)
+    squares = writing.add("Mul", [centred, centred], scope)
+    variance = writing.add("ReduceMean", [squares, along], scope)
+    epsilon = _number(writing, layer.epsilon, scope)
+    deviation = writing.add("Sqrt", [writing.add("Add", [variance, epsilon], scope)], scope)
+    found = writing.add("Div", [centred, deviation], scope)
+    for name, operator in (("gamma", "Mul"), ("beta", "Add")):
+        if name in weights:
+            array = _along(weights[name], axes, shape)
+            found = writing.add(
+                operator, [found, writing.constant(array, f"{scope}/{name}")], scope
+            )
+    return found
+
+
 def _batch_normalization(writing, layer, x, shape, scope):
     """By its statistics, as a map of each channel: ONNX's operator wants the channels second."""
-    if layer._axes(len(shape)) != (len(shape) - 1,):
-        raise Refused(f"{layer.name!r} normalises another axis than the last, which is not written")
+    axes = layer._axes(len(shape))
     weights, kind = layer.cell.weights, layer.dtype.type
     deviation = np.sqrt(weights["moving_variance"] + kind(layer.epsilon))
     factor = weights.get("gamma", kind(1)) / deviation
-    found = writing.add(
-        "Sub", [x, writing.constant(weights["moving_mean"], f"{scope}/mean")], scope
-    )
-    found = writing.add("Mul", [found, writing.constant(factor, f"{scope}/factor")], scope)
+    steps = [("Sub", weights["moving_mean"], "mean"), ("Mul", factor, "factor")]
     if "beta" in weights:
-        found = writing.add(
-            "Add", [found, writing.constant(weights["beta"], f"{scope}/beta")], scope
-        )
-    return found
+        steps.append(("Add", weights["beta"], "beta"))
+    for operator, array, name in steps:
+        array = array if axes == (len(shape) - 1,) else _along(array, axes, shape)
+        x = writing.add(operator, [x, writing.constant(array, f"{scope}/{name}")], scope)
+    return x
 
 
 def _conv(writing, layer, x, shape, scope):
@@ -183,6 +218,23 @@ def _conv(writing, layer, x, shape, scope):
     found = writing.add("Conv", inputs, scope, kernel_shape=[layer.kernel_size], **settings)
     found = writing.add("Transpose", [found], scope, perm=[0, 2, 1])
     return activation(writing, layer.cell.activation, found, layer.dtype, scope, layer.name)
+
+
+def _windows(operator):
+    def write(writing, layer, x, shape, scope):
+        found = writing.add("Transpose", [x], scope, perm=[0, 2, 1])
+        sides = {"auto_pad": "SAME_UPPER"} if layer.padding == "same" else {}
+        found = writing.add(
+            operator,
+            [found],
+            scope,
+            kernel_shape=[layer.pool_size],
+            strides=[layer.strides],
+            **sides,
+        )
+        return writing.add("Transpose", [found], scope, perm=[0, 2, 1])
+
+    return write
 
 
 def _pooling(operator):
@@ -243,6 +295,7 @@ WRITERS = {
     Activation: _activation,
     Add: _merging("Add"),
     Average: _average,
+    AveragePooling1D: _windows("AveragePool"),
     BatchNormalization: _batch_normalization,
     Concatenate: _concatenate,
     Conv1D: _conv,
@@ -254,6 +307,7 @@ WRITERS = {
     GlobalMaxPooling1D: _pooling("ReduceMax"),
     LayerNormalization: _layer_normalization,
     LeakyReLU: _leaky_relu,
+    MaxPooling1D: _windows("MaxPool"),
     Maximum: _merging("Max"),
     Minimum: _merging("Min"),
     Multiply: _merging("Mul"),

@@ -149,33 +149,44 @@ def recurrent(writing, layer, given, scope, further):
     """An RNN of one cell, or of several, one after the other."""
     _check(layer)
     states = _split_states(further, layer)
-    cells = layer._cells()
-    if states and isinstance(layer.cell, StackedRNNCells):
-        raise Refused(f"{layer.name!r} is given states for several cells, which is not written")
-    found, finals = _time_first(writing, _single(given, layer), layer, scope), []
-    axis = writing.sizes([0])
-    given = [writing.add("Unsqueeze", [each, axis], scope) for each in states]
+    x = _time_first(writing, _single(given, layer), layer, scope)
+    turned = layer.go_backwards and not layer.keep_order
+    output, finals = _one_way(writing, layer, x, states, scope, turned, layer.name)
+    if layer.return_sequences and not layer.time_major:
+        output = writing.add("Transpose", [output], scope, perm=[1, 0, 2])
+    return [output, *finals] if layer.return_state else output
+
+
+def _one_way(writing, layer, x, states, scope, turned, name):
+    """The outputs of all steps, time first, or of the last one; and the final states.
+
+    Parameters
+    ----------
+    turned : bool
+        Whether the outputs begin with the one at the last time.
+    name : str
+        Of the layer, in errors.
+    """
+    cells, axis, finals = layer._cells(), writing.sizes([0]), []
+    states = [writing.add("Unsqueeze", [each, axis], scope) for each in states]
     for number, cell in enumerate(cells):
         inner = f"{scope}/{number}" if len(cells) > 1 else scope
-        more = layer.return_sequences or number + 1 < len(cells)
         direction = "reverse" if layer.go_backwards and not number else "forward"
-        y, *last = _node(writing, [cell], direction, found, given, inner, layer.name)
+        count = 2 if isinstance(cell, LSTMCell) else 1
+        own, states = states[:count], states[count:]
+        y, *last = _node(writing, [cell], direction, x, own, inner, name)
         finals.append([writing.add("Squeeze", [each, axis], inner) for each in last])
-        if more:
-            found = writing.add("Squeeze", [y, writing.sizes([1])], inner)
+        more = number + 1 < len(cells)
+        if more or layer.return_sequences:
+            x = writing.add("Squeeze", [y, writing.sizes([1])], inner)
         # What runs backwards gives its outputs at their times; other cells want them as they were read.
-        if more and direction == "reverse" and (len(cells) > 1 or not layer.keep_order):
-            found = _turned(writing, found, inner)
-    output = finals[-1][0]
+        if more and direction == "reverse":
+            x = _turned(writing, x, inner)
+    found = finals[-1][0]
     if layer.return_sequences:
-        if layer.go_backwards and layer.keep_order and len(cells) > 1:
-            found = _turned(writing, found, scope)
-        output = found
-        if not layer.time_major:
-            output = writing.add("Transpose", [found], scope, perm=[1, 0, 2])
-    if not layer.return_state:
-        return output
-    return [output, *(state for last in finals for state in last)]
+        as_read = layer.go_backwards and len(cells) > 1
+        found = x if as_read == turned else _turned(writing, x, scope)
+    return found, [state for last in finals for state in last]
 
 
 def _turned(writing, x, scope):
@@ -185,38 +196,71 @@ def _turned(writing, x, scope):
 
 
 def bidirectional(writing, layer, given, scope, further):
-    """A Bidirectional whose ways are of one kind, as one node."""
-    forward, backward = layer._layers()
-    for way in (forward, backward):
+    """A Bidirectional: one node, or where its ways are not alike, what each of them is."""
+    ways = layer._layers()
+    for way in ways:
         _check(way)
-        if isinstance(way.cell, StackedRNNCells):
-            raise Refused(
-                f"{layer.name!r} has several cells in each direction, which is not written"
-            )
-    if forward.go_backwards or further:
-        what = "begins backwards" if forward.go_backwards else "is given states"
-        raise Refused(f"{layer.name!r} {what}, which is not written")
-    cells = [forward.cell, backward.cell]
     if callable(layer.merge_mode):
         raise Refused(f"{layer.name!r} merges by a function, which it has not")
-    if (
-        _OPERATORS.get(type(cells[0])) != _OPERATORS.get(type(cells[1]))
-        or cells[0].units != cells[1].units
-    ):
-        raise Refused(f"{layer.name!r} has cells of two kinds, which one node has not")
+    states = _split_states(further, layer)
     x = _time_first(writing, _single(given, layer), layer, scope)
+    write = _together if _are_alike(ways) and not states else _apart
+    found, finals = write(writing, layer, x, states, scope)
+    if not layer.return_state:
+        return found if len(found) > 1 else found[0]
+    return [*found, *finals]
+
+
+def _are_alike(ways):
+    """Whether two layers may be one node."""
+    if any(isinstance(way.cell, StackedRNNCells) for way in ways):
+        return False
+    if [way.go_backwards for way in ways] != [False, True]:
+        return False
+    kinds = [_OPERATORS.get(type(way.cell)) for way in ways]
+    sizes = [way.cell.units for way in ways]
+    return (
+        None not in kinds
+        and kinds[0] == kinds[1]
+        and sizes[0] == sizes[1]
+        and _settings(ways[0].cell) == _settings(ways[1].cell)
+    )
+
+
+def _together(writing, layer, x, states, scope):
+    """Both ways as one node: the outputs, and the states."""
+    cells = [way.cell for way in layer._layers()]
     y, *last = _node(writing, cells, "bidirectional", x, (), scope, layer.name)
     found = _merged(writing, layer, y, last[0], scope)
     if not layer.return_state:
-        return found if len(found) > 1 else found[0]
+        return found, []
     zero = writing.sizes([0])
     pairs = [writing.add("Split", [each], scope, 2, axis=0, num_outputs=2) for each in last]
     states = [[writing.add("Squeeze", [each, zero], scope) for each in pair] for pair in pairs]
-    return [*found, *(pair[0] for pair in states), *(pair[1] for pair in states)]
+    return found, [*(pair[0] for pair in states), *(pair[1] for pair in states)]
+
+
+def _apart(writing, layer, x, states, scope):
+    """Each way by itself: the outputs, and the states."""
+    forward, backward = layer._layers()
+    middle, outputs, finals = len(states) // 2, [], []
+    for way, half, word, turned in (
+        (forward, states[:middle], "forward", forward.go_backwards),
+        # The second output is turned around once more, whichever way it was read.
+        (backward, states[middle:], "backward", not backward.go_backwards),
+    ):
+        output, last = _one_way(writing, way, x, half, f"{scope}/{word}", turned, layer.name)
+        if layer.return_sequences and not layer.time_major:
+            output = writing.add("Transpose", [output], f"{scope}/{word}", perm=[1, 0, 2])
+        outputs.append(output)
+        finals += last
+    if layer.merge_mode == "concat":
+        return [writing.add("Concat", outputs, scope, axis=-1)], finals
+    return _combined(writing, layer, outputs, scope), finals
 
 
 def _merged(writing, layer, y, h, scope):
-    """The outputs of both directions, merged, in the order of axes that the layer has."""
+    """The outputs of one node of both directions, merged, in the order of axes that the layer has."""
     if layer.return_sequences:
         perm, axis = ([0, 2, 1, 3] if layer.time_major else [2, 0, 1, 3]), 2
         apart = writing.add("Transpose", [y], scope, perm=perm)
@@ -227,10 +271,15 @@ def _merged(writing, layer, y, h, scope):
         return [writing.add("Reshape", [apart, writing.sizes([0] * axis + [-1])], scope)]
     pair = writing.add("Split", [apart], scope, 2, axis=axis, num_outputs=2)
     pair = [writing.add("Squeeze", [each, writing.sizes([axis])], scope) for each in pair]
+    return _combined(writing, layer, pair, scope)
+
+
+def _combined(writing, layer, pair, scope):
+    """Both outputs, or what is made of them number by number."""
     if layer.merge_mode is None:
         return pair
     found = writing.add("Mul" if layer.merge_mode == "mul" else "Add", pair, scope)
     if layer.merge_mode == "ave":
-        two = writing.constant(np.array(2, layer.forward_layer.cell.dtype), f"{scope}/two")
+        two = writing.constant(np.array(2, writing.dtype), f"{scope}/two")
         found = writing.add("Div", [found, two], scope)
     return [found]

@@ -47,7 +47,7 @@ def conv(
     """The cross-correlation over time, (batch, channels, time)."""
     dilation, stride = dilations[0], strides[0]
     span = dilation * (kernel.shape[2] - 1) + 1
-    x = np.pad(x, ((0, 0), (0, 0), _padding(x.shape[2], span, stride, auto_pad, pads)))
+    x = np.pad(x, ((0, 0), (0, 0), one_axis_padding(x.shape[2], span, stride, auto_pad, pads)))
     views = sliding_window_view(x, span, axis=2)[:, :, ::stride, ::dilation]
     batch, channels, steps, size = views.shape
     views = views.reshape(batch, group, channels // group, steps, size)
@@ -57,7 +57,8 @@ def conv(
     return found if bias is None else found + bias[:, None]
 
 
-def _padding(steps, span, stride, auto_pad, pads):
+def one_axis_padding(steps, span, stride, auto_pad, pads):
+    """What is added before and behind an axis."""
     if auto_pad in ("NOTSET", "VALID"):
         return tuple(pads) if auto_pad == "NOTSET" else (0, 0)
     total = max(0, (-(-steps // stride) - 1) * stride + span - steps)
@@ -92,7 +93,7 @@ def _conv_shapes(
     if shape[2] is None:
         return [(shape[0], kernel[0], None)]
     span = dilations[0] * (kernel[2] - 1) + 1
-    steps = shape[2] + sum(_padding(shape[2], span, strides[0], auto_pad, pads)) - span
+    steps = shape[2] + sum(one_axis_padding(shape[2], span, strides[0], auto_pad, pads)) - span
     if steps < 0:
         raise ArgumentError(f"a kernel that spans {span} steps must fit into {shape}.")
     return [(shape[0], kernel[0], steps // strides[0] + 1)]

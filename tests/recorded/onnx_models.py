@@ -346,6 +346,17 @@ OPERATORS = {
     "Pooling over time": ("ReduceMean", {"keepdims": 0}, [(3, 4, 2), _of([1], "i8")], 18),
     "LayerNormalization": ("LayerNormalization", {"epsilon": 0.01}, [(3, 4), "constant (4,)", "constant (4,)"], 18),
     "LayerNormalization of two": ("LayerNormalization", {"axis": 1}, [(3, 4, 2), "constant (4, 2)"], 18),
+    **{f"{kind} {n}": (kind, {"kernel_shape": [3], **given}, [(2, 3, size)], 19) for kind in ("MaxPool", "AveragePool")
+       for n, (size, given) in enumerate([
+           (7, {}), (8, {"strides": [2]}), (8, {"strides": [3], "ceil_mode": 1}), (7, {"pads": [1, 2]}),
+           (7, {"auto_pad": "SAME_UPPER", "strides": [2]}), (8, {"auto_pad": "SAME_LOWER"}),
+           (9, {"dilations": [2], "pads": [2, 1]}), (6, {"pads": [2, 2], "strides": [4], "ceil_mode": 1}),
+           (8, {"auto_pad": "VALID", "strides": [2]}),
+       ])},
+    **{f"AveragePool counting {n}": ("AveragePool", {"kernel_shape": [3], "count_include_pad": 1, **given}, [(2, 3, size)], 19)
+       for n, (size, given) in enumerate([
+           (7, {"pads": [1, 2]}), (7, {"pads": [1, 1], "strides": [2], "ceil_mode": 1}), (8, {"pads": [2, 1], "strides": [3], "ceil_mode": 1}),
+       ])},
     "GlobalMaxPool": ("GlobalMaxPool", {}, [(3, 4, 2)], 18),
     "Dropout": ("Dropout", {}, [(3, 4)], 18),
     "And": ("And", {}, [_of([[True, False]], "?"), _of([[True], [False]], "?")], 18),

@@ -5,9 +5,12 @@ import hashlib
 from onnx import TensorProto, helper, numpy_helper
 
 import numbarnn as nr
+from numbarnn.activations import ACTIVATIONS
 from numbarnn.given.nesting import flattened
 
 SEED = 20261124
+#: All activations that a dense layer may have.
+WORDS = sorted([*ACTIVATIONS, "softmax"])
 
 
 def models():
@@ -18,6 +21,12 @@ def models():
     decoded = nr.GRU(5, return_sequences=True, name="decoder")(x, initial_state=[h])
     joined = nr.Concatenate()([encoded, decoded])
     two_states = nr.LSTM(5, name="from states")(x, initial_state=[other, nr.Dense(5)(other)])
+    three = [nr.Dense(5)(other) for _ in range(3)]
+    begun = nr.Bidirectional(nr.GRU(5, return_sequences=True))(x, initial_state=[other, three[0]])
+    stacked = nr.RNN([nr.LSTMCell(5), nr.GRUCell(5)], return_state=True)(
+        x, initial_state=[three[:2], three[2]]
+    )
+    ways = [nr.Dense(5, word)(other) for word in WORDS]
     deep = nr.Sequential([nr.Dense(3), nr.ReLU()], name="inner")
     ids = nr.Input((None,), name="ids", dtype="int32")
     embedded = nr.Embedding(7, 4)(ids)
@@ -125,6 +134,58 @@ def models():
         ),
         "graph, mean": (nr.Model(other, nr.Average()([other, nr.Dense(5)(other)])), None),
         "models in models": (nr.Model(other, nr.Dense(2)(deep(other))), None),
+        "max pooling": (nr.MaxPooling1D(3, 2, "same"), time),
+        "mean pooling": (nr.AveragePooling1D(3, 1, "same"), time),
+        "pooled": (
+            nr.Sequential([nr.Conv1D(5, 2), nr.MaxPooling1D(), nr.AveragePooling1D(1, 2)]),
+            (None, 8, 4),
+        ),
+        "relus": (
+            nr.Sequential(
+                [nr.Dense(5), nr.ReLU(2, 0.1, 0.3), nr.ReLU(None, -0.2, 0.1), nr.ReLU(0.4, 0.5)]
+            ),
+            features,
+        ),
+        "softmax over axes": (nr.Sequential([nr.GRU(5, **every), nr.Softmax([1, 2]), nr.Softmax(1)]), time),
+        "normalised along time": (
+            nr.Sequential([nr.BatchNormalization(axis=1), nr.LayerNormalization([1, 2])]),
+            (None, 5, 4),
+        ),
+        "recurrences at every step": (
+            nr.Sequential([nr.TimeDistributed(nr.GRU(3, **every)), nr.TimeDistributed(nr.LSTM(5))]),
+            (None, None, None, 4),
+        ),
+        "convolutions at every step": (
+            nr.TimeDistributed(nr.Sequential([nr.Conv1D(3, 2), nr.ReLU(), nr.Flatten()])),
+            (None, None, 6, 4),
+        ),
+        "both ways, two kinds": (
+            nr.Bidirectional(nr.GRU(5, **every), backward_layer=nr.LSTM(5, go_backwards=True, **every)),
+            time,
+        ),
+        "both ways, two settings": (
+            nr.Bidirectional(
+                nr.GRU(3, return_state=True),
+                backward_layer=nr.GRU(5, reset_after=False, go_backwards=True, return_state=True),
+            ),
+            time,
+        ),
+        "both ways, from the end": (
+            nr.Bidirectional(nr.GRU(5, go_backwards=True, **every), merge_mode="sum"), time,
+        ),
+        "both ways, stacks": (
+            nr.Bidirectional(nr.RNN([nr.LSTMCell(5), nr.GRUCell(3)], **every), merge_mode="ave"), time,
+        ),
+        "both ways, stacks, time first": (
+            nr.Bidirectional(
+                nr.RNN([nr.LSTMCell(5), nr.GRUCell(3)], time_major=True, return_state=True, **every),
+                merge_mode=None,
+            ),
+            time,
+        ),
+        "graph, both ways from states": (nr.Model([x, other], begun), None),
+        "graph, a stack from states": (nr.Model([x, other], stacked), None),
+        "graph, activations": (nr.Model(other, ways), None),
         "ids": (nr.Model(ids, nr.LSTM(3)(embedded)), None),
         "ids in a chain": (nr.Sequential([nr.Embedding(7, 3), nr.GRU(4)]), (None, None)),
     }  # fmt: skip
@@ -169,7 +230,8 @@ def called(model, given):
 
 def options(name):
     """What `to_onnx` is told of a layer beside the path."""
-    return {"input_shape": (None, 5, 4)} if name == "arranged" else {}
+    shape = models()[name][1]
+    return {} if shape in (None, (None, None), (None, 4)) else {"input_shape": shape}
 
 
 def fingerprint(proto):
