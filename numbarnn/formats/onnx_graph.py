@@ -8,9 +8,12 @@ import numpy as np
 from ..errors import FormatError
 from ..operators import OPERATORS
 from ..operators.elementwise import DTYPES
+from .onnx_kinds import kind_given
 from .onnx_parts import attributes, declared, tensor, text
 
 MOST_NODES = 100_000
+#: Those that are layers with cells of their own.
+MOST_RECURRENT = 2_000
 #: How deep branches may lie in one another.
 DEEPEST = 8
 #: The operator sets that are known.
@@ -95,6 +98,8 @@ class Graph:
     outputs : list of str
     shapes : dict of str -> tuple
         Of everything that has a name.
+    kinds : dict of str -> dtype
+        Of everything that is not constant.
     constants : dict of str -> ndarray
 
     Raises
@@ -105,7 +110,7 @@ class Graph:
 
     def __init__(self, model, size, until=None):
         self.opset = self._opset(model)
-        self.steps, self.shapes, self.constants = [], {}, {}
+        self.steps, self.shapes, self.kinds, self.constants = [], {}, {}, {}
         self._budget = size * _GROWTH + _ALLOWANCE
         self._nodes = 0
         graph = model.graph
@@ -114,9 +119,9 @@ class Graph:
         self.inputs = [
             declared(put) for put in graph.input if text(put.name, "a name") not in self.constants
         ]
-        for name, shape, _ in self.inputs:
+        for name, shape, dtype in self.inputs:
             self._new(name)
-            self.shapes[name] = shape
+            self.shapes[name], self.kinds[name] = shape, dtype
         if not self.inputs:
             raise FormatError("the graph must have an input; it has none.")
         self.outputs = [text(put.name, "a name") for put in graph.output]
@@ -126,11 +131,33 @@ class Graph:
         if until is not None:
             self.outputs = [name for name in self.outputs if name not in self.constants]
         self._check_outputs(until)
+        self._check_layers()
+
+    def _check_layers(self):
+        """Refuse more layers, or more weights in them, than a file of this size should make."""
+        count = sum(step.operator in RECURRENT for step in self.steps)
+        if count > MOST_RECURRENT:
+            raise FormatError(
+                f"there must be at most {MOST_RECURRENT} recurrent nodes; there are {count}."
+            )
+        # Constants may be shared; the weights of layers are their own.
+        for step in self.steps:
+            self._budget -= sum(each.nbytes for each in step.inputs if isinstance(each, np.ndarray))
+        if self._budget < 0:
+            raise FormatError(
+                "the weights of all nodes together must be of a size that the file can hold; many nodes "
+                "share large ones."
+            )
 
     @staticmethod
     def _opset(model):
         if len(model.training_info):
             raise FormatError("the model must be one to be run; it holds how it is trained.")
+        own = [f"{each.name!r:.80}" for each in model.functions if each.domain in ("", "ai.onnx")]
+        if own:
+            raise FormatError(
+                f"operators of ONNX's must be its own; the model defines {own[0]} anew."
+            )
         versions = [each.version for each in model.opset_import if each.domain in ("", "ai.onnx")]
         if len(versions) != 1 or not OLDEST <= versions[0] <= LATEST:
             raise FormatError(
@@ -233,7 +260,7 @@ class Graph:
         values = [self.constants.get(each, each or None) for each in inputs]
         step = Step(operator, name, values, outputs, given)
         if operator in RECURRENT:
-            self._add(step, self._recurrent_shapes(step, where))
+            self._add(step, self._recurrent_shapes(step, where), where)
             return
         if operator not in OPERATORS:
             raise FormatError(
@@ -272,7 +299,9 @@ class Graph:
         if step.operator == "Shape" and None not in found and None not in _sliced(shapes[0], step):
             self._fix(step.outputs, [np.array(_sliced(shapes[0], step), np.int64)])
         elif step.needed():
-            self._add(step, found)
+            self._add(step, found, where)
+        elif not operator.folds:
+            raise FormatError(f"{where} must depend on an input; it is of constants alone.")
         else:
             self._spend(found, where)
             with np.errstate(all="ignore"):
@@ -298,11 +327,17 @@ class Graph:
                 array = np.asarray(array)
                 self.constants[name], self.shapes[name] = array, array.shape
 
-    def _add(self, step, shapes):
+    def kind(self, each):
+        """The dtype of an input of a step; None if it is absent."""
+        return each.dtype if isinstance(each, np.ndarray) else self.kinds.get(each)
+
+    def _add(self, step, shapes, where):
+        kinds = [self.kind(each) for each in step.inputs]
+        kind = kind_given(step.operator.removesuffix("-1"), kinds, step.attributes, where)
         self.steps.append(step)
         for name, shape in zip(step.outputs, shapes, strict=False):
             if name:
-                self.shapes[name] = shape
+                self.shapes[name], self.kinds[name] = shape, kind
 
     def _recurrent_shapes(self, step, where):
         shape = self._shape(step.inputs[0]) if step.inputs else None
@@ -311,8 +346,11 @@ class Graph:
             raise FormatError(f"{where} must have X, and W as a constant of three axes.")
         if not isinstance(step.inputs[0], str):
             raise FormatError(f"{where} must depend on an input; X is constant.")
-        if len(shape) != 3:
-            raise FormatError(f"{where} must have X of three axes; it has {shape}.")
+        if len(shape) != 3 or shape[2] not in (None, kernel.shape[2]):
+            raise FormatError(
+                f"{where} must have X of three axes, with {kernel.shape[2]} features, as W has; it has "
+                f"{shape}."
+            )
         ways, units = kernel.shape[0], kernel.shape[1] // RECURRENT[step.operator]
         first, second = shape[:2]
         if step.attributes.get("layout", 0) == 1:
@@ -347,7 +385,7 @@ class Graph:
             if inner in self.constants:
                 self._fix([name], [self.constants[inner]])
             elif name:
-                self._add(Step("Identity", name, [inner], [name]), [self.shapes[inner]])
+                self._add(Step("Identity", name, [inner], [name]), [self.shapes[inner]], where)
 
 
 def _sliced(shape, step):

@@ -52,6 +52,7 @@ def in_plain_layers(graph):
     rewriting.drop_identities()
     for step in list(graph.steps):
         rewriting.rewrite(step)
+    rewriting.put_in_place()
     without_the_unused(graph)
     without_detours(graph, rewriting.doubled)
     without_the_unused(graph)
@@ -73,7 +74,7 @@ class _Rewriting:
     def __init__(self, graph):
         self.graph, self.shapes = graph, graph.shapes
         self.doubled = set()
-        self._taken = set()
+        self._taken, self._instead = set(), {}
 
     # --- the graph ---------------------------------------------------------------------------
 
@@ -84,6 +85,8 @@ class _Rewriting:
             step.inputs = [known.get(e, e) if isinstance(e, str) else e for e in step.inputs]
             if step.operator not in ("Identity", "Dropout") or not isinstance(step.inputs[0], str):
                 continue
+            if len(step.inputs) > 2 and isinstance(step.inputs[2], str):
+                continue  # whether it trains is told by an input
             source, name = step.inputs[0], step.outputs[0]
             if source in inputs and name in self.graph.outputs:
                 continue
@@ -104,8 +107,13 @@ class _Rewriting:
         return users[0] if len(users) == 1 and name not in self.graph.outputs else None
 
     def _replace(self, step, *steps):
-        place = self.graph.steps.index(step)
-        self.graph.steps[place : place + 1] = steps
+        self._instead[step] = steps
+
+    def put_in_place(self):
+        """Have the steps that were made stand where those stood that they replace."""
+        self.graph.steps = [
+            made for step in self.graph.steps for made in self._instead.get(step, (step,))
+        ]
 
     def _become(self, step, layer, last=None):
         """Have a step be a layer, of its first input; `last` is the step whose output it gives."""
@@ -113,7 +121,7 @@ class _Rewriting:
         step.outputs = (last or step).outputs[:1]
         if last is not None and last is not step:
             # The step stands where the last of those stood that it is made of.
-            self.graph.steps.remove(step)
+            self._replace(step)
             self._replace(last, step)
 
     def _arrange(self, source, operator, name, attributes, further=(), called=None):
@@ -128,7 +136,7 @@ class _Rewriting:
 
     def rewrite(self, step):
         """Have a step, and those that belong to it, be a layer, if there is one."""
-        if step in self._taken:
+        if step in self._taken or not self._is_of_floats(step):
             return
         if step.operator in RECURRENT:
             self._recurrent(step)
@@ -140,6 +148,11 @@ class _Rewriting:
                 self._patterns[step.operator](self, step)
             elif step.operator in ACTIVATIONS:
                 self._activation(step)
+
+    def _is_of_floats(self, step):
+        """Whether a step gives floats: layers make all else floats, too."""
+        kind = self.graph.kinds.get(next((name for name in step.outputs if name), None))
+        return kind is not None and kind.kind == "f"
 
     def _rank(self, step):
         return len(self.shapes[step.inputs[0]])

@@ -38,8 +38,12 @@ def recurrence(step):
         If an attribute is not supported, or an array has another shape.
     """
     where = f"node {step.name!r:.80} ({step.operator})"
-    node = _Recurrent(step, where)
-    return node.layer()
+    try:
+        return _Recurrent(step, where).layer()
+    except FormatError:
+        raise
+    except Exception as error:  # whatever comes of an attribute that is text where a number must be
+        raise FormatError(f"{where} must have attributes as ONNX says: {error}") from error
 
 
 class _Recurrent:
@@ -145,14 +149,29 @@ class _Recurrent:
                     )
                 numbers.append(default if number is None else _plain(number))
             found.append([known, *numbers])
+        for which, rest in (("alpha", alphas), ("beta", betas)):
+            left = len(list(rest))
+            if left:
+                raise FormatError(
+                    f"{self.where} must have as many numbers in `activation_{which}` as its activations "
+                    f"{names!r:.200} take; it has {left} more."
+                )
         count = len(defaults)
         return [found[way * count : way * count + count] for way in range(len(self.ways))]
 
+    def _is_plain(self, way):
+        """Whether the activations of a direction are those that a cell of numbarnn's own takes."""
+        words = self._words(way)
+        return None not in words and (self.operator != "LSTM" or words[1] == words[2])
+
+    def _words(self, way):
+        return [PLAIN.get(tuple(each)) for each in self.activations[way]]
+
     def _cell(self, way):
         """The cell of one direction, and its weights by name."""
-        activations = self.activations[way]
-        words = [PLAIN.get(tuple(each)) for each in activations]
-        plain = None not in words
+        activations, words = self.activations[way], self._words(way)
+        # Both directions have cells of one kind.
+        plain = all(map(self._is_plain, range(len(self.ways))))
         arguments = {"use_bias": self.b is not None}
         if self.operator == "RNN":
             if plain and self.clip is None:
@@ -170,7 +189,7 @@ class _Recurrent:
                 "use_peepholes": self.p is not None,
                 "input_forget": bool(self._choice("input_forget", (0, 1))),
             }
-            if not plain or words[1] != words[2]:
+            if not plain:
                 cell = ShapedLSTMCell(self.units, activations, self.clip, **further, **arguments)
             elif self.clip is not None or any(further.values()):
                 cell = PeepholeLSTMCell(
@@ -213,6 +232,7 @@ class _Recurrent:
             layers.append(layer)
         states = 2 if self.operator == "LSTM" else 1
         slots, constants = [], {}
+        self._check_starts(states)
         for place, each in enumerate([self.inputs[0], *self.inputs[4 : 5 + states]]):
             if isinstance(each, np.ndarray) and place > 1 and not each.any():
                 each = None
@@ -227,6 +247,25 @@ class _Recurrent:
         )  # fmt: skip
         made.give(constants)
         return made
+
+    def _check_starts(self, states):
+        """Check the lengths and the initial states that are constant, as far as the batch is known."""
+        lengths, *starts = self.inputs[4 : 5 + states]
+        if isinstance(lengths, np.ndarray):
+            good = lengths.ndim == 1 and lengths.dtype.kind in "iu" and (lengths >= 0).all()
+            if not good:
+                raise FormatError(
+                    f"{self.where} must have sequence_lens of integers from 0 on, one for each sample; got "
+                    f"{lengths.dtype} of the shape {lengths.shape}."
+                )
+        for start in starts:
+            if isinstance(start, np.ndarray):
+                ways, units = start.shape[self.layout : self.layout + 1], start.shape[2:]
+                if start.ndim != 3 or (*ways, *units) != (len(self.ways), self.units):
+                    raise FormatError(
+                        f"{self.where} must have initial states of {len(self.ways)} directions and "
+                        f"{self.units} units; got the shape {start.shape}."
+                    )
 
 
 def slot_of(array):

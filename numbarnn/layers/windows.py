@@ -6,6 +6,9 @@ from numpy.lib.stride_tricks import as_strided
 from ..errors import ArgumentError
 from ..given.arrays import as_list, as_size
 
+#: More time steps than any window sees.
+MOST_STEPS = 1 << 24
+
 
 def as_single(argument, value):
     """A size that Keras also takes as a tuple of one."""
@@ -37,6 +40,10 @@ class Windows:
     def __init__(self, size, stride, dilation, padding):
         self.size, self.stride, self.dilation, self.padding = size, stride, dilation, padding
         self.reach = (size - 1) * dilation + 1
+        if self.reach > MOST_STEPS:
+            raise ArgumentError(
+                f"a window must span at most {MOST_STEPS} steps; got {size} steps, {dilation} apart."
+            )
 
     def count(self, time):
         """How many windows there are over `time` steps; None if that is not known."""

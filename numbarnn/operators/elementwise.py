@@ -164,8 +164,21 @@ def dropout(x, rate=None, training=None, *, seed=0, ratio=0.5):
     return [x, np.ones(x.shape, bool)]
 
 
-def _both_shapes(shapes, values, **attributes):
+def _dropout_shapes(shapes, values, **attributes):
+    if len(values) > 2 and values[2] is not None and np.any(values[2]):
+        raise ArgumentError("`training_mode` must be False; it is True.")
     return [shapes[0], shapes[0]]
+
+
+def _cast_shapes(shapes, values, to, saturate=1):
+    dtype_of(to)
+    return [shapes[0]]
+
+
+def _gelu_shapes(shapes, values, approximate="none"):
+    if approximate not in ("none", "tanh"):
+        raise ArgumentError(f"`approximate` must be none or tanh; got {approximate!r}.")
+    return [shapes[0]]
 
 
 _ONE = {
@@ -178,7 +191,7 @@ _ONE = {
     "Sqrt": np.sqrt, "Swish": activations.swish, "Tan": np.tan, "Tanh": np.tanh,
 }  # fmt: skip
 _WITH_ATTRIBUTES = {
-    "Cast": cast, "Celu": celu, "Clip": clip, "Elu": elu, "Gelu": gelu, "HardSigmoid": hard_sigmoid,
+    "Celu": celu, "Clip": clip, "Elu": elu, "HardSigmoid": hard_sigmoid,
     "HardSwish": hard_swish, "Identity": identity, "LeakyRelu": leaky_relu, "Selu": selu,
     "ThresholdedRelu": thresholded_relu,
 }  # fmt: skip
@@ -188,20 +201,18 @@ _TWO = {
     "Or": np.logical_or, "Xor": np.logical_xor, "Add": np.add, "Sub": np.subtract,
     "Mul": np.multiply,
 }  # fmt: skip
+_JOINT = {
+    **{name: _two(function) for name, function in _TWO.items()},
+    "Div": divide, "Max": _folded(np.maximum), "Mean": mean, "Min": _folded(np.minimum),
+    "Mod": modulo, "PRelu": prelu, "Pow": power, "Sum": _folded(np.add), "Where": where,
+}  # fmt: skip
 
 ELEMENTWISE = {
     **{name: Operator(_typed(function), same_shape) for name, function in _ONE.items()},
     **{name: Operator(function, same_shape) for name, function in _WITH_ATTRIBUTES.items()},
-    **{name: Operator(_two(function), joint_shape) for name, function in _TWO.items()},
+    "Cast": Operator(cast, _cast_shapes),
     "CastLike": Operator(cast_like, same_shape),
-    "Div": Operator(divide, joint_shape),
-    "Dropout": Operator(dropout, _both_shapes),
-    "Max": Operator(_folded(np.maximum), joint_shape),
-    "Mean": Operator(mean, joint_shape),
-    "Min": Operator(_folded(np.minimum), joint_shape),
-    "Mod": Operator(modulo, joint_shape),
-    "PRelu": Operator(prelu, joint_shape),
-    "Pow": Operator(power, joint_shape),
-    "Sum": Operator(_folded(np.add), joint_shape),
-    "Where": Operator(where, joint_shape),
+    "Dropout": Operator(dropout, _dropout_shapes),
+    "Gelu": Operator(gelu, _gelu_shapes),
+    **{name: Operator(function, joint_shape, grows=True) for name, function in _JOINT.items()},
 }

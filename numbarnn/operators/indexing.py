@@ -92,7 +92,7 @@ def gather_elements(x, indices, *, axis=0):
 
 
 INDEXING = {
-    "Gather": Operator(gather, _gather_shapes),
+    "Gather": Operator(gather, _gather_shapes, grows=True),
     "GatherElements": Operator(gather_elements, lambda shapes, values, axis=0: [shapes[1]]),
     "Slice": Operator(slice_by_inputs, _slice_shapes),
     "Slice-1": Operator(slice_by_attributes, _slice_shapes),

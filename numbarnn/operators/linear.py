@@ -4,6 +4,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ..errors import ArgumentError
+from ..layers.windows import MOST_STEPS
 from .operator import Operator, axis_in, joint, same_shape
 
 
@@ -66,6 +67,20 @@ def one_axis_padding(steps, span, stride, auto_pad, pads):
     return (less, more) if auto_pad == "SAME_UPPER" else (more, less)
 
 
+def check_span(span, pads):
+    """Refuse windows that nothing would fill: what is added to an array is as long as they are.
+
+    Raises
+    ------
+    ArgumentError
+        If one spans more steps than any model's.
+    """
+    if max(span, *pads) > MOST_STEPS:
+        raise ArgumentError(
+            f"a window must span at most {MOST_STEPS} steps; got {span}, with pads of {list(pads)}."
+        )
+
+
 def _conv_shapes(
     shapes, values, auto_pad="NOTSET", dilations=(1,), group=1, kernel_shape=None, pads=(0, 0),
     strides=(1,),
@@ -76,6 +91,7 @@ def _conv_shapes(
             f"a convolution must be over time, one axis; got arrays of the shapes {shape} and {kernel}."
         )
     settings = [*dilations, *strides, group, *kernel[2:]]
+    check_span(dilations[0] * ((kernel[2] or 1) - 1) + 1 if dilations else 1, pads)
     if len(dilations) != 1 or len(strides) != 1 or len(pads) != 2 or min(pads) < 0:
         raise ArgumentError(
             f"a convolution must have settings for one axis; got dilations {list(dilations)}, "
@@ -112,17 +128,28 @@ def batch_normalization(
     x, scale, bias, mean, variance, *, epsilon=1e-5, momentum=0.9, training_mode=0, spatial=1
 ):  # fmt: skip
     """Every channel, axis 1, less a mean, over a deviation."""
-    if training_mode or not spatial:
-        raise ArgumentError("`training_mode` must be 0 and `spatial` 1.")
     shape = (1, -1, *[1] * (x.ndim - 2))
     factor = scale / np.sqrt(variance + variance.dtype.type(epsilon))
     return (x - mean.reshape(shape)) * factor.reshape(shape) + bias.reshape(shape)
 
 
+def _batch_shapes(shapes, values, epsilon=1e-5, momentum=0.9, training_mode=0, spatial=1):
+    shape = tuple(shapes[0])
+    if training_mode or not spatial:
+        raise ArgumentError("`training_mode` must be 0 and `spatial` 1.")
+    if len(shape) < 2 or any(
+        len(each) != 1 or {each[0], shape[1]} - {None, *each} for each in shapes[1:]
+    ):
+        raise ArgumentError(
+            f"there must be channels, and a number of each kind for each of them; got {list(shapes)}."
+        )
+    return [shape]
+
+
 LINEAR = {
-    "BatchNormalization": Operator(batch_normalization, same_shape),
-    "Conv": Operator(conv, _conv_shapes),
-    "Gemm": Operator(gemm, _gemm_shapes),
+    "BatchNormalization": Operator(batch_normalization, _batch_shapes),
+    "Conv": Operator(conv, _conv_shapes, grows=True, folds=False),
+    "Gemm": Operator(gemm, _gemm_shapes, grows=True),
     "LayerNormalization": Operator(layer_normalization, same_shape),
-    "MatMul": Operator(matmul, _matmul_shapes),
+    "MatMul": Operator(matmul, _matmul_shapes, grows=True),
 }

@@ -22,6 +22,9 @@ class Operator:
         ``(shapes, values, **attributes)`` to a list of shapes; a value is None unless it is known.
     grows : bool
         Whether what it gives may be larger than all that it is given.
+    folds : bool
+        Whether constants may be computed by it when a file is read: what it does is bounded by the
+        sizes of its inputs and outputs.
     least, most : int or None
         How many inputs there may be, told by the signature of `compute`; None: any number.
     attributes : frozenset of str
@@ -31,6 +34,7 @@ class Operator:
     compute: object
     shapes: object
     grows: bool = False
+    folds: bool = True
     least: int = field(init=False)
     most: int | None = field(init=False)
     attributes: frozenset = field(init=False)

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from ..errors import ArgumentError
-from .linear import one_axis_padding
+from .linear import check_span, one_axis_padding
 from .operator import Operator
 
 _SIDES = ("NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER")
@@ -80,6 +80,7 @@ def _shapes(
             f"kernel_shape {list(kernel_shape)}, dilations {list(dilations)}, strides {list(strides)} "
             f"and pads {list(pads)}."
         )
+    check_span(dilations[0] * (kernel_shape[0] - 1) + 1, pads)
     if auto_pad not in _SIDES:
         raise ArgumentError(f"`auto_pad` must be one of {list(_SIDES)}; got {auto_pad!r}.")
     if storage_order:
@@ -92,6 +93,6 @@ def _shapes(
 
 
 POOLING = {
-    "AveragePool": Operator(average_pool, _shapes, grows=True),
-    "MaxPool": Operator(max_pool, _shapes, grows=True),
+    "AveragePool": Operator(average_pool, _shapes, grows=True, folds=False),
+    "MaxPool": Operator(max_pool, _shapes, grows=True, folds=False),
 }

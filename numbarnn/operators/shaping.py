@@ -275,7 +275,7 @@ def _range_shapes(shapes, values):
 
 
 SHAPING = {
-    "Concat": Operator(concat, _concat_shapes),
+    "Concat": Operator(concat, _concat_shapes, grows=True),
     "ConstantOfShape": Operator(constant_of_shape, _constant_shapes, grows=True),
     "Expand": Operator(expand, _expand_shapes, grows=True),
     "Flatten": Operator(flatten, _flatten_shapes),

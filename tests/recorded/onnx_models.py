@@ -75,6 +75,15 @@ for _name in ACTIVATIONS:
     CASES[f"RNN {_name}"] = Case("RNN", functions(_name))
     CASES[f"RNN {_name} as it is"] = Case("RNN", functions(_name, numbers=False))
 CASES |= {
+    "RNN one way shaped": Case("RNN", {"direction": "bidirectional", **functions("Tanh", "LeakyRelu")}, ALL),
+    "GRU one way shaped": Case(
+        "GRU", {"direction": "bidirectional", **functions("Sigmoid", "Tanh", "HardSigmoid", "ScaledTanh")}
+    ),
+    "LSTM one way shaped": Case(
+        "LSTM",
+        {"direction": "bidirectional", **functions("Sigmoid", "Tanh", "Tanh", "Sigmoid", "Tanh", "Relu")},
+        (*ALL, "initial_c"),
+    ),
     "RNN two ways": Case("RNN", {"direction": "bidirectional", **functions("LeakyRelu", "Elu")}),
     "GRU linear before reset": Case("GRU", {"linear_before_reset": 1}),
     "GRU linear before reset, everything": Case(
