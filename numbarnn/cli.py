@@ -246,28 +246,61 @@ def _tell_faults(faults, arguments):
 
 def _inspect(arguments):
     from .formats import load
-    from .formats.filling import shown
     from .formats.loading import format_of
     from .formats.spec import SpecNeededError
-    from .reading import checked_readings
 
     try:
         model = load(arguments.model)
     except SpecNeededError as error:
-        print(f"{arguments.model}: weights alone; to be read with a spec")
-        width = max((len(shown(name)) for name in error.arrays), default=0)
-        for name, array in error.arrays.items():
-            print(f"  {shown(name):<{width}}  {array.dtype}  {array.shape}")
-        print(f"to begin with: spec={error.candidate}")
+        _print_arrays(arguments.model, error.arrays)
         return
-    layers = getattr(model, "layers", [model])
     source, _ = format_of(arguments.model)
     print(f"{arguments.model}: {type(model).__name__} {model.name!r}, {source}")
-    width = max(len(shown(layer.name)) for layer in layers)
-    for layer in layers:
+    _print_layers(model)
+
+
+def _print_arrays(path, arrays):
+    """Weights without an architecture, and a spec to begin with."""
+    from .formats.candidates import guesses
+    from .formats.filling import shown
+
+    print(f"{path}: weights alone; to be read with a spec")
+    width = max((len(shown(name)) for name in arrays), default=0)
+    for name, array in arrays.items():
+        print(f"  {shown(name):<{width}}  {array.dtype}  {array.shape}")
+    found = guesses(arrays)
+    print("to begin with: spec={")
+    for prefix, guess in found:
+        print(f"    {prefix!r}: {guess},")
+    print("}")
+    if any(guess == "..." for _, guess in found):
+        print("where it says ..., the names follow no custom; say which array is which, as in")
+        print("    'encoder': {'layer': nr.GRU(256), 'arrays': {'weight_ih_l0': 'enc_w_ih', ...}},")
+
+
+def _print_layers(model):
+    from .formats.filling import shown
+    from .given.shapes import flattened_shapes
+    from .layers import Model
+    from .operators import Operation
+    from .reading import checked_readings
+
+    if isinstance(model, Model):
+        given = [(symbol.name, symbol.shape) for symbol in model._inputs]
+        told = ", ".join(f"{shown(name)} {shape}" for name, shape in given)
+        shapes = [shape for _, shape in given]
+        gives = model.compute_output_shape(shapes if len(shapes) > 1 else shapes[0])
+        print(f"  is given {told}")
+        print(f"  gives    {', '.join(map(str, flattened_shapes(gives)))}")
+    rows = []
+    for layer in getattr(model, "layers", [model]):
         shapes = ", ".join(f"{shown(n)} {array.shape}" for n, array in layer.weights.items())
-        called, kind = shown(layer.name), type(layer).__name__
-        print(f"  {called:<{width}}  {kind:<13}  {layer.count_params():>9,}  {shapes}")
+        kind = type(layer).__name__
+        kind += f" {layer.operator}" if isinstance(layer, Operation) else ""
+        rows.append((shown(layer.name), kind, layer.count_params(), shapes))
+    wide, kinds = (max(len(row[n]) for row in rows) for n in (0, 1))
+    for name, kind, count, shapes in rows:
+        print(f"  {name:<{wide}}  {kind:<{kinds}}  {count:>9,}  {shapes}".rstrip())
     for number, reading in enumerate(checked_readings(model.reading) or ()):
         if reading is not None:
             print(f"input {number} is read as {reading!r}")
@@ -277,11 +310,19 @@ def _inspect(arguments):
 def _convert(arguments):
     from .formats import load
     from .formats.source import json_data
+    from .formats.spec import SpecNeededError
 
     spec = None
     if arguments.spec is not None:
         spec = json_data(Path(arguments.spec).read_bytes(), f"`{arguments.spec}`")
-    model = load(arguments.model, spec=spec, until=arguments.until)
+    try:
+        model = load(arguments.model, spec=spec, until=arguments.until)
+    except SpecNeededError:
+        raise ArgumentError(
+            f"`--spec` must be given for `{arguments.model}`, which holds weights without an "
+            "architecture: a JSON file of layers, by what the names of their arrays begin with "
+            "(`numbarnn inspect` lists them and makes a guess)."
+        ) from None
     write = model.to_onnx if arguments.output.lower().endswith(".onnx") else model.save
     write(arguments.output)
     print(

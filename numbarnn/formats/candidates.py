@@ -19,17 +19,23 @@ def candidate(arrays):
     ----------
     arrays : dict of str -> ndarray
     """
+    found = guesses(arrays)
+    entries = [f"{prefix!r}: {guess}" for prefix, guess in found[:_MOST]]
+    return "{" + ", ".join(entries) + (", ...}" if len(found) > _MOST else "}")
+
+
+def guesses(arrays):
+    """What the names of each layer's arrays begin with, and the layer as Python text or ``...``."""
     groups = {}
     for name, array in arrays.items():
         prefix, local = _split(name)
         groups.setdefault(prefix, {})[local] = array.shape
-    guesses = [(prefix, local, _guess(local, prefix)) for prefix, local in groups.items()]
+    found = [(prefix, local, _guess(local, prefix)) for prefix, local in groups.items()]
     if list(groups) == sorted(groups):
         # Some formats sort the names, and the order in which layers run is lost.
-        texts = [text for *_, text in guesses]
-        guesses.sort(key=lambda each: _rank(*each[1:], texts))
-    entries = [f"{prefix!r}: {text}" for prefix, _, text in guesses[:_MOST]]
-    return "{" + ", ".join(entries) + (", ...}" if len(groups) > _MOST else "}")
+        texts = [text for *_, text in found]
+        found.sort(key=lambda each: _rank(*each[1:], texts))
+    return [(prefix, text) for prefix, _, text in found]
 
 
 def _split(name):

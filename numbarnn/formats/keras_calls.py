@@ -17,7 +17,7 @@ class Call:
     inputs : list of place
     several : bool
         Whether they are given as a list.
-    further : dict of str -> place or list of them
+    further : dict of str -> place or nest of them
     computed_mask : place or None
         A mask that an operation makes.
     constants : list
@@ -44,8 +44,7 @@ class Call:
 
     def places(self):
         """All places."""
-        rest = [p for v in self.further.values() for p in (v if isinstance(v, list) else [v])]
-        return self.inputs + rest
+        return self.inputs + [place for nest in self.further.values() for place in flat(nest)]
 
 
 def place_of(entry):
@@ -70,6 +69,28 @@ def places_of(entries):
     if None in found or not found:
         raise FormatError(f"inputs and outputs must name layers; got {entries!r:.100}.")
     return found
+
+
+def nest_of(entries):
+    """Places in lists within one another, as they stand there."""
+    one = place_of(entries)
+    if one is not None:
+        return one
+    if not isinstance(entries, list) or not entries:
+        raise FormatError(f"inputs and outputs must name layers; got {entries!r:.100}.")
+    return [nest_of(entry) for entry in entries]
+
+
+def flat(nest):
+    """The places of a nest, in order."""
+    if not isinstance(nest, list):
+        return [nest]
+    return [place for entry in nest for place in flat(entry)]
+
+
+def mapped(function, nest):
+    """What a function gives for every place of a nest."""
+    return [mapped(function, e) for e in nest] if isinstance(nest, list) else function(nest)
 
 
 def places_in(data):
@@ -141,7 +162,8 @@ def _further(keywords):
         if value is None or (key == "training" and value is False):
             continue
         if key in ("initial_state", "constants"):
-            found[key] = places_of(value)
+            nest = nest_of(value)
+            found[key] = nest if isinstance(nest, list) else [nest]
         elif key == "mask":
             found[key] = place_of(value)
             if found[key] is None:

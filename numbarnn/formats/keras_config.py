@@ -231,6 +231,11 @@ class Maker:
                     arguments["name"] = str(value)[:200]
             elif not self._has_no_effect(key, value):
                 raise FormatError(f"{where} with {key:.80}={value!r:.80} is not supported.")
+        if arguments.get("zero_output_for_mask") and not arguments.get("return_sequences"):
+            raise FormatError(
+                f"{where} with zero_output_for_mask=True and no sequences is not supported: Keras then "
+                "gives 0 where the last step is masked."
+            )
         self._add_defaults(entry, arguments)
         try:
             made = entry.make(**arguments)

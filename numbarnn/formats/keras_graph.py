@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ..cells.keras_arguments import name_of
 from ..errors import FormatError, NumbarnnError
+from ..given.nesting import flattened
 from ..layers import (
     RNN,
     Bidirectional,
@@ -18,7 +19,16 @@ from ..layers import (
 from ..layers.graph import symbolic_call
 from ..layers.merging import Merging
 from .filling import finish
-from .keras_calls import calls_of, listed_calls, operation_call, places_in, places_of
+from .keras_calls import (
+    calls_of,
+    flat,
+    listed_calls,
+    mapped,
+    nest_of,
+    operation_call,
+    places_in,
+    places_of,
+)
 from .keras_config import MODELS, Maker, input_of
 from .keras_masks import Masks, is_operation
 from .keras_paths import Layout, layer_paths
@@ -233,25 +243,25 @@ class Planner(Maker):
             for name, number, _ in counted:
                 masks.check(name, number)
         ends = self._ends(part, config, until)
-        chain = self._straight(part, config, layers, calls, ends)
+        chain = self._straight(part, config, layers, calls, flat(ends))
         if chain is not None:
             return self._chain(part, chain)
         wiring = _Wiring(self, part, layers)
         wiring.run(calls)
         named = [name for name, _, _ in places_of(config.get("input_layers"))]
         inputs = [wiring.inputs[name] for name in named if name in wiring.inputs]
-        outputs = [wiring.symbol(place) for place in ends]
+        outputs = mapped(wiring.symbol, ends)
         return Model(
             inputs[0] if len(inputs) == 1 else inputs,
-            outputs[0] if len(outputs) == 1 else outputs,
+            outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else outputs,
             name=part.name,
         )
 
     @staticmethod
     def _ends(part, config, until):
-        """Where the outputs come from."""
+        """Where the outputs come from: a place, or a nest of them."""
         if until is None:
-            return places_of(config.get("output_layers"))
+            return nest_of(config.get("output_layers"))
         (data,) = [inner.data for inner in part.parts if inner.name == until]
         calls = data.get("inbound_nodes")
         if not isinstance(calls, list) or not calls:
@@ -330,12 +340,7 @@ class _Wiring:
         recurrent = isinstance(layer, (RNN, Bidirectional))
         if len(found) > 1 and not isinstance(layer, (Merging, Model)) and not recurrent:
             raise FormatError(f"layer {name!r:.80} must have one input; it has {len(found)}.")
-        further = {
-            key: [self.symbol(place) for place in places]
-            if isinstance(places, list)
-            else self.symbol(places)
-            for key, places in call.further.items()
-        }
+        further = {key: mapped(self.symbol, nest) for key, nest in call.further.items()}
         # Keras 3 hands a layer that is given states no mask.
         unmasked = self._planner.era == 3 and bool(further) and "mask" not in further
         given = found if call.several or isinstance(layer, Merging) else found[0]
@@ -351,9 +356,8 @@ class _Wiring:
         outputs = self._known.get((name, call))
         if outputs is None:
             raise FormatError(f"a call must name one that there is; got {place!r:.100}.")
-        if not isinstance(outputs, list):
-            outputs = [outputs]
-        if not 0 <= output < len(outputs) or isinstance(outputs[output], list):
+        outputs = flattened(outputs)
+        if not 0 <= output < len(outputs):
             raise FormatError(
                 f"a call must name one of {len(outputs)} outputs; got {place!r:.100}."
             )
@@ -367,7 +371,7 @@ def _counted_from(part, layers, calls):
     the lowest number that is used is the first.
     """
     lowest = {}
-    ends = places_of(part.data["config"].get("output_layers"))
+    ends = flat(nest_of(part.data["config"].get("output_layers")))
     for inner in part.parts:
         ends += places_in(inner.data.get("inbound_nodes"))
     for name, number, _ in ends:

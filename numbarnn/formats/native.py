@@ -22,6 +22,8 @@ from .source import json_data
 from .tensors import is_safetensors, read_arrays, read_header
 
 VERSION = 1
+#: More layers and cells than any model has.
+MOST_CLASSES = 10_000
 #: Layers that only files hold: their classes are known to `deserialized` once they are imported.
 FROM_FILES = (Operation, Recurrence)
 _KEY = "numbarnn"
@@ -143,6 +145,7 @@ class _Reader:
     def __init__(self, path, arrays, cells):
         self.path, self.arrays, self.cells = path, arrays, cells
         self.left, self._groups = set(arrays), {}
+        self._classes = 0
         for name, array in arrays.items():
             start, slash, rest = name.rpartition("/")
             self._groups.setdefault(start + slash, {})[rest] = array
@@ -191,6 +194,11 @@ class _Reader:
         entries = list(data.values()) if isinstance(data, dict) else data
         if isinstance(data, dict) and "class_name" in data:
             name = data["class_name"]
+            self._classes += 1
+            if self._classes > MOST_CLASSES:
+                raise FormatError(
+                    f"`{self.path}` must have at most {MOST_CLASSES} layers and cells; it has more."
+                )
             if not isinstance(name, str) or not isinstance(data.get("config"), (dict, list)):
                 raise FormatError(
                     f"`{self.path}`: a layer must have a class_name and a config; got {data!r:.200}."

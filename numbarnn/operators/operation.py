@@ -9,6 +9,7 @@ from ..given.ragged import Ragged
 from ..given.shapes import is_shape
 from ..layers.graph import is_symbolic, symbolic_call
 from ..layers.layer import Layer
+from .elementwise import DTYPES
 from .operator import checked_size
 from .table import OPERATORS
 
@@ -50,6 +51,11 @@ class NodeLayer(Layer):
             if isinstance(slot, dict) and set(slot) == {"shape"}:
                 shapes[f"input_{index}"] = [int(size) for size in slot["shape"]]
             elif isinstance(slot, dict) and set(slot) == {"dtype", "values"}:
+                if slot["dtype"] not in DTYPES.values():
+                    raise ArgumentError(
+                        f"`slots` must hold numbers of one of {sorted(DTYPES.values())}; got "
+                        f"{slot['dtype']!r:.80}."
+                    )
                 self._fixed[index] = np.array(slot["values"], slot["dtype"])
             elif slot not in ("input", None):
                 raise ArgumentError(f"`slots` must say what each input is; got {slot!r:.100}.")

@@ -337,6 +337,8 @@ def sequence(*layers):
         (sequence(*[layer("Embedding", input_dim=1 << 20, output_dim=1) for _ in range(9)]), "must be of a size that"),
         (sequence(layer("Embedding", input_dim="9", output_dim=True)), "cannot be made: `input_dim`"),
         (sequence(layer("LSTM", units=1 << 40)), "must have the weights"),
+        (sequence(layer("GRU", units=2, zero_output_for_mask=True)), "no sequences is not supported: Keras then gives 0"),
+        (sequence(layer("Conv1D", filters=1, kernel_size=1 << 40)), "a window must span at most"),
         (sequence(layer("Reshape", target_shape=[-1, -1])), "cannot be made: `target_shape`"),
         (sequence(layer("TimeDistributed", layer=layer("TimeDistributed", layer=3))), "must have a class_name"),
         (sequence(layer("Bidirectional", layer=layer("Dense", units=2))), "cannot be made"),
@@ -539,6 +541,29 @@ def test_a_native_table_larger_than_its_file_is_refused(tmp_path):
     text = json.dumps(header).encode()
     path.write_bytes(struct.pack("<Q", len(text)) + text + raw[8 + length :])
     refused(path, "Weight 'kernel' must be of a size that the file can hold")
+
+
+def declaring(path, model):
+    """A native file without arrays that declares a model."""
+    header = {"__metadata__": {"numbarnn": json.dumps({"version": 1, "model": model})}}
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text)
+    return path
+
+
+@pytest.mark.parametrize("dtype", ["U200000000", "O", "(1000,1000,1000)f8", "f8,(1000,1000)f8", ["f8"], "M8[s]"])  # fmt: skip
+def test_constants_of_other_kinds_than_numbers_are_refused(dtype, tmp_path):
+    slots = [{"dtype": dtype, "values": [1]}]
+    config = {"operator": "Tanh", "slots": slots, "attributes": {}}
+    model = {"class_name": "Operation", "config": config, "features": []}
+    refused(declaring(tmp_path / "model", model), "`slots` must hold numbers of one of")
+
+
+def test_layers_of_a_native_file_are_counted(tmp_path):
+    cells = [{"class_name": "GRUCell", "config": {"units": 1}}] * 10_000
+    stack = {"class_name": "StackedRNNCells", "config": {"cells": cells}}
+    model = {"class_name": "RNN", "config": {"cell": stack}, "features": [1] * 10_000}
+    refused(declaring(tmp_path / "model", model), "must have at most 10000 layers and cells")
 
 
 # --- whatever comes --------------------------------------------------------------------------------

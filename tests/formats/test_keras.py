@@ -81,6 +81,23 @@ def test_what_was_loaded_is_saved_and_loaded_again(name, file, tmp_path):
     assert repr(again) == repr(model)
 
 
+@pytest.mark.parametrize("name", ["nested2.keras", "nested2.h5", "nested3.keras", "nested3.h5"])
+def test_outputs_may_lie_in_lists_within_lists(name, tmp_path):
+    archive = zipfile.ZipFile(HERE / "keras_nested.zip")
+    (tmp_path / "model").write_bytes(archive.read(name))
+    recorded = np.load(io.BytesIO(archive.read(f"outputs{name[6]}.npz")))
+    model = nr.load(tmp_path / "model")
+    output, states = model(keras_models.events("nested"))
+    (h, c), (other,) = states[0], states[1] if isinstance(states[1], list) else [states[1]]
+    found = [output, h, c, other]
+    for number, array in enumerate(found):
+        tolerance = max(4 * recorded["errors"][number], 4e-7)
+        np.testing.assert_allclose(array, recorded[f"arr_{number}"], rtol=0, atol=tolerance)
+    model.save(tmp_path / "own")
+    again = nr.load(tmp_path / "own")(keras_models.events("nested"))
+    assert all(map(np.array_equal, keras_models.flat(again), found))
+
+
 def test_layers_that_follow_on_one_another_are_a_sequence(file):
     model = nr.load(file(2, "embedding2.h5"))
     kinds = [type(layer).__name__ for layer in model.layers]

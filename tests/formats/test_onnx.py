@@ -210,6 +210,17 @@ def test_until_takes_what_comes_before(tmp_path):
         nr.load(tmp_path / "model", until="fourth")
 
 
+def test_inspect_tells_what_a_graph_is_given_and_gives(tmp_path, capsys):
+    model, _ = onnx_models.GRAPHS["dynamic"](onnx_models.rng_of("dynamic"))
+    (tmp_path / "m").write_bytes(model.SerializeToString())
+    assert main(["inspect", str(tmp_path / "m")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "  is given ids (None, 5)"
+    assert lines[2].split(maxsplit=1)[0] == "gives"
+    assert any(line.split()[1:3] == ["Operation", "Neg"] for line in lines)
+    assert all(line == line.rstrip() for line in lines)
+
+
 def test_inspect_and_convert(tmp_path, capsys):
     model, given = onnx_models.GRAPHS["torch"](onnx_models.rng_of("torch"))
     wanted = called(opened(model, tmp_path / "model.onnx"), given)

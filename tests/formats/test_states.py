@@ -267,9 +267,9 @@ def test_the_command_line_converts_and_inspects(file, tmp_path, capsys):
     told = capsys.readouterr().out
     assert "weights alone" in told
     assert "weight_ih_l0" in told
-    assert "nr.GRU(5, return_sequences=True)" in told
+    assert "to begin with: spec={\n    '': nr.GRU(5, return_sequences=True),\n}\n" in told
     assert main(["convert", str(path), str(out)]) == 1
-    assert "must be read with a spec" in capsys.readouterr().err
+    assert "`--spec` must be given for" in capsys.readouterr().err
     spec = tmp_path / "spec.json"
     spec.write_text(json.dumps({"": {"class_name": "GRU", "config": {"units": U}}}))
     assert main(["convert", str(path), str(out), "--spec", str(spec)]) == 0
@@ -277,6 +277,14 @@ def test_the_command_line_converts_and_inspects(file, tmp_path, capsys):
     spec.write_text("[")
     assert main(["convert", str(path), str(out), "--spec", str(spec)]) == 1
     assert "must be JSON" in capsys.readouterr().err
+
+
+def test_names_that_follow_no_custom_are_told_of(tmp_path, capsys):
+    np.savez(tmp_path / "w", enc_w_ih=np.zeros((6, 4)), enc_w_hh=np.zeros((6, 2)))
+    assert main(["inspect", str(tmp_path / "w.npz")]) == 0
+    told = capsys.readouterr().out
+    assert "'': ...,\n}\n" in told
+    assert "say which array is which, as in\n    'encoder': {'layer': nr.GRU(256), 'arrays'" in told
 
 
 def test_a_header_is_checked_against_the_file(file):
