@@ -5,21 +5,18 @@ import numpy as np
 from ..errors import ArgumentError
 from .operator import Operator, axes_in, axis_in
 
-#: Where an end beyond every array begins.
-_FAR = 1 << 31
-
-
 def slice_by_inputs(x, starts, ends, axes=None, steps=None):
     """Ranges along some axes."""
-    return np.ascontiguousarray(x[_index(x.ndim, starts, ends, axes, steps)])
+    return np.ascontiguousarray(x[_index(x.shape, starts, ends, axes, steps)])
 
 
 def slice_by_attributes(x, *, starts, ends, axes=None):
     """Ranges along some axes, as before opset 10."""
-    return np.ascontiguousarray(x[_index(x.ndim, starts, ends, axes, None)])
+    return np.ascontiguousarray(x[_index(x.shape, starts, ends, axes, None)])
 
 
-def _index(count, starts, ends, axes, steps):
+def _index(shape, starts, ends, axes, steps):
+    """A slice for each axis; of a free size, one that is not all of it is a slice of nothing."""
     starts, ends = ([int(n) for n in np.ravel(each)] for each in (starts, ends))
     axes = range(len(starts)) if axes is None else [int(n) for n in np.ravel(axes)]
     steps = [1] * len(starts) if steps is None else [int(n) for n in np.ravel(steps)]
@@ -28,21 +25,28 @@ def _index(count, starts, ends, axes, steps):
             f"a slice must have a start, an end, an axis and a step for each axis; got {starts}, "
             f"{ends}, {list(axes)}, {steps}."
         )
-    index = [slice(None)] * count
-    for start, end, axis, step in zip(starts, ends, axes_in(axes, count), steps, strict=True):
-        # Going backwards, an end far below 0 lies before the first number.
-        index[axis] = slice(start, None if step < 0 and end < -_FAR else end, step)
+    index = [slice(None)] * len(shape)
+    for start, end, axis, step in zip(starts, ends, axes_in(axes, len(shape)), steps, strict=True):
+        index[axis] = _range(start, end, step, shape[axis] or 0)
     return tuple(index)
+
+
+def _range(start, end, step, size):
+    """A slice; starts and ends beyond an axis are where it begins or ends, as ONNX says."""
+    start, end = (place + size if place < 0 else place for place in (start, end))
+    least, most = (0, size) if step > 0 else (-1, size - 1)
+    start, end = min(max(start, 0), most), min(max(end, least), most)
+    return slice(start, None if end < 0 else end, step) if size else slice(0, 0)
 
 
 def _slice_shapes(shapes, values, starts=None, ends=None, axes=None):
     shape = shapes[0]
     if starts is not None:
-        index = _index(len(shape), starts, ends, axes, None)
+        index = _index(shape, starts, ends, axes, None)
     elif any(s is not None and v is None for s, v in zip(shapes[1:], values[1:], strict=True)):
         return [(None,) * len(shape)]
     else:
-        index = _index(len(shape), *(list(values[1:]) + [None] * 4)[:4])
+        index = _index(shape, *(list(values[1:]) + [None] * 4)[:4])
     return [
         tuple(
             size

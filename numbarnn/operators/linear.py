@@ -137,9 +137,10 @@ def _batch_shapes(shapes, values, epsilon=1e-5, momentum=0.9, training_mode=0, s
     shape = tuple(shapes[0])
     if training_mode or not spatial:
         raise ArgumentError("`training_mode` must be 0 and `spatial` 1.")
-    if len(shape) < 2 or any(
-        len(each) != 1 or {each[0], shape[1]} - {None, *each} for each in shapes[1:]
-    ):
+    fits = len(shape) > 1 and all(
+        len(each) == 1 and len({each[0], shape[1]} - {None}) < 2 for each in shapes[1:]
+    )
+    if not fits:
         raise ArgumentError(
             f"there must be channels, and a number of each kind for each of them; got {list(shapes)}."
         )
