@@ -4,6 +4,7 @@ Layers are made first, then given their weights, and put together last: a shape 
 claims makes no array.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from ..cells.keras_arguments import name_of
@@ -18,7 +19,7 @@ from ..layers import (
 )
 from ..layers.graph import symbolic_call
 from ..layers.merging import Merging
-from .filling import finish
+from .filling import finish, parts_of
 from .keras_calls import (
     calls_of,
     flat,
@@ -242,6 +243,7 @@ class Planner(Maker):
             masks = Masks(operations, layers, counted)
             for name, number, _ in counted:
                 masks.check(name, number)
+        _check_states(layers, calls)
         ends = self._ends(part, config, until)
         chain = self._straight(part, config, layers, calls, flat(ends))
         if chain is not None:
@@ -381,6 +383,20 @@ def _counted_from(part, layers, calls):
         for name, _, _ in calls
         if isinstance(layers[name], (Model, Sequential))
     }
+
+
+def _check_states(layers, calls):
+    """Refuse a layer that remembers, called twice: Keras hands its states from call to call."""
+    counts = Counter(name for name, _, _ in calls)
+    for name, count in counts.items():
+        if count > 1 and _remembers(layers[name]):
+            raise FormatError(
+                f"layer {name!r:.80} must be called once, as it is stateful; it is called {count} times."
+            )
+
+
+def _remembers(layer):
+    return getattr(layer, "stateful", False) or any(map(_remembers, parts_of(layer)))
 
 
 def _tell_config(layer):

@@ -5,6 +5,7 @@ import numpy as np
 from ..errors import ArgumentError
 from .operator import Operator, axes_in, axis_in
 
+
 def slice_by_inputs(x, starts, ends, axes=None, steps=None):
     """Ranges along some axes."""
     return np.ascontiguousarray(x[_index(x.shape, starts, ends, axes, steps)])

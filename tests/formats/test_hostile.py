@@ -397,6 +397,28 @@ def test_a_graph_of_thousands_of_calls_ends(archive):
     refused(archive, "must make a graph without rings")
 
 
+def test_a_layer_that_remembers_is_called_once(archive):
+    """Called twice, it would begin the second time where it ended the first."""
+    gru = layer("GRU", units=2, stateful=True, return_sequences=True)
+    gru |= {"name": "x", "inbound_nodes": [[["i", 0, 0, {}]], [["x", 0, 0, {}]]]}
+    start = {"class_name": "InputLayer", "name": "i", "inbound_nodes": [],
+             "config": {"batch_input_shape": [1, None, 2], "name": "i"}}  # fmt: skip
+    config = {"name": "m", "layers": [start, gru], "input_layers": [["i", 0, 0]],
+              "output_layers": [["x", 1, 0]]}  # fmt: skip
+    members, memory = members_of(archive), io.BytesIO()
+    with h5py.File(memory, "w") as file:
+        for number, shape in enumerate([(2, 6), (2, 6), (2, 6)]):
+            file[f"layers/gru/cell/vars/{number}"] = np.ones(shape, "f4")
+    members["model.weights.h5"] = memory.getvalue()
+    members["config.json"] = json.dumps({"class_name": "Functional", "config": config}).encode()
+    rewrite(archive, members)
+    refused(archive, "layer 'x' must be called once, as it is stateful; it is called 2 times")
+    gru["config"]["stateful"] = False
+    members["config.json"] = json.dumps({"class_name": "Functional", "config": config}).encode()
+    rewrite(archive, members)
+    assert nr.load(archive)(np.ones((1, 3, 2), "f4")).shape == (1, 3, 2)
+
+
 # --- zips ------------------------------------------------------------------------------------------
 
 
