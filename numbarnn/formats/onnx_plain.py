@@ -268,8 +268,11 @@ class _Rewriting:
         before, behind = given.get("pads", [0, 0])
         padding = given.get("auto_pad", "NOTSET")
         if padding == "NOTSET":
-            causal = (before, behind) == (dilation * (size - 1), 0)
-            padding = "valid" if before + behind == 0 else "causal" if causal else None
+            margin = dilation * (size - 1)
+            known = {(0, 0): "valid", (margin, 0): "causal"}
+            if stride == 1:
+                known = {(margin // 2, margin - margin // 2): "same", **known}
+            padding = known.get((before, behind))
         else:
             padding = {"VALID": "valid", "SAME_UPPER": "same"}.get(padding)
         if padding is None or (stride > 1 and dilation > 1):

@@ -211,10 +211,14 @@ def _conv(writing, layer, x, shape, scope):
     if "bias" in weights:
         inputs.append(writing.constant(weights["bias"], f"{scope}/bias"))
     settings = {"strides": [layer.strides], "dilations": [layer.dilation_rate]}
-    if layer.padding == "same":
-        settings["auto_pad"] = "SAME_UPPER"
+    margin = layer.dilation_rate * (layer.kernel_size - 1)
     if layer.padding == "causal":
-        settings["pads"] = [layer.dilation_rate * (layer.kernel_size - 1), 0]
+        settings["pads"] = [margin, 0]
+    elif layer.padding == "same" and layer.strides == 1:
+        # Runtimes have no automatic padding where there is dilation.
+        settings["pads"] = [margin // 2, margin - margin // 2]
+    elif layer.padding == "same":
+        settings["auto_pad"] = "SAME_UPPER"
     found = writing.add("Conv", inputs, scope, kernel_shape=[layer.kernel_size], **settings)
     found = writing.add("Transpose", [found], scope, perm=[0, 2, 1])
     return activation(writing, layer.cell.activation, found, layer.dtype, scope, layer.name)

@@ -131,25 +131,24 @@ def _time_first(writing, x, layer, scope):
     return writing.add("Transpose", [x], scope, perm=[1, 0, 2])
 
 
-def _single(given, layer):
-    if not isinstance(given, str):
-        raise Refused(f"{layer.name!r} has several inputs, which its recurrent operators have not")
-    return given
-
-
-def _split_states(further, layer):
-    """Names of the states that a layer is given."""
+def _x_and_states(given, further, layer, constants):
+    """The names of x and of the states that a layer is given, by name or behind x."""
     states = further.pop("initial_state", [])
-    if further:
-        raise Refused(f"{layer.name!r} is given {sorted(further)[0]!r}, which it has not")
-    return states
+    if further or constants:
+        what = sorted(further)[0] if further else "constants"
+        raise Refused(f"{layer.name!r} is given {what!r}, which it has not")
+    if isinstance(given, str):
+        return given, states
+    if states:
+        raise Refused(f"{layer.name!r} has several inputs, which its recurrent operators have not")
+    return given[0], given[1:]
 
 
 def recurrent(writing, layer, given, scope, further):
     """An RNN of one cell, or of several, one after the other."""
     _check(layer)
-    states = _split_states(further, layer)
-    x = _time_first(writing, _single(given, layer), layer, scope)
+    x, states = _x_and_states(given, further, layer, layer._num_constants)
+    x = _time_first(writing, x, layer, scope)
     turned = layer.go_backwards and not layer.keep_order
     output, finals = _one_way(writing, layer, x, states, scope, turned, layer.name)
     if layer.return_sequences and not layer.time_major:
@@ -202,8 +201,8 @@ def bidirectional(writing, layer, given, scope, further):
         _check(way)
     if callable(layer.merge_mode):
         raise Refused(f"{layer.name!r} merges by a function, which it has not")
-    states = _split_states(further, layer)
-    x = _time_first(writing, _single(given, layer), layer, scope)
+    x, states = _x_and_states(given, further, layer, ways[0]._num_constants)
+    x = _time_first(writing, x, layer, scope)
     write = _together if _are_alike(ways) and not states else _apart
     found, finals = write(writing, layer, x, states, scope)
     if not layer.return_state:

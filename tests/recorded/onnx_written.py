@@ -100,6 +100,10 @@ def models():
         "batch normalised": (nr.Sequential([nr.GRU(5, **every), nr.BatchNormalization()]), time),
         "convolved": (nr.Conv1D(5, 3, padding="causal", dilation_rate=2), time),
         "convolved the same": (nr.Conv1D(5, 3, padding="same", activation="relu"), time),
+        "convolved the same, dilated": (
+            nr.Conv1D(5, 2, padding="same", dilation_rate=3), time,
+        ),
+        "convolved the same, in strides": (nr.Conv1D(5, 3, 2, "same"), time),
         "convolved in strides": (nr.Conv1D(5, 2, strides=2, use_bias=False), time),
         "averaged": (nr.Sequential([nr.GRU(5, **every), nr.GlobalAveragePooling1D()]), time),
         "largest": (nr.Sequential([nr.GRU(5, **every), nr.GlobalMaxPooling1D(True)]), time),
@@ -185,6 +189,10 @@ def models():
         ),
         "graph, both ways from states": (nr.Model([x, other], begun), None),
         "graph, a stack from states": (nr.Model([x, other], stacked), None),
+        "graph, states behind x": (nr.Model([x, other], nr.LSTM(5)([x, other, three[0]])), None),
+        "graph, both ways, states behind x": (
+            nr.Model([x, other], nr.Bidirectional(nr.GRU(5))([x, other, three[0]])), None,
+        ),
         "graph, activations": (nr.Model(other, ways), None),
         "ids": (nr.Model(ids, nr.LSTM(3)(embedded)), None),
         "ids in a chain": (nr.Sequential([nr.Embedding(7, 3), nr.GRU(4)]), (None, None)),
