@@ -63,6 +63,10 @@ class Memory:
                     self.fill(target[place], None if array is None else array[place])
                 return
             target, array = _as_matrix(target), None if array is None else _as_matrix(array)
+        self.stream.launch(*self.copy_launch(target, array))
+
+    def copy_launch(self, target, array=None, repeated=False):
+        """What is launched to fill a matrix: with another, one row for all of them, or zeros."""
         rows, width = (target.shape[0], int(np.prod(target.shape[1:])))
         source = target.dtype if array is None else array.dtype
         given = {
@@ -70,11 +74,13 @@ class Memory:
             "source_row": 0, "source_item": 0, "target": target,
             "target_row": target.strides[0] // target.dtype.itemsize,
         }  # fmt: skip
-        if array is not None:
+        if repeated:
+            given["source_item"] = 1
+        elif array is not None:
             given["source_row"] = array.strides[0] // source.itemsize
             given["source_item"] = array.strides[1] // source.itemsize if array.ndim > 1 else 0
         kernel = copy_kernel(target.dtype.str[1:], numbers_of(source))
-        self.stream.launch(kernel, blocks(rows * width), given)
+        return kernel, blocks(rows * width), given
 
     def merge(self, one, other, mode):
         """The second array into the first, by one of Keras's merge modes; both are plain."""

@@ -1,5 +1,6 @@
 """Products of whole matrices on a device: dense maps, with what they gather, normalise and add."""
 
+from .cublas import Gemm
 from .normal_kernel import normal_kernel, softmax_kernel
 from .primitives import SIMULATED
 from .project_kernel import Tile, project_kernel
@@ -67,8 +68,22 @@ class DenseMap:
             "width": map_.width, "columns": self.columns, "inputs": source, "kernel": self._kernel,
             "has_bias": self._bias is not None and self._gamma is None, "bias": self._bias, "out": out,
         }  # fmt: skip
-        found = [(project, grid, given)]
-        for kernel in normalise:
+        return [(project, grid, given), *self._after(normalise, out, rows, row)]
+
+    def by_cublas(self, memory, source, out):
+        """The same of a matrix that lies plainly in memory, by cuBLAS: prepared launches."""
+        _, *normalise = self.kernels(out.dtype, out.dtype.str[1:])
+        adds = self._bias is not None and self._gamma is None
+        found = [memory.copy_launch(out, self._bias, repeated=True)] if adds else []
+        found = [memory.stream.prepared(*each) for each in found]
+        found.append(Gemm(memory.stream, source, self._kernel, out, onto_out=adds))
+        after = self._after(normalise, out, out.shape[0], self.columns)
+        return found + [memory.stream.prepared(*each) for each in after]
+
+    def _after(self, kernels, out, rows, row):
+        """What is launched behind the product: what all columns of a row have together."""
+        found = []
+        for kernel in kernels:
             given = {
                 "row": row, "columns": self.columns, "values": out, "gamma": self._gamma,
                 "has_bias": self._bias is not None, "bias": self._bias,

@@ -3,7 +3,9 @@
 import numpy as np
 
 from ..compile.step import with_settings
+from ..given.device_arrays import DeviceArray
 from ..stages import plain_function
+from .cublas import is_chosen
 from .graphs import Graphs
 from .multiplied import DenseMap
 from .plan import plan_rows, plan_unit, takes_registers
@@ -168,7 +170,8 @@ class SteppedCell(PackedCell):
     def queue(self, memory, given, work, place, inputs, constants):
         """Queue a chunk of time, step by step; as `ResidentCell.queue`."""
         cell, rows = self.cell, given["samples"] * self.cell.positions
-        writers, launches = self._writers(inputs, constants), []
+        prepare, launches = memory.stream.prepared, []
+        writers = self._writers(inputs, constants)
         for s, (kernel, blocks) in enumerate(writers):
             own = dict(given)
             for m, map_ in enumerate(cell.stages[s].recurrent):
@@ -177,13 +180,18 @@ class SteppedCell(PackedCell):
                     own[f"operand_{map_.operand}"] = source
                     continue
                 out = own[f"products_{m}"] = work[f"products_{s}_{m}"]
-                launches += self._products(self._maps[s, m], given, source, out)
+                dense = self._maps[s, m]
+                if is_chosen() and map_.geometry is None:
+                    launches += dense.by_cublas(memory, _as_rows(source, rows), out)
+                else:
+                    launches += [
+                        prepare(*each) for each in self._products(dense, given, source, out)
+                    ]
             if s < len(writers) - 1:
                 for i in range(cell.stages[s].outputs):
                     own[f"inner_{i}"] = work[f"inner_{s}_{i}"]
-            launches.append((kernel, (rows * blocks,), own))
-        prepared = [memory.stream.prepared(*launch) for launch in launches]
-        memory.stream.repeat(prepared, given["begin"], given["end"], self._graphs)
+            launches.append(prepare(kernel, (rows * blocks,), own))
+        memory.stream.repeat(launches, given["begin"], given["end"], self._graphs)
 
     @staticmethod
     def _operand(given, work, s, operand):
@@ -209,6 +217,13 @@ class SteppedCell(PackedCell):
             "in_sample": channels * positions, "out_sample": width * positions, "out_time": 0,
         }  # fmt: skip
         return dense.launches(told, source, self.cell.dtype.str[1:], out, width)
+
+
+def _as_rows(array, rows):
+    """A plain array as a matrix of so many rows."""
+    return DeviceArray(
+        array.pointer, (rows, array.size // rows), None, array.dtype, array, array.library, array.device
+    )  # fmt: skip
 
 
 def plain_axes(geometry, channels):

@@ -1,5 +1,7 @@
 """Cells that are run step by step on the device: those of any size, normalised ones, convolutions."""
 
+import ctypes
+
 import numpy as np
 import pytest
 from catalogue import CATALOGUE
@@ -7,7 +9,7 @@ from fake_device import fake, on_host
 from test_against_cpu import B, F, T, assert_same, both, cell_of, poisoned
 
 import numbarnn as nr
-from numbarnn.cuda import plan
+from numbarnn.cuda import cublas, plan
 
 UNITS = [entry for entry in CATALOGUE if entry.per == "unit"]
 #: All that are run so anyhow, and a few others.
@@ -193,3 +195,75 @@ def test_channels_first_are_refused_in_a_sentence(rng):
         nr.DeviceError, match="data_format` must be 'channels_last' to run on a dev"
     ):
         layer(fake(x))
+
+
+class ColumnByColumn:
+    """What cuBLAS does with matrices that lie column by column, in the memory of the host."""
+
+    def __init__(self):
+        self.calls, self.streams = 0, []
+
+    def cublasCreate_v2(self, handle):  # noqa: N802
+        handle._obj.value = 99
+        return 0
+
+    def cublasSetStream_v2(self, handle, stream):  # noqa: N802
+        self.streams.append((handle.value, stream.value))
+        return 0
+
+    def cublasSgemm_v2(self, *given):  # noqa: N802
+        return self._gemm("f4", *given)
+
+    def cublasDgemm_v2(self, *given):  # noqa: N802
+        return self._gemm("f8", *given)
+
+    def _gemm(
+        self, dtype, _, left, right, m, n, k, alpha, a, a_column, b, b_column, beta, c, c_column
+    ):
+        self.calls += 1
+        assert left.value == right.value == 0  # as they lie
+        m, n, k = m.value, n.value, k.value
+
+        def matrix(address, rows, columns, column):
+            item = np.dtype(dtype).itemsize
+            assert column.value >= rows
+            size = ((columns - 1) * column.value + rows) * item
+            memory = np.frombuffer((ctypes.c_char * size).from_address(address.value), dtype)
+            return np.lib.stride_tricks.as_strided(
+                memory, (rows, columns), (item, item * column.value), writeable=True
+            )
+
+        a, b, c = matrix(a, m, k, a_column), matrix(b, k, n, b_column), matrix(c, m, n, c_column)
+        before = (
+            beta._obj.value * c if beta._obj.value else 0
+        )  # what is not to be added is not read
+        c[...] = alpha._obj.value * (a @ b) + before
+        return 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        nr.LSTMCell(6),
+        nr.GRUCell(5),
+        nr.GRUCell(4, reset_after=False),
+        nr.LayerNormGRUCell(3),
+        nr.ProjectionLSTMCell(5, projection=3),
+    ],
+    ids=lambda cell: cell.__class__.__name__,
+)
+def test_products_by_cublas(rng, stepped, monkeypatch, cell, dtype):
+    library = ColumnByColumn()
+    monkeypatch.setattr(cublas, "library", lambda: library)
+    monkeypatch.setenv("NUMBARNN_GPU_GEMM", "cublas")
+    layer = nr.RNN(type(cell).from_config(cell.get_config()), dtype=dtype, **ALL)
+    layer.build((None, None, F))
+    layer.set_weights([rng.normal(size=w.shape) for w in layer.get_weights()])
+    x = rng.normal(size=(B, T, F)).astype(dtype)
+    assert_same(*both(layer, poisoned(x, MASK), mask=MASK), dtype)
+    maps = sum(
+        map_.kernel is not None for s in layer.cell.stages() for e in s.recurrent for map_ in e
+    )
+    assert library.calls == maps * T
+    assert set(library.streams) == {(99, 7)}
