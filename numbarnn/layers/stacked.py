@@ -159,10 +159,10 @@ class StackedRNNCells(Configured):
     def _stepped(self, cell, inputs, state, constants, training):
         """One step of one cell, which may be a stack or an object with a `call`."""
         if isinstance(cell, StackedRNNCells):
-            takes = any(map(takes_constants, cell.flat_cells()))
+            takes = constants is not None and any(map(takes_constants, cell.flat_cells()))
             return cell(inputs, state, constants if takes else None, training)
         own = {"training": training}
-        if takes_constants(cell) and constants is not None:
+        if constants is not None and takes_constants(cell):
             own["constants"] = constants
         if callable(cell):
             return cell(inputs, state, **own)
