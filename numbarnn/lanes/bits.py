@@ -9,7 +9,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from .arithmetic import call_llvm
-from .type import Lanes, Mask, as_vectors, only_lanes
+from .type import Lanes, Mask, as_vectors, only_lanes, splat
 
 #: By float type: bits of the significand, bias of the exponent.
 _LAYOUT = {types.float32: (23, 127), types.float64: (52, 1023)}
@@ -33,6 +33,27 @@ def _as_float(builder, lanes, exponent):
     """2**exponent from an integer vector already biased."""
     shifted = builder.shl(exponent, _integers(lanes, _LAYOUT[lanes.dtype][0]))
     return builder.bitcast(shifted, lanes.vector)
+
+
+@intrinsic
+def one_lane(context, x):
+    """A number as a vector of one lane."""
+    lanes = Lanes(x, 1)
+
+    def generate(context, builder, sig, values):
+        return splat(context, builder, values[0], x, lanes)
+
+    return lanes(x), generate
+
+
+@intrinsic
+def only_number(context, x):
+    """The number of a vector of one lane."""
+
+    def generate(context, builder, sig, values):
+        return builder.extract_element(values[0], ir.Constant(ir.IntType(32), 0))
+
+    return x.dtype(x), generate
 
 
 @intrinsic

@@ -6,6 +6,7 @@ more; mpmath where that is missing or has no such function).
 
 import math
 
+import numba
 import numpy as np
 import pytest
 from lanes.on_lanes import on_lanes
@@ -103,6 +104,22 @@ def test_at_most_four_ulp_over_all_exponents(dtype, name, bits, rng):
     # Within half an ulp of the largest number either side of infinity is right.
     at_the_edge = np.abs(exact[~finite] / np.finfo(dtype).max.astype(wide) - 1) < 1e-6
     assert np.all((got[~finite] == rounded[~finite]) | at_the_edge)
+
+
+@pytest.mark.parametrize("name", ["expm1", "sigmoid", "softplus", "tanh"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_scalars_have_the_bits_of_lanes(dtype, name, rng):
+    function, x = LANES[name], arguments(dtype, rng)
+    x = np.append(x, [np.inf, -np.inf, np.nan, 0.0, -0.0]).astype(dtype)
+
+    @numba.njit
+    def each(x, function):
+        out = np.empty_like(x)
+        for i in range(len(x)):
+            out[i] = function(x[i])
+        return out
+
+    np.testing.assert_array_equal(each(x, numba.njit(function)), on_lanes(function, x))
 
 
 SPECIAL = {
