@@ -11,7 +11,7 @@ from ..errors import FormatError
 from ..layers import RNN, Bidirectional, Sequential, StackedRNNCells
 from ..layers.convolution import WindowCell
 from ..layers.embedding import Table
-from ..layers.normalization import Scales
+from ..layers.normalization import CentredRows, ScaledRows, Scales
 from .filling import RECURRENT, in_one_line, parts_of, weight_names
 from .keras_paths import layer_paths
 
@@ -43,8 +43,11 @@ _CUSTOMS = {
         {"kernel": ("weight", _transposed), "bias": ("bias", _same)},
     ),
     Table: tuple({"embeddings": (name, _same)} for name in ("embeddings", "weight", "embedding", "")),
-    Scales: tuple(
-        {own: (name, _same) for own, name in zip(_SCALES[0], names, strict=True)} for names in _SCALES
+    **dict.fromkeys(
+        (Scales, CentredRows, ScaledRows),
+        tuple(
+            {own: (name, _same) for own, name in zip(_SCALES[0], names, strict=True)} for names in _SCALES
+        ),
     ),
 }  # fmt: skip
 

@@ -127,7 +127,7 @@ def _simple(layer, cell):
             yield "bias", weights["bias"]
     elif kind is Table:
         yield "weight", weights["embeddings"]
-    elif kind is Scales:
+    elif issubclass(kind, Scales):
         shape = cell.input_shape[1:]
         yield "weight", weights.get("gamma", np.ones(shape, cell.dtype))
         yield "bias", weights.get("beta", np.zeros(shape, cell.dtype))

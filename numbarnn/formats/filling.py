@@ -24,7 +24,7 @@ def weight_names(cell):
         return ("kernel", "recurrent_kernel") + ("bias",) * cell.use_bias + last
     if kind in (DenseCell, WindowCell):
         return ("kernel",) + ("bias",) * cell.use_bias
-    if kind is Scales:
+    if issubclass(kind, Scales):
         return tuple(cell.initializers)
     return ("embeddings",) if kind is Table else None
 
@@ -72,7 +72,7 @@ def _input_shape(cell, arrays, where):
     """What a cell was built for, told by its first weight."""
     if not arrays:
         return None, 1
-    if type(cell) is Scales:
+    if isinstance(cell, Scales):
         return None, *arrays[0].shape
     if arrays[0].ndim < 2:
         raise FormatError(

@@ -5,7 +5,6 @@ import numpy as np
 from ..activations import ACTIVATIONS, get_activation
 from ..cells import ActivationCell
 from ..cells.keras_arguments import name_of
-from ..elementary import exp
 from ..errors import ArgumentError
 from ..given.arrays import as_list, as_numbers
 from ..given.ragged import Ragged
@@ -29,7 +28,8 @@ def softmax(array, axis=-1):
     """``exp(x) / sum(exp(x))`` over one axis or several."""
     if not array.size:
         return array.copy()
-    powers = exp(array - array.max(axis=axis, keepdims=True))
+    below = array - array.max(axis=axis, keepdims=True)
+    powers = mapped_array(activation_cell("exponential", below.shape[-1], below.dtype), below)
     return powers / powers.sum(axis=axis, keepdims=True)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..errors import ArgumentError
+from ..layers.activation import softmax as softmax_over
 from .operator import Operator, axes_in, axis_in, same_shape
 from .shaping import _known_axes, _listed
 
@@ -56,10 +57,7 @@ def _arg_shapes(shapes, values, axis=0, keepdims=1, select_last_index=0):
 def softmax(x, *, axis=-1):
     """``exp(x) / sum(exp(x))`` over one axis."""
     axis_in(axis, x.ndim)
-    if not x.size:
-        return x
-    powers = np.exp(x - x.max(axis=axis, keepdims=True))
-    return powers / powers.sum(axis=axis, keepdims=True)
+    return softmax_over(x, axis)
 
 
 def log_softmax(x, *, axis=-1):
