@@ -160,7 +160,7 @@ class Tensor:
 def torch(monkeypatch):
     module = types.ModuleType("torch")
     for name in ("float16", "float32", "float64", "bfloat16", "bool", "uint8", "int8", "int16", "int32",
-                 "int64"):  # fmt: skip
+                 "int64", "complex64"):  # fmt: skip
         setattr(module, name, f"torch.{name}")
     module.grad = True
     module.is_grad_enabled = lambda: module.grad
@@ -180,8 +180,11 @@ def test_tensors_are_read_directly(torch):
     assert (found.pointer, found.strides, found.dtype) == (4096, (24, 8), np.float64)
     assert found.device == 1
     assert found.library.stream(tensor, 1) == 78
-    with pytest.raises(nr.DeviceError, match=r"got torch\.bfloat16"):
-        device_array("inputs", Tensor((2, 3), torch.bfloat16))
+    half = device_array("inputs", Tensor((2, 3), torch.bfloat16))
+    assert (half.strides, libraries.is_bfloat16(half.dtype)) == ((6, 2), True)
+    assert not libraries.is_bfloat16(np.dtype(np.uint16))
+    with pytest.raises(nr.DeviceError, match=r"got torch\.complex64"):
+        device_array("inputs", Tensor((2, 3), torch.complex64))
 
 
 def test_a_tensor_that_wants_gradients_is_refused_unless_they_are_off(torch):
