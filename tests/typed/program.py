@@ -8,7 +8,7 @@ import numpy as np
 import numbarnn as nr
 
 
-class Leaky(nr.Cell):
+class Fading(nr.Cell):
     """A cell of a user's."""
 
     def __init__(self, units: int) -> None:
@@ -26,7 +26,7 @@ class Leaky(nr.Cell):
 
 
 def layers() -> nr.Sequential:
-    forward = nr.RNN([Leaky(4), nr.LSTMCell(3)], return_sequences=True)
+    forward = nr.RNN([Fading(4), nr.LSTMCell(3)], return_sequences=True)
     model = nr.Sequential(
         [
             nr.Embedding(9, 4, mask_zero=True),
