@@ -5,9 +5,9 @@ PYTHON ?= python3
 demo: .venv-demo/ready
 	.venv-demo/bin/numbarnn demo
 
-# Two parts at a time, as most tests keep one core busy. Each writes what it does into a file of its own;
+# Two parts at a time, as most tests keep one core busy, the longest first. Each writes what it does into a file of its own;
 # a failing one shows what failed, and the test that was running if the process broke down.
-PARTS = loop layers cells rest
+PARTS = rest loop cells layers
 TESTS_loop = tests/loop tests/lanes tests/compile
 TESTS_layers = tests/layers tests/given
 TESTS_cells = tests/cells tests/formats tests/test_every_cell.py numbarnn README.md
