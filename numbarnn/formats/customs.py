@@ -43,13 +43,12 @@ _CUSTOMS = {
         {"kernel": ("weight", _transposed), "bias": ("bias", _same)},
     ),
     Table: tuple({"embeddings": (name, _same)} for name in ("embeddings", "weight", "embedding", "")),
-    **dict.fromkeys(
-        (Scales, CentredRows, ScaledRows),
-        tuple(
-            {own: (name, _same) for own, name in zip(_SCALES[0], names, strict=True)} for names in _SCALES
-        ),
-    ),
 }  # fmt: skip
+for _kind in (Scales, CentredRows, ScaledRows):
+    _CUSTOMS[_kind] = tuple(
+        {own: (name, _same) for own, name in zip(_SCALES[0], names, strict=True)}
+        for names in _SCALES
+    )
 
 
 def dealt_out(layer, local, where):
