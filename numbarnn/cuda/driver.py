@@ -171,7 +171,7 @@ class Launch:
     def told(self):
         """All that tells it from another launch, but for the step."""
         others = [int(v) for i, v in enumerate(self._values) if i != self._changing]
-        return id(self._kernel), self._grid, tuple(others)
+        return self._kernel, self._grid, tuple(others)
 
 
 def _word(value):

@@ -2,8 +2,8 @@
 
 For cells of any size, and for those that need all products of a row before they begin. States and the
 output that skipped steps repeat lie in the memory of the device; the last stage delivers the results of
-the step, and puts states back that are reset before the next one. A state that units read of others is none
-that the same stage writes: its width is another.
+the step, and puts states back that are reset before the next one. A state of which a unit reads what is not
+its own does not change under it: its width is not that of the stage, so that the stage does not see it.
 """
 
 from .cell_kernel import CellKernel
