@@ -7,8 +7,9 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 
-#: Samples of a block at the most.
+#: Samples of a block at the most: where the weights of a step lie in the second cache, and beyond.
 MOST_ROWS = 36
+MOST_ROWS_BEYOND = 96
 #: Rows that are gathered at once at the most.
 MOST_STRIP = 96
 #: Time steps of a chunk at the most.
@@ -136,8 +137,11 @@ def _up_to(size, height):
     return -(-size // height) * height
 
 
-def plan(samples, steps, step_bytes, work, height, machine, threads=1):
+def plan(samples, steps, step_bytes, work, height, machine, threads=1, weight_bytes=0):
     """Choose block, chunk and threads.
+
+    Weights beyond the second cache come from far at every step, once for each block: the blocks are
+    higher there, and the chunks shorter, so that the buffers stay as small.
 
     Parameters
     ----------
@@ -155,6 +159,8 @@ def plan(samples, steps, step_bytes, work, height, machine, threads=1):
     machine : Machine
     threads : int
         How many may be used.
+    weight_bytes : int
+        Bytes of weights that every step reads, whatever the number of rows.
 
     Returns
     -------
@@ -173,13 +179,14 @@ def plan(samples, steps, step_bytes, work, height, machine, threads=1):
         if members > 1:
             share, threads = samples, 1
     # Blocks of whole tiles, as equal as can be, several for each thread where there are enough.
-    count = -(-share // MOST_ROWS)
+    beyond = weight_bytes > machine.second_cache
+    count = -(-share // (MOST_ROWS_BEYOND if beyond else MOST_ROWS))
     block = share if share <= height else _up_to(-(-share // count), height)
     block = min(block, share)
     budget = machine.second_cache // 2
     step_bytes = max(1, step_bytes)
     # A chunk of at least two tiles along time: else the input maps would be read too often.
-    least = 2 * height
+    least = height if beyond else 2 * height
     while block > height and block * least * step_bytes > 6 * budget:
         block = max(height, _up_to(block // 2, height))
     chunk = max(least, budget // (block * step_bytes) // height * height)

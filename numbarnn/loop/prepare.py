@@ -8,7 +8,7 @@ from ..compile.code import native
 from ..compile.machine import host
 from ..errors import CellError
 from .layout import lay_out
-from .plan import pair_rows, tile_height
+from .plan import pair_rows, this_machine, tile_height
 from .recipes import Broadcast, Dense, DensePair, Elementwise, Norm, Pointwise, Softmax
 
 
@@ -131,7 +131,8 @@ def _product(map_, dtype, width, groups):
         return Product(one, norm=norm)
     vectors, registers = len(map_.targets), host().registers
     height = tile_height(vectors, registers)
-    one = native(Dense(dtype, width, height, vectors, map_.targets))
+    ahead = map_.panel.nbytes > this_machine().second_cache
+    one = native(Dense(dtype, width, height, vectors, map_.targets, ahead))
     rows = pair_rows(vectors, registers)
     if groups < 2 or rows < 1:
         return Product(one, norm=norm)

@@ -56,9 +56,8 @@ def _lanes(recipe):
 
 def dense(recipe):
     """The dispatcher of the dense product for panels of so many vectors."""
-    return bound(
-        _dense, multiply=tiles(_lanes(recipe), recipe.height, recipe.vectors, recipe.targets)
-    )
+    tile = tiles(_lanes(recipe), recipe.height, recipe.vectors, recipe.targets, recipe.ahead)
+    return bound(_dense, multiply=tile)
 
 
 def dense_pair(recipe):

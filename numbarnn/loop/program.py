@@ -51,6 +51,8 @@ class UnitProgram:
         self.positions = int(np.prod(self.shape, dtype=int))
         self.work = self.positions * sum(_work(layout) for layout in layouts)
         self.products = self.positions * sum(map(_products, layouts))
+        #: Bytes of weights that every step reads.
+        self.weight_bytes = self.dtype.itemsize * sum(_recurrent(layout) for layout in layouts)
         self.state_sizes = [size for cell in self.cells for size in cell.state_sizes]
         self._state_shapes = [(*self.shape, size) for size in self.state_sizes]
         self._output_shapes = [(*self.shape, self.cells[-1].output_width)]
@@ -272,10 +274,18 @@ def _object_at(place):
     return ctypes.cast(place, ctypes.py_object).value
 
 
+def _of_maps(maps, layout):
+    return sum(map_.length * len(map_.targets) for map_ in maps) * layout.groups * layout.width
+
+
+def _recurrent(layout):
+    """Weights of the maps of one stage that every step multiplies with."""
+    return _of_maps(layout.recurrent, layout)
+
+
 def _products(layout):
     """Multiply-adds of the maps of one sample and step of a stage."""
-    maps = (*layout.inputs, *layout.recurrent)
-    return sum(map_.length * len(map_.targets) for map_ in maps) * layout.groups * layout.width
+    return _of_maps((*layout.inputs, *layout.recurrent), layout)
 
 
 def _work(layout):

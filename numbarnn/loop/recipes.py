@@ -10,13 +10,17 @@ from ..compile.code import Recipe
 
 @dataclass(frozen=True)
 class Dense(Recipe):
-    """The product of rows with one panel of weights, in tiles of up to `height` rows."""
+    """The product of rows with one panel of weights, in tiles of up to `height` rows.
+
+    `ahead` says whether the next panel is asked for meanwhile.
+    """
 
     dtype: str
     width: int
     height: int
     vectors: int
     targets: tuple
+    ahead: bool = False
     arguments = 8
 
     def build(self):

@@ -4,12 +4,15 @@ A panel holds, for each k, `vectors` SIMD vectors side by side. A tile reads its
 its rows and adds up over k in ascending order with one fused multiply-add each, whatever its height
 and however many panels it takes at once: so a row's sums have the same bits in any tile.
 
-Panels are read from the first number to the last, and the processor fetches ahead by itself; prefetch
-instructions made weights that live in the third cache a fifth slower to read (Zen 4).
+A panel is read from its first number to its last, and the processor fetches ahead by itself: asking for
+what comes next in it made weights of the third cache a fifth slower to read (Zen 4, Sapphire Rapids). What
+it cannot know is that the next panel comes after the last tile. Where weights lie beyond the second cache,
+every tile asks for a part of it meanwhile: up to an eighth less time (Sapphire Rapids, 16 rows).
 """
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from ..lanes.arithmetic import call_llvm
@@ -17,13 +20,27 @@ from ..lanes.memory import load_value, pointer_at, size_of, store_value
 from ..lanes.type import splat
 
 _INT = ir.IntType(64)
+#: Bytes of a cache line, and how many lines of the next panel are asked for with each k of a tile.
+_LINE, _LINES = 64, 2
 
 
-def _tile(context, builder, lanes, rows, vectors, targets, operand, panels, length):
+def _fetch(builder, address):
+    """Ask for the line at an address, into the second cache."""
+    pointer = pointer_at(builder, address, ir.IntType(8))
+    kinds = [pointer.type, *[ir.IntType(32)] * 3]
+    name = "llvm.prefetch.p0" if pointer.type.is_opaque else "llvm.prefetch.p0i8"
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(ir.VoidType(), kinds), name
+    )
+    # To read, kept in the second cache, data.
+    builder.call(function, [pointer, *(ir.IntType(32)(n) for n in (0, 2, 1))])
+
+
+def _tile(context, builder, lanes, rows, vectors, targets, operand, panels, length, ahead=None):
     """Emit one tile; the builder is left at its end.
 
     `operand` is (address, bytes between rows); each of `panels` is (panel, start, out, bytes
-    between rows of out).
+    between rows of out); from `ahead` on, `_LINES` lines are asked for with each k.
     """
     size = size_of(lanes)
     wide = size * lanes.width
@@ -60,6 +77,10 @@ def _tile(context, builder, lanes, rows, vectors, targets, operand, panels, leng
         scalar.align = size
         return splat(context, builder, scalar, lanes.dtype, lanes)
 
+    if ahead is not None:
+        there = builder.add(ahead, builder.mul(k, _INT(_LINES * _LINE)))
+        for line in range(_LINES):
+            _fetch(builder, builder.add(there, _INT(line * _LINE)))
     new = {}
 
     def add_product(r, v, value, factor):
@@ -114,7 +135,7 @@ def _switch(builder, choice, cases, emit):
     builder.position_at_end(end)
 
 
-def tiles(lanes, height, vectors, targets):
+def tiles(lanes, height, vectors, targets, ahead=False):
     """An intrinsic for the products of any number of rows with one panel.
 
     As many tiles of the full height as fit, then one of what is left.
@@ -128,6 +149,8 @@ def tiles(lanes, height, vectors, targets):
         Vectors of the panel.
     targets : tuple of int
         Where, in bytes behind the row's place in the output, each vector of sums is stored.
+    ahead : bool
+        Whether the panel that lies behind this one is asked for meanwhile.
 
     Returns
     -------
@@ -142,11 +165,23 @@ def tiles(lanes, height, vectors, targets):
         def generate(context, builder, sig, values):
             a, row_bytes, panel, start, length, out, out_row_bytes, rows = values
 
+            panel_bytes = builder.mul(length, _INT(vectors * size_of(lanes) * lanes.width))
+            share = builder.mul(length, _INT(_LINES * _LINE))
+
+            def fetched_by(row):
+                # One part after the other; then what is near already.
+                part = builder.mul(builder.sdiv(row, _INT(height)), share)
+                there = builder.add(builder.add(panel, panel_bytes), part)
+                return builder.select(builder.icmp_signed("<", part, panel_bytes), there, panel)
+
             def tile_at(row, count):
                 operand = builder.add(a, builder.mul(row, row_bytes)), row_bytes
                 place = builder.add(out, builder.mul(row, out_row_bytes))
                 panels = [(panel, start, place, out_row_bytes)]
-                _tile(context, builder, lanes, count, vectors, targets, operand, panels, length)
+                _tile(
+                    context, builder, lanes, count, vectors, targets, operand, panels, length,
+                    fetched_by(row) if ahead else None,
+                )  # fmt: skip
 
             full = builder.sdiv(rows, _INT(height))
             left = builder.sub(rows, builder.mul(full, _INT(height)))

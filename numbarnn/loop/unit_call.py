@@ -98,7 +98,7 @@ class UnitCall:
         else:
             self.plan = plan(
                 batch.samples, batch.steps, x_bytes + sum(inner) + source, program.work,
-                program.height, this_machine(), threads,
+                program.height, this_machine(), threads, program.weight_bytes,
             )  # fmt: skip
         if training:
             # The place for dropped operands is one for all.

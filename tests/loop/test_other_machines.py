@@ -40,7 +40,8 @@ def recipes(machine, dtype, gates):
     bits, registers = MACHINES[machine][3:5]
     size = {"float32": 4, "float64": 8}[dtype]
     targets = tuple(v * bits // 8 for v in range(gates))
-    yield Dense(dtype, bits // (8 * size), tile_height(gates, registers), gates, targets)
+    for ahead in (False, True):
+        yield Dense(dtype, bits // (8 * size), tile_height(gates, registers), gates, targets, ahead)
     if pair_rows(gates, registers):
         yield DensePair(dtype, bits // (8 * size), pair_rows(gates, registers), gates, targets)
 
@@ -64,6 +65,8 @@ def test_the_inner_loop_is_fused_and_keeps_its_sums_in_registers(machine, dtype,
             # Nothing is spilled: no vector goes to the stack and none comes from it.
             assert not re.search(r"(%[xyz]mm\d+, -?\d*\(%rsp\)|-?\d+\(%rsp\), %[xyz]mm)", loop)
             assert not re.search(r"(str|ldr|stp|ldp)\s+q\d+.*\[sp", loop)
+            asked = re.search(r"prefetcht1|prfm\s+pldl2keep", loop)
+            assert (asked is not None) == getattr(recipe, "ahead", False)
             # Nothing is called, and no lane is computed alone.
             assert not re.search(r"\b(callq?|bl)\s", loop)
             assert not re.search(r"vfmadd\d+s[sd]|fmadd\s", loop)

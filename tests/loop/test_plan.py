@@ -6,6 +6,7 @@ import pytest
 
 from numbarnn.loop.plan import (
     MOST_ROWS,
+    MOST_ROWS_BEYOND,
     MOST_STEPS,
     MOST_STRIP,
     SHARED_WORK,
@@ -35,6 +36,23 @@ def test_blocks_and_chunks_cover_the_batch_and_fit_the_cache(samples, steps, ste
     )
     if steps >= 12:
         assert made.chunk >= 12
+
+
+@pytest.mark.parametrize("samples", [1, 16, 64, 97, 500])
+@pytest.mark.parametrize("step_bytes", [2048, 8192, 65536])
+def test_weights_beyond_the_second_cache_are_read_for_more_rows_at_once(samples, step_bytes):
+    within = plan(samples, 100, step_bytes, 10**6, 6, MACHINE, weight_bytes=MACHINE.second_cache)
+    assert within == plan(samples, 100, step_bytes, 10**6, 6, MACHINE)
+    beyond = plan(samples, 100, step_bytes, 10**6, 6, MACHINE, weight_bytes=4 << 20)
+    assert within.block <= beyond.block <= min(samples, MOST_ROWS_BEYOND)
+    assert beyond.blocks <= within.blocks
+    assert beyond.chunk >= 6
+    # The buffers are no larger for that.
+    assert beyond.block * beyond.chunk * step_bytes <= max(
+        3 * MACHINE.second_cache, 6 * 12 * step_bytes
+    )
+    if samples == 64 and step_bytes == 8192:
+        assert (beyond.block, beyond.blocks) == (64, 1)
 
 
 @pytest.mark.parametrize("samples", [7, 32, 100, 256, 1000])

@@ -1,0 +1,48 @@
+"""The products of rows with a panel, against NumPy, and their bits in tiles of every height."""
+
+import numpy as np
+import pytest
+
+from numbarnn.compile.code import native
+from numbarnn.loop.plan import this_machine, tile_height
+from numbarnn.loop.prepare import host_width
+from numbarnn.loop.recipes import Dense
+from numbarnn.loop.tables import address, aligned
+
+LENGTH, VECTORS = 21, 4
+
+
+def products(dtype, rows, ahead, length=LENGTH):
+    """What the tiles make of so many rows, and what NumPy makes of them in float64."""
+    dtype, rng = np.dtype(dtype), np.random.default_rng(5)
+    width = host_width(dtype)
+    columns, wide = VECTORS * width, width * dtype.itemsize
+    targets = tuple(v * wide for v in range(VECTORS))
+    height = tile_height(VECTORS, this_machine().registers)
+    tile = native(Dense(dtype.name, width, height, VECTORS, targets, ahead))
+    panel, start = aligned((LENGTH, columns), dtype), aligned((columns,), dtype)
+    a, out = rng.normal(size=(40, LENGTH)).astype(dtype), aligned((40, columns), dtype)
+    panel[...], start[...] = rng.normal(size=panel.shape), rng.normal(size=columns)
+    out[...] = np.nan
+    places = address(a), a.strides[0], address(panel), address(start), length, address(out)
+    tile.call(*places, out.strides[0], rows)
+    assert np.isnan(out[rows:]).all()
+    expected = start + a[:rows, :length].astype(float) @ panel[:length].astype(float)
+    return out[:rows].copy(), expected
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_row_has_the_same_sums_in_tiles_of_every_height(dtype, ahead):
+    whole, expected = products(dtype, 40, False)
+    bound = LENGTH * np.finfo(dtype).eps * 20
+    assert np.abs(whole - expected).max() < bound
+    for rows in range(41):
+        assert (products(dtype, rows, ahead)[0] == whole[:rows]).all()
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_a_sum_of_nothing_is_what_it_begins_with(ahead):
+    for rows in (1, 6, 13):
+        found, expected = products("float32", rows, ahead, length=0)
+        assert (found == expected).all()
