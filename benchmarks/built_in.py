@@ -122,11 +122,21 @@ class CellCase:
     @cached_property
     def maps(self):
         """All maps of the cell; none of a step that sees a sample."""
+        return self._maps(("inputs", "recurrent"))
+
+    def _maps(self, kinds):
         cell = self.layer.cell
         if getattr(cell.step, "per", "unit") != "unit":
             return []
-        entries = [e for stage in cell.stages() for e in (*stage.inputs, *stage.recurrent)]
+        entries = [e for stage in cell.stages() for kind in kinds for e in getattr(stage, kind)]
         return [map_ for entry in entries for map_ in entry]
+
+    @property
+    def recurrent(self):
+        """How many weights every step multiplies a state with."""
+        return sum(
+            map_.kernel.size for map_ in self._maps(("recurrent",)) if map_.kernel is not None
+        )
 
     @property
     def kind(self):

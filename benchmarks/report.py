@@ -72,7 +72,7 @@ _SLOW = 1.2
 #: Why, by what decides a cell's speed.
 _WHY = {
     "unit": (
-        "The share of our time that the products alone need in register tiles stands in brackets. "
+        "The share of our time that the bound alone needs stands in brackets. "
         "Where it is large there is little else, for either side"
     ),
     "convolution": (
@@ -118,7 +118,8 @@ def _section(rows, versions, machine):
     yield "float32 unless it says otherwise; all sides in turn in one process per number of threads;"
     yield "medians; agreement to 1e-4 first; OpenVINO told to compute in float32. A ratio is the best"
     yield "peer's time by ours; the bound is what the multiply-adds alone would take in register tiles"
-    yield "whose data lies in the nearest cache. Run it: `make bench`."
+    yield "whose data lies in the nearest cache, or what it takes to read the recurrent weights in every"
+    yield "step from the cache that they fit, whichever is more. Run it: `make bench`."
     titles = {"cells": "LSTM and GRU, outputs of all steps", "custom": "Cells that users write"}
     for suite, title in titles.items():
         if _of(rows, suite):

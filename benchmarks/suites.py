@@ -9,7 +9,7 @@ from cases import CUSTOM_POINTS, GATES, POINTS, STREAMED_UNITS, case, lengths
 from measure import interleaved
 
 import numbarnn as nr
-from numbarnn.loop.peak import peak
+from numbarnn.loop.peak import bound, peak
 from numbarnn.loop.prepare import host_width
 
 #: Only there to catch a peer in bfloat16 or a wrong layout; correctness has tests of its own.
@@ -53,17 +53,18 @@ def _sides(numbers, found):
     return calls
 
 
-def _bound(work, numbers, threads):
-    """Seconds that so many multiply-adds take at the speed of a register tile."""
-    speed = peak(numbers.x.dtype.name, host_width(numbers.x.dtype))
-    return work / speed / min(threads, len(numbers.x))
+def _bound(products, recurrent, x, threads):
+    """Seconds of so many multiply-adds, or to read the recurrent weights in every step, if that is more."""
+    share = recurrent * x.itemsize // threads
+    return max(bound(products / threads, share, x.shape[1], x.dtype, host_width(x.dtype)))
 
 
-def _products(numbers):
-    """Multiply-adds of a case of a cell."""
+def _sizes(numbers):
+    """Multiply-adds of a case of a cell, and how many recurrent weights it has."""
     batch, time, features = numbers.x.shape
-    recurrent = numbers.recurrent.shape[0] if numbers.cell != "IndRNN" else 1
-    return batch * time * GATES[numbers.cell] * numbers.units * (features + recurrent)
+    gates = GATES[numbers.cell] * numbers.units
+    recurrent = gates * (numbers.recurrent.shape[0] if numbers.cell != "IndRNN" else 1)
+    return batch * time * (gates * features + recurrent), recurrent
 
 
 def points(found, threads, cells=("LSTM", "GRU"), chosen=POINTS):
@@ -73,8 +74,8 @@ def points(found, threads, cells=("LSTM", "GRU"), chosen=POINTS):
         for point in chosen:
             numbers = case(cell, point)
             times = interleaved(_sides(numbers, found))
-            bound = _bound(_products(numbers), numbers, threads) / times["numbarnn"]
-            rows.append(_row("cells", f"{cell} {point}", times, bound=bound))
+            reached = _bound(*_sizes(numbers), numbers.x, threads) / times["numbarnn"]
+            rows.append(_row("cells", f"{cell} {point}", times, bound=reached))
     return rows
 
 
@@ -100,8 +101,10 @@ def catalogue(found, threads):
                 _checked(f"{peer.NAME}'s {cell}", expected, outputs(call()))
                 calls[peer.NAME] = call
         times = interleaved(calls)
-        bound = _bound(numbers.products, numbers, threads) / times["numbarnn"]
-        rows.append(_row("catalogue", f"{cell} {point}", times, bound=bound, kind=numbers.kind))
+        reached = (
+            _bound(numbers.products, numbers.recurrent, numbers.x, threads) / times["numbarnn"]
+        )
+        rows.append(_row("catalogue", f"{cell} {point}", times, bound=reached, kind=numbers.kind))
     return rows
 
 
@@ -140,8 +143,8 @@ def variable(found, threads):
         _checked(name, expected, call())
     times = interleaved(calls, 5)
     work = counts.sum() * 4 * 128 * (64 + 128)
-    bound = work / peak("float32", host_width(np.float32)) / threads
-    return [_row("ragged", "LSTM(128), 256 rows, mean 42", times, bound=bound / times["numbarnn"])]
+    reached = work / peak("float32", host_width(np.float32)) / threads / times["numbarnn"]
+    return [_row("ragged", "LSTM(128), 256 rows, mean 42", times, bound=reached)]
 
 
 def streaming(found, threads):

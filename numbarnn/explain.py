@@ -191,7 +191,7 @@ def _stage(number, stage, program):
 
 
 def _plan(program, samples, steps):
-    from .loop.peak import peak
+    from .loop.peak import bandwidth, bound, peak
 
     plan, size = program.planned(samples, steps)
     threads = max(plan.threads, plan.members)
@@ -204,9 +204,17 @@ def _plan(program, samples, steps):
         f"{plan.chunk} steps at a time, on {threads} of {get_num_threads()} threads"
     )
     yield f"  workspace: {size / 1024:.0f} KB a thread"
-    work = program.products * samples * steps
-    speed = peak(program.dtype.name, program.width)
-    yield (
-        f"  bound: {work / 1e6:.1f} million multiply-adds, {1e3 * work / speed / threads:.3g} ms on "
-        f"{threads} thread{'s' if threads > 1 else ''} at {2e-9 * speed:.0f} GFLOP/s"
-    )
+    work, dtype, width = program.products * samples * steps, program.dtype.name, program.width
+    weights, reads = program.weight_bytes // plan.members, -(-plan.blocks // plan.threads) * steps
+    products, reading = bound(work / threads, weights, reads, dtype, width)
+    on = f"{threads} thread{'s' if threads > 1 else ''}"
+    if products >= reading:
+        yield (
+            f"  bound: {work / 1e6:.1f} million multiply-adds, {1e3 * products:.3g} ms on {on} at "
+            f"{2e-9 * peak(dtype, width):.0f} GFLOP/s"
+        )
+    else:
+        yield (
+            f"  bound: {weights / 1e3:.1f} kB of weights to be read {reads} times, "
+            f"{1e3 * reading:.3g} ms on {on} at {1e-9 * bandwidth(weights, dtype, width):.0f} GB/s"
+        )

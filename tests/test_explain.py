@@ -55,6 +55,16 @@ def test_the_plan_is_the_one_that_runs(capsys):
     assert f"bound: {work:.1f} million multiply-adds" in text
 
 
+def test_few_rows_are_bound_by_reading_the_weights(capsys):
+    layer = nr.LSTM(256)
+    layer.build((None, None, 4))
+    with nr.set_num_threads(1):
+        text = told(capsys, layer, 1, 50)
+    assert f"bound: {4 * 256 * 256 * 4 / 1e3:.1f} kB of weights to be read 50 times, " in text
+    assert " GB/s" in text
+    assert "GFLOP/s" not in text
+
+
 @pytest.mark.parametrize(
     ("cell", "words"),
     [

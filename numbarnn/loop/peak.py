@@ -1,4 +1,4 @@
-"""How fast this machine multiplies and adds: the bound of every plan, measured, not looked up."""
+"""How fast this machine multiplies and adds, and reads: the bounds of a plan, measured, not looked up."""
 
 from functools import lru_cache
 from time import perf_counter
@@ -7,11 +7,13 @@ import numpy as np
 
 from ..compile.code import native
 from .plan import this_machine, tile_height
-from .recipes import Dense
+from .recipes import Dense, Read
 from .tables import address, aligned
 
 #: Gates of the panel, products of each sum, full tiles of a run: all in the nearest cache.
 _VECTORS, _LENGTH, _TILES = 4, 64, 2000
+#: Bytes that are read in one turn, a vector of the longest in each of eight sums.
+_LINE = 512
 
 
 @lru_cache(maxsize=4)
@@ -34,3 +36,49 @@ def peak(dtype, width):
         tile.call(*places, height * _TILES)
         best = min(best, perf_counter() - began)
     return _TILES * height * _LENGTH * _VECTORS * width / best
+
+
+#: Bytes that a run of the measurement reads at least.
+_READ = 8 << 20
+
+
+@lru_cache(maxsize=32)
+def bandwidth(size, dtype, width):
+    """Bytes a second at which one thread reads so many bytes of weights again and again."""
+    dtype = np.dtype(dtype)
+    read = native(Read(dtype.name, width))
+    size = max(1, size // _LINE) * _LINE
+    weights, total = aligned((size // dtype.itemsize,), dtype), aligned((8 * width,), dtype)
+    weights[...] = 0
+    turns = -(-_READ // size)
+    places = address(weights), size, turns, address(total)
+    best = np.inf
+    for _ in range(20):
+        began = perf_counter()
+        read.call(*places)
+        best = min(best, perf_counter() - began)
+    return turns * size / best
+
+
+def bound(products, weight_bytes, reads, dtype, width):
+    """What so much work takes one thread at least, whatever else it does.
+
+    Parameters
+    ----------
+    products : int
+        Multiply-adds.
+    weight_bytes, reads : int
+        Bytes of weights that the thread reads in every step, and how often it reads them.
+    dtype : NumPy dtype
+    width : int
+        Numbers of a vector.
+
+    Returns
+    -------
+    tuple of float
+        Seconds for the multiply-adds alone, in register tiles whose data lies in the nearest cache; and for
+        reading the weights alone, from the cache that they fit.
+    """
+    dtype = np.dtype(dtype).name
+    read = weight_bytes * reads / bandwidth(weight_bytes, dtype, width) if weight_bytes else 0.0
+    return products / peak(dtype, width), read

@@ -83,6 +83,21 @@ class Broadcast(Recipe):
 
 
 @dataclass(frozen=True)
+class Read(Recipe):
+    """Reading of an array, again and again."""
+
+    dtype: str
+    width: int
+    arguments = 4
+
+    def build(self):
+        """See `Recipe`."""
+        from .read import read
+
+        return read(self), {}
+
+
+@dataclass(frozen=True)
 class Norm(Recipe):
     """The normalisation of rows of so many gates."""
 
