@@ -13,6 +13,7 @@ from ..given.ragged import Ragged
 from ..given.shapes import checked_shapes, is_shape
 from ..markup import table
 from .attempt import Attempt
+from .composed import Composed
 from .graph import Input, Symbol, is_symbolic, nodes_before, symbolic_call
 from .layer import Layer, numbered_names
 
@@ -55,7 +56,7 @@ class _Call:
         return {**config, "unmasked": True} if self.unmasked else config
 
 
-class Model(Layer):
+class Model(Composed):
     """Layers in a graph: with several inputs and outputs, shared layers, and models as layers.
 
     Masks are handed on as in Keras: each array has the mask that the layer it comes from gives it.
@@ -203,22 +204,6 @@ class Model(Layer):
             known.update(places)
         return mapped(lambda number: known[number], self._outputs_nest)
 
-    def _cells(self):
-        return [cell for layer in self.layers for cell in layer._cells()]
-
-    def _parts(self):
-        return [part for layer in self.layers for part in layer._parts()]
-
-    @property
-    def built(self) -> bool:
-        """Whether the weights exist."""
-        return all(layer.built for layer in self.layers)
-
-    def _named_weights(self):
-        for layer in self.layers:
-            for name, array in layer._named_weights():
-                yield f"{layer.name}/{name}", array
-
     def compute_output_shape(self, input_shape=None):
         """The shapes of the outputs, in their structure; the batch is that of the inputs.
 
@@ -238,11 +223,6 @@ class Model(Layer):
     def gives_one(self):
         """Whether a call gives one array, not a list."""
         return not is_nested(self._outputs_nest)
-
-    @property
-    def keeps_time(self):
-        """Whether the output has the time steps of the input."""
-        return all(layer.keeps_time for layer in self.layers)
 
     def _flat_inputs(self, argument, values, default=False):
         """One entry per input, of a structure like that of the inputs, or by their names."""
@@ -379,12 +359,6 @@ class Model(Layer):
     def compute_mask(self, inputs, mask=None):
         """The masks of the outputs."""
         return self.passed(inputs, mask, None, False)[1]
-
-    def reset_states(self):
-        """Set the recorded states of all stateful layers to zeros."""
-        for layer in self.layers:
-            if getattr(layer, "stateful", True):
-                layer.reset_states()
 
     def emit(self, inputs, what="last"):
         """Run a model of one input and one output over ragged sequences; see `Sequential.emit`.

@@ -9,6 +9,7 @@ from ..given.shapes import checked_shapes
 from ..markup import table
 from .attempt import Attempt
 from .bidirectional import Bidirectional
+from .composed import Composed
 from .graph import is_symbolic, symbolic_call
 from .layer import Layer, numbered_names
 from .rnn import RNN
@@ -17,7 +18,7 @@ RECURRENT = (RNN, Bidirectional)
 EMIT = ("last", "sequence", "state")
 
 
-class Sequential(Layer):
+class Sequential(Composed):
     """A model of layers, each of which gets the output of the one before, and its mask.
 
     Parameters
@@ -58,22 +59,6 @@ class Sequential(Layer):
             layer.name = unique
         self.layers = layers
 
-    def _cells(self):
-        return [cell for layer in self.layers for cell in layer._cells()]
-
-    def _parts(self):
-        return [part for layer in self.layers for part in layer._parts()]
-
-    @property
-    def built(self) -> bool:
-        """Whether the weights exist."""
-        return all(layer.built for layer in self.layers)
-
-    def _named_weights(self):
-        for layer in self.layers:
-            for name, array in layer._named_weights():
-                yield f"{layer.name}/{name}", array
-
     def build(self, input_shape):
         """Make the weights of all layers for inputs of `input_shape`.
 
@@ -102,11 +87,6 @@ class Sequential(Layer):
         for layer in self.layers:
             shape = layer.compute_output_shape(shape)
         return shape
-
-    @property
-    def keeps_time(self):
-        """Whether the output has the time steps of the input."""
-        return all(layer.keeps_time for layer in self.layers)
 
     def compute_mask(self, inputs, mask=None):
         """The mask of the output: none once a layer has given up the time steps."""
@@ -146,12 +126,6 @@ class Sequential(Layer):
             # An interrupt may come between the last layer and returning.
             attempt.undo()
             raise
-
-    def reset_states(self):
-        """Set the recorded states of all stateful layers to zeros."""
-        for layer in self.layers:
-            if getattr(layer, "stateful", True):
-                layer.reset_states()
 
     def emit(self, inputs, what="last"):
         """Run the model over ragged sequences and return what is asked for, whatever its flags.
