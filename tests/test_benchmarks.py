@@ -1,6 +1,10 @@
 """What the benchmarks measure, and what their report says of it; nothing is timed here."""
 
+import ast
 import importlib.util
+import re
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -63,3 +67,35 @@ def test_slow_cells_are_named_with_the_reason():
     assert sample.startswith("- Steps that see a sample")
     assert sample.endswith(": LTC (1, 2) 0.30.")
     assert list(module("report").slow(rows[1:2])) == []
+
+
+def extra(name, declared):
+    """The packages that an extra brings, and those of the extras that it names."""
+    found = set()
+    for need in declared["optional-dependencies"][name]:
+        package = re.match(r"[\w-]+", need).group()
+        if package == "numbarnn":
+            for other in re.search(r"\[(.*)\]", need).group(1).split(","):
+                found |= extra(other, declared)
+        else:
+            found.add(package)
+    return found
+
+
+def test_a_fresh_environment_of_the_bench_has_what_it_imports():
+    declared = tomllib.loads((FOLDER.parent / "pyproject.toml").read_text())["project"]
+    there = extra("bench", declared) | {"numba", "numpy", "tqdm", "numbarnn"}
+    own = {path.stem for path in FOLDER.glob("*.py")} | {"peers"}
+    # The others run under pytest, and on a machine with a device.
+    files = [path for path in FOLDER.glob("[!t]*.py") if path.stem != "on_gpu"]
+    files += [FOLDER / "token_files.py"]
+    for path in files:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module]
+            else:
+                continue
+            for top in {name.partition(".")[0] for name in names}:
+                assert top in there | own | set(sys.stdlib_module_names), f"{path.name}: {top}"
