@@ -1,6 +1,6 @@
 """Kernels onto a device: loading machine code, launching it on a stream, what the device is.
 
-In Numba's simulator the "device" is the host's memory, and its kernels are run one thread at a time.
+In the simulator the "device" is the host's memory, and kernels are run one thread at a time.
 """
 
 import ctypes
@@ -12,8 +12,8 @@ import numpy as np
 
 from ..errors import DeviceError, MissingExtraError
 from ..given.device_arrays import DeviceArray
-from .kernel import simulate
 from .primitives import SIMULATED
+from .simulator import run
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class Launch:
         if self._changing is not None:
             self._values[self._changing] = it if SIMULATED else np.int64(it)
         if SIMULATED:
-            simulate(self._kernel, self._grid, self._values)
+            run(self._kernel.in_python, self._grid, self._kernel.threads, self._values)
         else:
             _core().launch(onto or self._stream, self._config, self._ready, *self._values)
 

@@ -8,8 +8,7 @@ of all that the steps in it are made of.
 import linecache
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
-from types import FunctionType
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numba import cuda, types
@@ -17,9 +16,10 @@ from numba import cuda, types
 from ..compile import cache
 from ..compile.digest import Uncacheable, digest_of
 from ..compile.step import brief
-from ..errors import CellError, DeviceError, MissingExtraError
+from ..errors import CellError, MissingExtraError
 from . import cubins
-from .primitives import SIMULATED, slice_of, widened
+from .primitives import widened
+from .simulator import in_python
 
 _NUMBERS = {
     "f2": types.float16, "b2": types.uint16, "f4": types.float32, "f8": types.float64,
@@ -75,19 +75,17 @@ class Kernel:
     blame: tuple = field(default=None)
 
     def function(self):
-        """The Python function."""
+        """The Python function that is compiled."""
         file = f"<{self.name} {abs(hash(self.source)):x}>"
         linecache.cache[file] = (len(self.source), None, self.source.splitlines(True), file)
         names = {**_NAMES, **self.bound}
-        if SIMULATED:
-            # The simulator puts itself in the place of `cuda` in the globals of the kernel alone.
-            for name, value in self.bound.items():
-                if getattr(value, "__module__", None) == slice_of.__module__:
-                    names[name] = FunctionType(
-                        value.__code__, names, name, value.__defaults__, value.__closure__
-                    )
         exec(compile(self.source, file, "exec"), names)
         return names[self.name]
+
+    @cached_property
+    def in_python(self):
+        """The function for the simulator."""
+        return in_python(self.name, self.source, {**_NAMES, **self.bound})
 
     def signature(self):
         """The Numba signature."""
@@ -186,19 +184,3 @@ def _versions():
         except PackageNotFoundError:
             found.append((package, ""))
     return tuple(found)
-
-
-def simulate(kernel, grid, given):
-    """Run a kernel in the simulator.
-
-    Parameters
-    ----------
-    kernel : Kernel
-    grid : tuple of int
-        Blocks.
-    given : list
-        One-dimensional arrays for addresses, and integers.
-    """
-    if not SIMULATED:
-        raise DeviceError("Kernels must run on a device; the simulator is off.")
-    cuda.jit(kernel.function())[grid, kernel.threads](*given)

@@ -1,15 +1,15 @@
 """What kernels are made of that the simulator does not have, in both forms.
 
 The simulator runs threads one after another between barriers, without warps: there, what a warp exchanges
-goes through shared memory.
+goes through shared memory, and a function that waits is a generator that is given its thread.
 """
 
 import math
 
 import numpy as np
-from numba import config, cuda
+from numba import config
 
-#: Whether kernels run in Numba's simulator.
+#: Whether kernels run in the simulator: as Numba is told, so that nothing asks for a device.
 SIMULATED = bool(config.ENABLE_CUDASIM)
 
 if SIMULATED:
@@ -36,18 +36,18 @@ if SIMULATED:
         Each lane adds up its own slice in ascending order; then lanes are added in pairs.
         """
 
-        def sums(shared, place, weights, scratch):
-            found = []
+        def sums(thread, shared, place, weights, scratch):
+            found, number = [], thread.threadIdx.x
             for g in range(gates):
                 total = shared[place] * 0
                 for q in range(length):
                     total = total + shared[place + q] * weights[g * length + q]
-                thread, distance = cuda.threadIdx.x, 1
+                distance = 1
                 while distance < lanes:
-                    scratch[thread] = total
-                    cuda.syncthreads()
-                    total = total + scratch[thread ^ distance]
-                    cuda.syncthreads()
+                    scratch[number] = total
+                    yield "sums"
+                    total = total + scratch[number ^ distance]
+                    yield "sums"
                     distance *= 2
                 found.append(total)
             return tuple(found)

@@ -1,4 +1,4 @@
-"""Every kernel against the CPU, in a process in which Numba simulates the device."""
+"""Every kernel against the CPU, in a process in which the device is simulated."""
 
 import os
 import re

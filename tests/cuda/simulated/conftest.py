@@ -1,4 +1,4 @@
-"""These tests run in a process of their own, in which Numba simulates the device."""
+"""These tests run in a process of their own, in which the device is simulated."""
 
 import os
 

@@ -16,8 +16,8 @@ from numbarnn.given.nesting import flattened, mapped
 
 ENTRIES = [e for e in CATALOGUE if e.per in ("unit", "sample") and not e.normalises]
 CELLS = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
-#: The simulator is slow: of what does not depend on the cell, a few are enough.
-SOME = pytest.mark.parametrize("entry", ENTRIES[::5], ids=lambda entry: entry.name)
+#: What the CPU runs is compiled for each: of what does not depend on the cell, a few are enough.
+SOME = pytest.mark.parametrize("entry", ENTRIES[::9], ids=lambda entry: entry.name)
 TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
 B, T, F = 3, 4, 3
 
