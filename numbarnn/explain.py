@@ -113,9 +113,10 @@ def _on_device(layer, sizes):
 
 def _unit_on_device(cell):
     """Which kernel takes a cell whose step sees one unit."""
-    from .cuda.plan import plan_unit, takes_registers
+    from .cuda.plan import OF_CLUSTERS, plan_cell, plan_cluster
 
-    if not takes_registers(cell):
+    plan, cluster = plan_cell(cell, OF_CLUSTERS), plan_cluster(cell, OF_CLUSTERS)
+    if plan is None:
         yield "  step by step: products of whole matrices, then a thread for every unit of a row;"
         if cell.shape:
             yield "  its states have positions"
@@ -123,9 +124,20 @@ def _unit_on_device(cell):
             yield "  its recurrent maps are normalised"
         else:
             yield "  its recurrent weights do not fit the registers of a block"
+            if cluster is not None:
+                blocks = cluster.blocks
+                yield f"  NUMBARNN_GPU_KERNEL=K2c: a cluster of {blocks} blocks for every row or two, on"
+                yield "  compute capability 9.0 or later; never run on hardware yet"
         return
-    plan = plan_unit(cell)
     share = f"{plan.lanes} of them share" if plan.lanes > 1 else "one of them has"
+    if plan.blocks > 1:
+        yield (
+            f"  a cluster of {plan.blocks} blocks for every row or two, each of {plan.threads} threads: "
+            f"{plan.lanes} of them share"
+        )
+        yield "  the sums of a unit, whose recurrent weights stay in their registers; on compute capability"
+        yield "  9.0 or later; never run on hardware yet"
+        return
     yield (
         f"  a block for every row or two: {plan.threads} threads, {share} the sums of a unit, whose "
         "recurrent"

@@ -132,3 +132,23 @@ def test_a_team_is_told_of(capsys):
     with nr.set_num_threads(3):
         assert " as 1 block of 1 samples, " in told(capsys, layer, 1, 1000)
         assert " on 3 of 3 threads" in told(capsys, layer, 1, 1000)
+
+
+def test_what_runs_on_a_device(capsys, monkeypatch):
+    def told_of_device(units):
+        layer = nr.GRU(units, recurrent_initializer="zeros")
+        layer.build((None, None, 3))
+        nr.explain(layer, device=True)
+        return capsys.readouterr().out
+
+    assert "a block for every row or two: 64 threads, 2 of them share" in told_of_device(32)
+    large = told_of_device(256)
+    assert "step by step: products of whole matrices" in large
+    assert "NUMBARNN_GPU_KERNEL=K2c: a cluster of 8 blocks for every row or two" in large
+    assert "K2c" not in told_of_device(500)
+    monkeypatch.setenv("NUMBARNN_GPU_KERNEL", "K2c")
+    large = told_of_device(256)
+    assert (
+        "a cluster of 8 blocks for every row or two, each of 512 threads: 16 of them share" in large
+    )
+    assert "never run on hardware yet" in large

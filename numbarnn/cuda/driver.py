@@ -156,14 +156,28 @@ class Launch:
         self._values = list(map(_word, values))
         core, self._stream = _core(), stream._stream
         self._ready = loaded(kernel, stream.place)
-        self._config = core.LaunchConfig(grid=grid, block=(kernel.threads,))
+        if kernel.cluster == 1:
+            self._config = core.LaunchConfig(grid=grid, block=(kernel.threads,))
+            return
+        size = (kernel.cluster,)
+        self._config = core.LaunchConfig(grid=grid, block=(kernel.threads,), cluster=size)
+        key = kernel, stream.place.number
+        if key not in _fitting:
+            asked = self._ready.occupancy.max_active_clusters
+            _fitting[key] = asked(self._config, stream=self._stream) > 0
+        if not _fitting[key]:
+            raise DeviceError(
+                f"`NUMBARNN_GPU_KERNEL` must not be 'K2c' on this device: {kernel.cluster} blocks of "
+                f"{kernel.threads} threads do not fit it at once."
+            )
 
     def __call__(self, it=0, onto=None):
         """Queue it, for step `it`; or record it in a graph that is being built."""
         if self._changing is not None:
             self._values[self._changing] = it if SIMULATED else np.int64(it)
         if SIMULATED:
-            run(self._kernel.in_python, self._grid, self._kernel.threads, self._values)
+            kernel = self._kernel
+            run(kernel.in_python, self._grid, kernel.threads, self._values, kernel.cluster)
         else:
             _core().launch(onto or self._stream, self._config, self._ready, *self._values)
 
@@ -196,6 +210,8 @@ def _simulated(value, kind):
 
 
 _loaded = {}
+#: Whether one cluster of a kernel fits a device.
+_fitting = {}
 
 
 def loaded(kernel, place):

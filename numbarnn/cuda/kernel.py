@@ -18,6 +18,7 @@ from ..compile.digest import Uncacheable, digest_of
 from ..compile.step import brief
 from ..errors import CellError, MissingExtraError
 from . import cubins
+from .plan import OF_CLUSTERS
 from .primitives import widened
 from .simulator import in_python
 
@@ -27,7 +28,7 @@ _NUMBERS = {
     "u1": types.uint8, "u2": types.uint16, "u4": types.uint32, "u8": types.uint64,
 }  # fmt: skip
 #: What the source of every kernel may name.
-_NAMES = {"cuda": cuda, "f4": np.float32, "f8": np.float64, "widened": widened}
+_NAMES = {"cuda": cuda, "f4": np.float32, "f8": np.float64, "i8": np.int64, "widened": widened}
 
 
 def reading(kind, number, source):
@@ -64,6 +65,8 @@ class Kernel:
         All that the bound names depend on, for the fingerprint.
     blame : tuple
         (function, dtype name, where) of the step to name in an error.
+    cluster : int
+        Blocks that can write into each other's shared memory; of more than one, the grid counts clusters.
     """
 
     name: str
@@ -73,6 +76,7 @@ class Kernel:
     threads: int
     parts: tuple = ()
     blame: tuple = field(default=None)
+    cluster: int = 1
 
     def function(self):
         """The Python function that is compiled."""
@@ -96,7 +100,7 @@ class Kernel:
         return types.void(*kinds)
 
     def assembly(self):
-        """PTX, the portable form, for devices of compute capability 8.0 and later.
+        """PTX, the portable form, for devices of compute capability 8.0 and later, of clusters 9.0.
 
         Raises
         ------
@@ -109,8 +113,8 @@ class Kernel:
         try:
             with without_device():
                 text, _ = cuda.compile(
-                    self.function(), self.signature(), device=False, abi="numba", cc=COMMON,
-                    launch_bounds=(self.threads, 1),
+                    self.function(), self.signature(), device=False, abi="numba",
+                    cc=COMMON if self.cluster == 1 else OF_CLUSTERS, launch_bounds=(self.threads, 1),
                 )  # fmt: skip
         except Exception as error:  # Numba gives up in many ways; not all are its own errors
             if self.blame is None:

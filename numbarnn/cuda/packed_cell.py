@@ -5,10 +5,11 @@ import numpy as np
 from ..compile.step import with_settings
 from ..given.device_arrays import DeviceArray
 from ..stages import plain_function
+from .cluster_kernel import ClusterKernel
 from .cublas import is_chosen
 from .graphs import Graphs
 from .multiplied import DenseMap
-from .plan import plan_rows, plan_unit, takes_registers
+from .plan import plan_cell, plan_rows
 from .primitives import SIMULATED
 from .stage_kernel import StageKernel, padded_units
 from .unit_kernel import UnitKernel
@@ -39,7 +40,8 @@ def _plain_step(stage):
 
 def packed_cell(cell, memory):
     """A cell on a device, for the kernel that its plan names."""
-    return ResidentCell(cell, memory) if takes_registers(cell) else SteppedCell(cell, memory)
+    plan = plan_cell(cell, memory.stream.place.capability)
+    return SteppedCell(cell, memory) if plan is None else ResidentCell(cell, plan, memory)
 
 
 class PackedCell:
@@ -94,9 +96,10 @@ class PackedCell:
 class ResidentCell(PackedCell):
     """A cell whose recurrent weights stay in registers: one kernel for a chunk of time."""
 
-    def __init__(self, cell, memory):
-        self.plan = plan_unit(cell)
-        super().__init__(cell, memory, self.plan.units)
+    def __init__(self, cell, plan, memory):
+        self.plan = plan
+        self._kind = UnitKernel if plan.blocks == 1 else ClusterKernel
+        super().__init__(cell, memory, plan.units)
 
     def _pack_recurrent(self, s, m, map_, units, memory):
         """Zeros where a slice goes beyond the operand, too."""
@@ -112,7 +115,7 @@ class ResidentCell(PackedCell):
         """The kernel for blocks of so many rows and operands of these dtypes."""
         key = rows, inputs, constants
         if key not in self._kernels:
-            writer = UnitKernel(self.cell, self.plan, rows, self._steps, inputs, constants)
+            writer = self._kind(self.cell, self.plan, rows, self._steps, inputs, constants)
             self._kernels[key] = writer.kernel()
         return self._kernels[key]
 

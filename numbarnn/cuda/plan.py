@@ -16,6 +16,11 @@ REGISTERS_OF_BLOCK = 65_536
 REGISTERS_OF_THREAD = 255
 #: Registers of a thread beside the weights and what a row needs: addresses, flags, the loop.
 REGISTERS_BESIDE = 48
+REGISTERS_BESIDE_IN_CLUSTER = 44
+#: Blocks of a cluster that every device with clusters can run.
+BLOCKS_OF_CLUSTER = (2, 4, 8)
+#: The first compute capability that has them.
+OF_CLUSTERS = (9, 0)
 #: Weights in the registers of one thread, at the most, in 4-byte words.
 MOST_WEIGHTS = 128
 FEW_WEIGHTS = 64
@@ -36,22 +41,38 @@ class UnitPlan:
     Attributes
     ----------
     lanes : int
-        Threads that share the sums of a unit.
-    units : int
-        Units that a block has threads for; the widest of stages and states, rounded up.
+        Threads that share the sums of a unit; in a cluster at least as many as it has blocks.
+    own : int
+        Units that a block has threads for.
+    blocks : int
+        Among which the units are dealt: more than one are a cluster.
     """
 
     lanes: int
-    units: int
+    own: int
+    blocks: int = 1
+
+    @property
+    def units(self):
+        """Units that there are threads for: the widest of stages and states, rounded up."""
+        return self.own * self.blocks
 
     @property
     def threads(self):
         """Threads of a block."""
-        return self.lanes * self.units
+        return self.lanes * self.own
+
+    @property
+    def beside(self):
+        """Registers of a thread beside the weights and what a row needs."""
+        return REGISTERS_BESIDE if self.blocks == 1 else REGISTERS_BESIDE_IN_CLUSTER
 
     def slice(self, width, item):
-        """Numbers of an operand that one thread reads: whole vectors of 16 bytes."""
-        vector = 16 // item
+        """Numbers of an operand that one thread reads: whole vectors of 16 bytes.
+
+        In a cluster units that are padding are exchanged, too.
+        """
+        width, vector = width if self.blocks == 1 else self.units, 16 // item
         return -(-width // (self.lanes * vector)) * vector
 
     def row(self, width, item):
@@ -88,7 +109,7 @@ def _candidate(cell, lanes):
 def _fits(cell, plan, rows=1):
     if plan.threads > MOST_THREADS or shared_bytes(cell, plan, rows) > SHARED_BYTES:
         return False
-    needed = _weights(cell, plan) + REGISTERS_BESIDE + rows * row_registers(cell)
+    needed = _weights(cell, plan) + plan.beside + rows * row_registers(cell)
     # The assembler counts threads in fours of warps.
     threads = -(-plan.threads // (4 * WARP)) * 4 * WARP
     return needed <= min(REGISTERS_OF_THREAD, REGISTERS_OF_BLOCK // threads)
@@ -104,18 +125,72 @@ def shared_bytes(cell, plan, rows):
     return total * rows * item
 
 
-def takes_registers(cell):
-    """Whether a cell is run by the kernel that keeps recurrent weights in registers.
+def plan_cell(cell, capability):
+    """What runs a cell: one block for a row (K1), a cluster of blocks (K2c), or step by step (K3).
 
-    ``NUMBARNN_GPU_KERNEL=K3`` in the environment has every cell run step by step, for tests.
+    A cluster only with ``NUMBARNN_GPU_KERNEL=K2c`` in the environment, then every cell that it can run;
+    ``NUMBARNN_GPU_KERNEL=K3`` has every cell run step by step.
+
+    Parameters
+    ----------
+    cell : DeviceCell
+    capability : tuple of int
+        Of the device.
+
+    Returns
+    -------
+    UnitPlan or None
     """
-    if cell.needs_rows or os.environ.get("NUMBARNN_GPU_KERNEL") == "K3":
-        return False
+    wanted = os.environ.get("NUMBARNN_GPU_KERNEL")
+    if cell.needs_rows or wanted == "K3":
+        return None
+    if wanted == "K2c":
+        found = plan_cluster(cell, capability)
+        if found is not None:
+            return found
     try:
-        plan_unit(cell)
+        return plan_unit(cell)
     except DeviceError:
-        return False
-    return True
+        return None
+
+
+def plan_cluster(cell, capability, most=BLOCKS_OF_CLUSTER[-1]):
+    """The layout of the kernel of a cluster (K2c); as few blocks as will do, but two.
+
+    Parameters
+    ----------
+    cell : DeviceCell
+    capability : tuple of int
+        Of the device: 9.0 or later.
+    most : int
+        Blocks that a cluster may have; more than 8 only where the device says that they fit.
+
+    Returns
+    -------
+    UnitPlan or None
+        If the cell or the device is none for it: float32, one stage, states as wide as there are units,
+        of which every map that is not dense reads its own.
+    """
+    if capability < OF_CLUSTERS or cell.needs_rows or cell.dtype.itemsize != 4:
+        return None
+    units, exchanged = cell.units, cell.exchanged(0)
+    maps = cell.stages[0].recurrent
+    if len(cell.stages) > 1 or not exchanged or any(size != units for size in cell.state_sizes):
+        return None
+    if any(map_.kind != "dense" for map_ in maps if map_.operand in exchanged):
+        return None
+    enough = None
+    for blocks in (*BLOCKS_OF_CLUSTER, 2 * BLOCKS_OF_CLUSTER[-1]):
+        for lanes in (2, 4, 8, 16, 32):
+            if blocks > most or lanes < blocks:
+                continue
+            whole = max(1, WARP // lanes)
+            plan = UnitPlan(lanes, -(-units // (blocks * whole)) * whole, blocks)
+            if _fits(cell, plan):
+                if _weights(cell, plan) <= FEW_WEIGHTS:
+                    return plan
+                enough = enough or plan
+    return enough
 
 
 def plan_unit(cell):
@@ -159,11 +234,11 @@ def plan_unit(cell):
 
 
 def plan_rows(cell, plan, samples, multiprocessors):
-    """Rows of a block: one until every multiprocessor has a block, then up to four that fit.
+    """Rows of a block or cluster: one until every multiprocessor has a block, then as many as fit.
 
     The bits do not depend on it.
     """
-    wanted = min(MOST_ROWS, max(1, -(-samples // max(1, multiprocessors))))
+    wanted = min(MOST_ROWS, max(1, -(-samples // max(1, multiprocessors // plan.blocks))))
     while wanted > 1 and not _fits(cell, plan, wanted):
         wanted -= 1
     return 1 << (wanted.bit_length() - 1)

@@ -45,9 +45,9 @@ if SIMULATED:
                 distance = 1
                 while distance < lanes:
                     scratch[number] = total
-                    yield "sums"
+                    yield "lanes", lanes
                     total = total + scratch[number ^ distance]
-                    yield "sums"
+                    yield "lanes", lanes
                     distance *= 2
                 found.append(total)
             return tuple(found)

@@ -7,11 +7,12 @@ after the other, forwards and backwards in turn, so that what is read without a 
 import ast
 import inspect
 from functools import lru_cache
-from types import SimpleNamespace
 
 import numpy as np
 
 from ..errors import DeviceError
+from .simulated_cluster import Cluster
+from .simulated_thread import Thread
 
 _BARRIER = "syncthreads"
 
@@ -29,7 +30,7 @@ class _Stopping(ast.NodeTransformer):
     def visit_Call(self, node):  # noqa: N802
         self.generic_visit(node)
         if isinstance(node.func, ast.Attribute) and node.func.attr == _BARRIER:
-            return ast.Yield(ast.Constant(node.lineno))
+            return ast.Yield(ast.Constant(("block", node.lineno)))
         if isinstance(node.func, ast.Name) and node.func.id in self._stopping:
             node.args.insert(0, ast.Name("cuda", ast.Load()))
             return ast.YieldFrom(node)
@@ -50,53 +51,32 @@ def in_python(name, source, names):
     return names[name]
 
 
-class _Arrays:
-    """What ``cuda.shared`` or ``cuda.local`` is to one thread: arrays full of what must not be read."""
-
-    def __init__(self, made):
-        self._made, self._next = made, 0
-
-    def array(self, shape, dtype):
-        if self._next == len(self._made):
-            poison = np.nan if np.dtype(dtype).kind == "f" else 113
-            self._made.append(np.full(shape, poison, dtype))
-        self._next += 1
-        return self._made[self._next - 1]
-
-
-class Thread:
-    """One thread, as its kernel's source sees it."""
-
-    def __init__(self, block, number, threads, shared):
-        self.threadIdx = SimpleNamespace(x=number)
-        self.blockIdx = SimpleNamespace(x=block[0], y=block[1])
-        self.shared, self.local = _Arrays(shared), _Arrays([])
-        self._place = block[0] * threads + number
-
-    def grid(self, axes):
-        """Its number among the threads of all blocks."""
-        return self._place
-
-
-def run(function, grid, threads, given):
-    """Run a kernel, block by block.
+def run(function, grid, threads, given, blocks=1):
+    """Run a kernel, block by block or cluster by cluster.
 
     Parameters
     ----------
     function : function
         Of `in_python`.
     grid : tuple of int
-        Blocks.
+        Blocks, or clusters.
     threads : int
         Of a block.
     given : list
         One-dimensional arrays for addresses, and integers.
+    blocks : int
+        Of a cluster.
 
     Raises
     ------
     DeviceError
-        If not all threads of a block come to the same barrier.
+        If not all threads of a block come to the same barrier, or as `Cluster.run`.
     """
+    if blocks > 1:
+        with np.errstate(all="ignore"):
+            for number in range(grid[0]):
+                Cluster(function, number, blocks, threads, given).run()
+        return
     across, down = (*grid, 1)[:2]
     with np.errstate(all="ignore"):
         for y in range(down):

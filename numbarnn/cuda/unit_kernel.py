@@ -28,6 +28,9 @@ class UnitKernel(CellKernel):
         Their dtypes.
     """
 
+    #: Blocks of a cluster, and what the source names beside steps and sums.
+    _blocks, _bound = 1, {}
+
     def __init__(self, cell, plan, rows, steps, inputs, constants=()):
         super().__init__(cell, steps, inputs, constants, plan.units)
         self._plan, self._rows = plan, rows
@@ -74,8 +77,9 @@ class UnitKernel(CellKernel):
             with write:
                 self._step()
             self._finish()
+            self._close()
         source = write.text()
-        bound = {f"step_{s}": step for s, step in enumerate(self._steps)}
+        bound = {f"step_{s}": step for s, step in enumerate(self._steps)} | self._bound
         for s, stage in enumerate(self._cell.stages):
             for m, map_ in enumerate(stage.recurrent):
                 if map_.kind == "dense":
@@ -86,19 +90,18 @@ class UnitKernel(CellKernel):
         return Kernel(
             "unit_kernel", source, tuple(self.arguments), bound, self._plan.threads,
             self._parts(self._cell.stages),
-            (first, self._cell.dtype.name, self._cell.where),
+            (first, self._cell.dtype.name, self._cell.where), self._blocks,
         )  # fmt: skip
 
     def _begin(self):
         write, cell, plan, number = self._write, self._cell, self._plan, self._number
-        lanes, rows = plan.lanes, self._rows
+        rows = self._rows
         write(
             "thread = cuda.threadIdx.x",
-            f"lane = thread % {lanes}",
-            f"unit = thread // {lanes}",
+            f"lane = thread % {plan.lanes}",
             f"zero = {number}(0)",
-            f"first = cuda.blockIdx.x * {rows}",
         )
+        self._whose()
         aligned = "" if SIMULATED else ", alignment=16"
         for name, s, _, width in self._exchanged():
             count = (2 if s == 0 else 1) * rows * self._row(width)
@@ -119,10 +122,6 @@ class UnitKernel(CellKernel):
             self._begin_row(r)
             self._constants(r, range(len(cell.stages)))
             self._reset(r, "begin")
-        write("cuda.syncthreads()")
-        for k in range(len(cell.state_sizes)):
-            self._publish_state(k, "0")
-        write("cuda.syncthreads()", "current = 0")
         write("stop = end")
         longest = "count_0"
         for r in range(1, rows):
@@ -131,7 +130,39 @@ class UnitKernel(CellKernel):
         with write:
             write(f"stop = min(end, {longest})")
         # The loop ends for the whole block at once.
-        write("end = stop")
+        write("end = stop", "current = 0")
+        self._first_exchange()
+
+    # --- which unit and rows a thread has, and how states come to the threads that read them -------
+
+    def _whose(self):
+        """The unit of a thread, and the first row of its block."""
+        self._write(
+            f"unit = thread // {self._plan.lanes}", f"first = cuda.blockIdx.x * {self._rows}"
+        )
+
+    def _first_exchange(self):
+        """Before the first step."""
+        self._write("cuda.syncthreads()")
+        self._exchange()
+
+    def _receive(self):
+        """Before the sums of a step: what they read is there."""
+
+    def _received(self):
+        """After the sums of a step."""
+
+    def _exchange(self):
+        """After a step: its states, for the sums of the next one."""
+        for k in range(len(self._cell.state_sizes)):
+            self._publish_state(k, "current")
+        if any(True for _ in self._exchanged()):
+            self._write("cuda.syncthreads()")
+
+    def _close(self):
+        """At the end."""
+
+    # --- a step ----------------------------------------------------------------------------------
 
     def _load_weights(self):
         for s, stage in enumerate(self._cell.stages):
@@ -160,8 +191,12 @@ class UnitKernel(CellKernel):
             # Loads first: they are under way while the sums run.
             for r in range(rows):
                 self._inputs_of(s, stage, r)
+            if s == 0:
+                self._receive()
             for r in range(rows):
                 self._sums(s, stage, r)
+            if s == 0:
+                self._received()
             self._run(s, stage)
             if s < len(cell.stages) - 1 and cell.exchanged(s + 1):
                 write("cuda.syncthreads()")
@@ -172,10 +207,7 @@ class UnitKernel(CellKernel):
             with write:
                 self._reset(r, "(it + 1)")
         write("current = 1 - current")
-        for k in range(len(cell.state_sizes)):
-            self._publish_state(k, "current")
-        if any(True for _ in self._exchanged()):
-            write("cuda.syncthreads()")
+        self._exchange()
 
     def _sums(self, s, stage, r):
         """The values of the recurrent maps of a row."""

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sysconfig
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,12 @@ from catalogue import CATALOGUE
 import numbarnn as nr
 from numbarnn.activations import ACTIVATIONS
 from numbarnn.compile import cache
+from numbarnn.cuda.cluster_kernel import ClusterKernel
 from numbarnn.cuda.declared import declared
 from numbarnn.cuda.kernel import linked
 from numbarnn.cuda.normal_kernel import normal_kernel, softmax_kernel
 from numbarnn.cuda.packed_cell import device_steps
-from numbarnn.cuda.plan import plan_unit
+from numbarnn.cuda.plan import plan_cluster, plan_rows, plan_unit
 from numbarnn.cuda.project_kernel import Tile, project_kernel
 from numbarnn.cuda.sample_program import DeviceSampleProgram
 from numbarnn.cuda.small_kernels import MERGED, copy_kernel, merge_kernel
@@ -54,26 +56,39 @@ def resources(image, tmp_path):
     return int(registers), int(stack), int(local)
 
 
-def assert_good(kernel, dtype, tmp_path, stack=0):
+def assert_good(kernel, dtype, tmp_path, stack=0, capabilities=CAPABILITIES):
     text = kernel.assembly()
     assert not re.search(r"^\s*(@%p\d+ )?call", text, re.MULTILINE)
     if dtype == "float32":
         wrong = [line for line in text.splitlines() if ".f64" in line]
         assert not wrong, wrong[:5]
-    for capability in CAPABILITIES:
+    for capability in capabilities:
         found = resources(linked(text, capability), tmp_path)
         assert found[2] == 0
         assert found[1] <= stack, found
     return text
 
 
-def unit_kernel(cell, features, dtype, rows=1, constants=()):
+def instructions(tmp_path):
+    """How often each instruction is in the cubin that `resources` has read."""
+    told = subprocess.run(
+        [object_dump(), "-sass", str(tmp_path / "kernel.cubin")],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    return Counter(
+        re.findall(r"^\s+/\*[0-9a-f]+\*/\s+(?:@!?U?P\w+ )?([A-Z0-9_.]+)", told, re.MULTILINE)
+    )
+
+
+def unit_kernel(cell, features, dtype, rows=1, constants=(), kind=UnitKernel, plan=plan_unit):
+    if hasattr(cell, "recurrent_initializer"):
+        cell.recurrent_initializer = "zeros"  # an orthogonal matrix takes seconds
     layer = nr.RNN(cell, dtype=dtype)
     shapes = tuple((None, None, width) for width in features)
     layer.build(shapes if len(shapes) > 1 else shapes[0])
     found = declared(declaration_of(cell), features, constants, np.dtype(dtype))
     kinds = [(f"f{np.dtype(dtype).itemsize}",) * len(sizes) for sizes in (features, constants)]
-    return UnitKernel(found, plan_unit(found), rows, device_steps(found), *kinds).kernel()
+    return kind(found, plan(found), rows, device_steps(found), *kinds).kernel()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -132,6 +147,44 @@ def test_the_largest_that_the_plan_allows_spill_nothing(cell, rows, tmp_path):
     assert "shfl.sync.bfly" in text
     # One barrier in the loop, and two before it.
     assert text.count("bar.sync") == 3
+
+
+@pytest.mark.parametrize(
+    ("cell", "rows", "blocks"),
+    [
+        (nr.LSTMCell(256), 1, 8),
+        (nr.LSTMCell(128), 1, 2),
+        (nr.GRUCell(256), 1, 8),
+        (nr.SimpleRNNCell(150), 2, 2),
+        (nr.PeepholeLSTMCell(250), 1, 8),
+    ],
+    ids=lambda value: (
+        f"{type(value).__name__} {value.units}" if hasattr(value, "units") else str(value)
+    ),
+)
+def test_clusters_of_blocks(cell, rows, blocks, tmp_path):
+    def plan(found):
+        planned = plan_cluster(found, (9, 0))
+        assert planned.blocks == blocks
+        assert plan_rows(found, planned, 10_000, 132) >= rows
+        return planned
+
+    kernel = unit_kernel(cell, (16,), "float32", rows, kind=ClusterKernel, plan=plan)
+    text = assert_good(kernel, "float32", tmp_path, capabilities=[(9, 0)])
+    found = instructions(tmp_path)
+    # One number of every row into the shared memory of a block, before the loop and in it.
+    assert text.count("st.async.weak.shared::cluster") == 2 * rows
+    assert found["STAS"] == 2 * rows
+    assert "mapa.shared::cluster" in text
+    assert any(name.startswith("SYNCS.PHASECHK") for name in found)  # the wait in the loop
+    # Threads of all blocks wait for each other at the beginning and at the end, and not in the loop.
+    assert text.count("barrier.cluster.arrive.release") == 2
+    loop = text[text.index("mbarrier.try_wait") : text.rindex("barrier.cluster.arrive.release")]
+    assert "barrier.cluster" not in loop
+    assert loop.count("bar.sync") == 1
+    assert "membar" not in text
+    assert found["LDS.128"]
+    assert not [name for name in found if name.startswith(("STL", "LDL"))]
 
 
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import numbarnn as nr
 from numbarnn.cuda import driver, graphs
 from numbarnn.cuda.driver import Device, Stream
 from numbarnn.cuda.graphs import Graphs
@@ -36,7 +37,7 @@ def told(monkeypatch):
             set_current=lambda: None, create_graph_builder=lambda: Builder()
         ),
         Stream=SimpleNamespace(from_handle=lambda handle: f"stream {handle}"),
-        LaunchConfig=lambda grid, block: (grid, block),
+        LaunchConfig=lambda grid, block, cluster=None: (grid, block, cluster),
         launch=launch,
     )
     monkeypatch.setattr(driver, "_core", lambda: core)
@@ -47,7 +48,7 @@ def told(monkeypatch):
 class Stepping:
     """A kernel with a step among its arguments."""
 
-    name, threads = "stepping", 32
+    name, threads, cluster = "stepping", 32, 1
     arguments = (("size", "i8"), ("it", "i8"))
 
 
@@ -101,3 +102,33 @@ def test_a_launch_without_a_step_is_the_same_every_time(told):
     launch(0)
     launch(4)
     assert told[0] == told[1] == ("stream 5", "copy_rows", [3] * len(kernel.arguments))
+
+
+class Clustered(Stepping):
+    """A kernel of clusters."""
+
+    name, cluster = "clustered", 4
+
+
+@pytest.mark.parametrize("at_once", [0, 7])
+def test_clusters_are_launched_only_where_some_fit(told, monkeypatch, at_once):
+    asked = []
+
+    def fitting(config, stream):
+        asked.append((config, stream))
+        return at_once
+
+    ready = SimpleNamespace(occupancy=SimpleNamespace(max_active_clusters=fitting))
+    monkeypatch.setattr(driver, "loaded", lambda kernel, place: ready)
+    monkeypatch.setattr(driver, "_fitting", {})
+    stream = Stream(5, Device(0))
+    if not at_once:
+        with pytest.raises(
+            nr.DeviceError, match="'K2c' on this device: 4 blocks of 32 threads do not"
+        ):
+            stream.launch(Clustered, (3,), {"size": 7})
+        assert not told
+    else:
+        stream.launch(Clustered, (3,), {"size": 7})
+        assert told == [("stream 5", ready, [7, 0])]
+    assert asked == [(((3,), (32,), (4,)), "stream 5")]
