@@ -1,11 +1,13 @@
 """Our kernels on a device against torch's cuDNN, an eager loop of torch, JAX's scan; the table comes last.
 
 Run by ``make bench-gpu`` on a machine with a device. Times are those of events on the device around a call,
-after five calls to warm up: the median of thirty, ours and theirs in turn.
+after five calls to warm up: the median of thirty, ours and theirs in turn. "ours" is what the plan chooses;
+what other kernels of ours take is measured beside it, under their names.
 """
 
 import statistics
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 sys.path[:0] = [
@@ -13,7 +15,7 @@ sys.path[:0] = [
     str(Path(__file__).parents[1] / "tests" / "gpu"),
 ]
 
-from gpu.device_cases import Case, over  # noqa: E402
+from gpu.device_cases import Case, in_kernel, kernel_of, over  # noqa: E402
 
 import numbarnn as nr  # noqa: E402
 
@@ -53,6 +55,19 @@ def interleaved(calls, torch):
             if turn >= WARM:
                 taken[name].append(begin.elapsed_time(end))
     return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def by_other_kernels(case, layer, x):
+    """Calls of the same layer by every kernel of ours that takes it and that the plan does not choose."""
+    found, chosen = {}, kernel_of(layer)
+    for kernel in ("K2c", "K3"):
+        other = case.layer()
+        with in_kernel(replace(case, kernel=kernel)):
+            if kernel == chosen or kernel_of(other) != kernel:
+                continue
+            other(x)  # which kernel is known from now on
+        found[kernel] = lambda other=other: other(x)
+    return found
 
 
 def cudnn(case, layer, x, torch):
@@ -153,7 +168,9 @@ def main():
     rows = []
     for case in CASES:
         layer, x = case.layer(), torch.from_numpy(case.inputs()).cuda()
-        calls = {"ours": lambda layer=layer, x=x: layer(x)}
+        calls = {"ours": lambda layer=layer, x=x: layer(x)} | by_other_kernels(case, layer, x)
+        for name, call in calls.items():
+            assert torch.allclose(call(), layer(x), atol=1e-5), f"{case.name} by {name}"
         for name, tf32, make in (
             ("cuDNN, TF32 off", False, cudnn),
             ("cuDNN, TF32 on", True, cudnn),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from device_cases import CASES  # noqa: E402
+from device_cases import CASES, in_kernel  # noqa: E402
 from fake_device import fake  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
@@ -26,7 +26,8 @@ class Compiling(driver.Stream):
 
     def prepared(self, kernel, grid, given):
         for capability in CAPABILITIES:
-            kernel.machine_code(capability)
+            if capability >= (9, 0) or kernel.cluster == 1:
+                kernel.machine_code(capability)
         return lambda it=0: None
 
 
@@ -37,8 +38,9 @@ def main():
         module.device = lambda number: driver.Device(number)
     for case in tqdm([*CASES, *TIMED], disable=None):
         layer, x = case.layer(), fake(case.inputs())
-        layer(x)
-        layer(x, lengths=[case.shape[1]] * case.shape[0])
+        with in_kernel(case):
+            layer(x)
+            layer(x, lengths=[case.shape[1]] * case.shape[0])
 
 
 if __name__ == "__main__":

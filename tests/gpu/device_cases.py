@@ -1,11 +1,16 @@
 """What is run on a device: layers and shapes; kernels for all of it can be built beforehand."""
 
+import os
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 
 import numbarnn as nr
+from numbarnn.cuda.declared import declared
+from numbarnn.cuda.plan import OF_CLUSTERS, plan_cell
+from numbarnn.forms import declaration_of, form_of, step_sizes
 
 
 @dataclass(frozen=True)
@@ -17,6 +22,8 @@ class Case:
     shape: tuple
     dtype: str = "float32"
     options: dict = field(default_factory=dict)
+    #: What `NUMBARNN_GPU_KERNEL` is to be.
+    kernel: str = ""
 
     def layer(self):
         """The layer, built, its weights random."""
@@ -62,3 +69,37 @@ CASES = [
     Case("ConvLSTM2D", partial(nr.ConvLSTM2D, 3, 3, strides=2), (3, 7, 9, 12, 2), "float32", SEQUENCES),
     Case("Kalman filter, per sample", over(nr.KalmanFilterCell, 3), (33, 20, 4), "float32", SEQUENCES),
 ]  # fmt: skip
+#: By clusters of blocks, which the environment must ask for: units that no number of blocks divides, tiles
+#: of which rows are missing, blocks of 2 and 8.
+CASES += [
+    Case(f"{cell.__name__} {units} {shape}, in clusters", over(cell, units), shape, "float32", SEQUENCES, "K2c")
+    for cell, units, shape in [
+        (nr.LSTMCell, 17, (1, 50, 17)), (nr.LSTMCell, 65, (33, 20, 64)), (nr.LSTMCell, 128, (300, 9, 5)),
+        (nr.LSTMCell, 250, (7, 33, 16)), (nr.LSTMCell, 256, (33, 200, 64)), (nr.GRUCell, 64, (7, 33, 16)),
+        (nr.GRUCell, 250, (33, 20, 64)), (nr.GRUCell, 256, (1, 300, 16)), (nr.SimpleRNNCell, 500, (7, 33, 16)),
+        (nr.MGUCell, 256, (300, 9, 5)), (nr.PeepholeLSTMCell, 130, (7, 1, 16)),
+    ]
+]  # fmt: skip
+
+
+@contextmanager
+def in_kernel(case):
+    """Whether the environment asks for a kernel is known when a layer first meets a device."""
+    before = os.environ.get("NUMBARNN_GPU_KERNEL")
+    os.environ["NUMBARNN_GPU_KERNEL"] = case.kernel
+    try:
+        yield
+    finally:
+        del os.environ["NUMBARNN_GPU_KERNEL"]
+        if before is not None:
+            os.environ["NUMBARNN_GPU_KERNEL"] = before
+
+
+def kernel_of(layer):
+    """Which kernel a layer's cell is run by on a device with clusters, as the environment is."""
+    cell, dtype = layer.cell, layer.dtype
+    if form_of(cell) != "unit":
+        return "KE"
+    widths = step_sizes([layer._input_shape[1:]])
+    plan = plan_cell(declared(declaration_of(cell), widths, (), dtype), OF_CLUSTERS)
+    return "K3" if plan is None else "K1" if plan.blocks == 1 else "K2c"
