@@ -16,7 +16,9 @@ REGISTERS_OF_BLOCK = 65_536
 REGISTERS_OF_THREAD = 255
 #: Registers of a thread beside the weights and what a row needs: addresses, flags, the loop.
 REGISTERS_BESIDE = 48
-REGISTERS_BESIDE_IN_CLUSTER = 44
+REGISTERS_BESIDE_IN_CLUSTER = 43
+#: What a row of a cluster needs at least: of simple cells the assembler keeps more numbers at hand.
+REGISTERS_OF_ROW_IN_CLUSTER = 17
 #: Blocks of a cluster that every device with clusters can run.
 BLOCKS_OF_CLUSTER = (2, 4, 8)
 #: The first compute capability that has them.
@@ -62,11 +64,6 @@ class UnitPlan:
         """Threads of a block."""
         return self.lanes * self.own
 
-    @property
-    def beside(self):
-        """Registers of a thread beside the weights and what a row needs."""
-        return REGISTERS_BESIDE if self.blocks == 1 else REGISTERS_BESIDE_IN_CLUSTER
-
     def slice(self, width, item):
         """Numbers of an operand that one thread reads: whole vectors of 16 bytes.
 
@@ -91,6 +88,19 @@ def _weights(cell, plan):
     )
 
 
+def _own_weights(cell):
+    """4-byte words of the weights that a unit has of every map that it reads itself, biases and params."""
+    found = 0
+    for stage in cell.stages:
+        found += len(stage.params)
+        for what in ("inputs", "constants", "recurrent"):
+            for map_ in getattr(stage, what):
+                dense = map_.kind == "dense"
+                found += map_.gates * (map_.kernel is not None and not dense)
+                found += map_.gates * (map_.bias is not None and (not dense or what == "recurrent"))
+    return found * (cell.dtype.itemsize // 4)
+
+
 def row_registers(cell):
     """4-byte words that one row of a block needs in every thread."""
     values = max(
@@ -109,7 +119,11 @@ def _candidate(cell, lanes):
 def _fits(cell, plan, rows=1):
     if plan.threads > MOST_THREADS or shared_bytes(cell, plan, rows) > SHARED_BYTES:
         return False
-    needed = _weights(cell, plan) + plan.beside + rows * row_registers(cell)
+    each, beside = row_registers(cell), REGISTERS_BESIDE
+    if plan.blocks > 1:
+        each = max(each, REGISTERS_OF_ROW_IN_CLUSTER)
+        beside = REGISTERS_BESIDE_IN_CLUSTER + _own_weights(cell)
+    needed = _weights(cell, plan) + beside + rows * each
     # The assembler counts threads in fours of warps.
     threads = -(-plan.threads // (4 * WARP)) * 4 * WARP
     return needed <= min(REGISTERS_OF_THREAD, REGISTERS_OF_BLOCK // threads)
