@@ -87,7 +87,7 @@ class DeviceCall:
 
     def places(self, array, sequences=True):
         """(sample stride, time stride) of a result, in elements; samples of a ragged one have none."""
-        strides = [stride // self.item for stride in array.strides]
+        strides = [stride // array.dtype.itemsize for stride in array.strides]
         if not sequences:
             return strides[0], 0
         if self.batch.offsets is not None:

@@ -8,7 +8,7 @@ masked is skipped by a branch. A reset before a step is done at the end of the o
 operands are whole when sums begin.
 """
 
-from .kernel import reading
+from .kernel import reading, storing
 from .source import Writer, tuple_of
 
 #: Whole numbers that every such kernel takes, in this order.
@@ -33,13 +33,16 @@ class CellKernel:
         Their dtypes.
     padded : int
         Units that packed weights have room for.
+    out : str, optional
+        The dtype of the output, if not the cell's.
     """
 
-    def __init__(self, cell, steps, inputs, constants, padded):
+    def __init__(self, cell, steps, inputs, constants, padded, out=None):
         self._cell, self._steps, self._padded = cell, steps, padded
         self._inputs, self._constants_given = inputs, constants
         self._item = cell.dtype.itemsize
         self._number = f"f{self._item}"
+        self._out = out or self._number
         self.arguments = []
         self._write = Writer()
 
@@ -61,8 +64,9 @@ class CellKernel:
             ("offsets", "i8*"),
         ):
             self._take(name, kind)
-        for name in ("x_values", "c_values", "held", "out"):
+        for name in ("x_values", "c_values", "held"):
             self._take(name, number)
+        self._take("out", f"{self._out}*")
         for operand in self._cell.read_by_unit("inputs"):
             self._take(f"input_{operand}", f"{self._inputs[operand]}*")
             for axis in ("sample", "time", "item"):
@@ -311,7 +315,7 @@ class CellKernel:
     def _deliver(self, r):
         """Write the output and states of a row at this step, if every step is wanted."""
         write, cell = self._write, self._cell
-        inner = self._within(cell.units)
+        inner, shown = self._within(cell.units), storing(self._out, "value")
         write(
             "at = it",
             f"if inside_{r} and (backwards != 0) != (turned != 0):",
@@ -326,9 +330,9 @@ class CellKernel:
                 f"if behind or (zeros != 0 and not go_{r}):",
                 "    value = zero",
                 "if direct_out != 0:",
-                f"    out[b_{r} * out_sample + (it - begin) * out_time + {inner}] = value",
+                f"    out[b_{r} * out_sample + (it - begin) * out_time + {inner}] = {shown}",
                 "else:",
-                f"    out[origin_{r} + at * out_time + {inner}] = value",
+                f"    out[origin_{r} + at * out_time + {inner}] = {shown}",
             )
         for k, size in enumerate(cell.state_sizes):
             write(f"if has_track_{k} != 0 and mine and unit < {size}:")

@@ -19,7 +19,7 @@ from ..compile.step import brief
 from ..errors import CellError, MissingExtraError
 from . import cubins
 from .plan import OF_CLUSTERS
-from .primitives import widened
+from .primitives import narrowed, widened
 from .simulator import in_python
 
 _NUMBERS = {
@@ -28,7 +28,8 @@ _NUMBERS = {
     "u1": types.uint8, "u2": types.uint16, "u4": types.uint32, "u8": types.uint64,
 }  # fmt: skip
 #: What the source of every kernel may name.
-_NAMES = {"cuda": cuda, "f4": np.float32, "f8": np.float64, "i8": np.int64, "widened": widened}
+_NAMES = {"cuda": cuda, "f4": np.float32, "f8": np.float64, "i8": np.int64, "widened": widened,
+          "narrowed": narrowed}  # fmt: skip
 
 
 def reading(kind, number, source):
@@ -44,6 +45,11 @@ def reading(kind, number, source):
         What gives the number.
     """
     return f"{number}(widened({source}))" if kind == "b2" else f"{number}({source})"
+
+
+def storing(kind, value):
+    """Source of a number of the compute type as one of some dtype, to be written; as in `reading`."""
+    return f"narrowed({value})" if kind == "b2" else value
 
 
 @dataclass(eq=False)

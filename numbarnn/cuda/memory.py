@@ -79,7 +79,7 @@ class Memory:
         elif array is not None:
             given["source_row"] = array.strides[0] // source.itemsize
             given["source_item"] = array.strides[1] // source.itemsize if array.ndim > 1 else 0
-        kernel = copy_kernel(target.dtype.str[1:], numbers_of(source))
+        kernel = copy_kernel(numbers_of(target.dtype), numbers_of(source))
         return kernel, blocks(rows * width), given
 
     def merge(self, one, other, mode):

@@ -8,6 +8,7 @@ from ..stages import plain_function
 from .cluster_kernel import ClusterKernel
 from .cublas import is_chosen
 from .graphs import Graphs
+from .memory import numbers_of
 from .multiplied import DenseMap
 from .plan import plan_cell, plan_rows
 from .primitives import SIMULATED
@@ -111,11 +112,11 @@ class ResidentCell(PackedCell):
         self.weights[f"w_recurrent_{s}_{m}"] = memory.upload(packed)
         self._pack(f"b_recurrent_{s}_{m}", map_.bias, map_.gates, units, memory)
 
-    def kernel(self, rows, inputs, constants):
-        """The kernel for blocks of so many rows and operands of these dtypes."""
-        key = rows, inputs, constants
+    def kernel(self, rows, inputs, constants, out=None):
+        """The kernel for blocks of so many rows, and operands and an output of these dtypes."""
+        key = rows, inputs, constants, out
         if key not in self._kernels:
-            writer = self._kind(self.cell, self.plan, rows, self._steps, inputs, constants)
+            writer = self._kind(self.cell, self.plan, rows, self._steps, inputs, constants, out)
             self._kernels[key] = writer.kernel()
         return self._kernels[key]
 
@@ -134,7 +135,7 @@ class ResidentCell(PackedCell):
         """
         samples = given["samples"]
         rows = plan_rows(self.cell, self.plan, samples, place.multiprocessors)
-        kernel = self.kernel(rows, inputs, constants)
+        kernel = self.kernel(rows, inputs, constants, numbers_of(given["out"].dtype))
         memory.stream.launch(kernel, (-(-samples // rows),), given)
 
 
@@ -148,12 +149,12 @@ class SteppedCell(PackedCell):
     def _pack_recurrent(self, s, m, map_, units, memory):
         self._maps[s, m] = DenseMap(map_, memory, of_steps=True)
 
-    def _writers(self, inputs, constants):
-        """(kernel, blocks of a row) of every stage, for operands of these dtypes."""
-        key = inputs, constants
+    def _writers(self, inputs, constants, out):
+        """(kernel, blocks of a row) of every stage, for operands and an output of these dtypes."""
+        key = inputs, constants, out
         if key not in self._kernels:
             writers = [
-                StageKernel(self.cell, s, self._steps, inputs, constants)
+                StageKernel(self.cell, s, self._steps, inputs, constants, out)
                 for s in range(len(self.cell.stages))
             ]
             self._kernels[key] = [(writer.kernel(), writer.blocks) for writer in writers]
@@ -174,7 +175,7 @@ class SteppedCell(PackedCell):
         """Queue a chunk of time, step by step; as `ResidentCell.queue`."""
         cell, rows = self.cell, given["samples"] * self.cell.positions
         prepare, launches = memory.stream.prepared, []
-        writers = self._writers(inputs, constants)
+        writers = self._writers(inputs, constants, numbers_of(given["out"].dtype))
         for s, (kernel, blocks) in enumerate(writers):
             own = dict(given)
             for m, map_ in enumerate(cell.stages[s].recurrent):

@@ -18,6 +18,13 @@ if SIMULATED:
         """The float32 whose upper half is given."""
         return np.array(int(bits) << 16, np.uint32).view(np.float32)[()]
 
+    def narrowed(number):
+        """The upper half of a float32, rounded to nearest even; NaN stays NaN."""
+        bits = int(np.float32(number).view(np.uint32))
+        if number != number:
+            return np.uint16(bits >> 16 | 0x40)
+        return np.uint16((bits + 0x7FFF + (bits >> 16 & 1)) >> 16)
+
     def slice_of(gates, length, lanes, units):
         """A function that loads a lane's slice of a unit's weights, gate after gate."""
 
@@ -80,6 +87,17 @@ else:
             return builder.bitcast(whole, ir.FloatType())
 
         return types.float32(types.uint16), generate
+
+    @intrinsic
+    def narrowed(context, number):
+        """The upper half of a float32, rounded to nearest even; NaN stays NaN."""
+
+        def generate(context, builder, sig, values):
+            kind = ir.FunctionType(ir.IntType(16), [ir.FloatType()])
+            code = ir.InlineAsm(kind, "cvt.rn.bf16.f32 $0, $1;", "=h,f", False)
+            return builder.call(code, values)
+
+        return types.uint16(types.float32), generate
 
     def slice_of(gates, length, lanes, units):
         """A function that loads a lane's slice of a unit's weights, gate after gate."""

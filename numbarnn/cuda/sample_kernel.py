@@ -7,7 +7,7 @@ was left.
 
 import math
 
-from .kernel import Kernel, reading
+from .kernel import Kernel, reading, storing
 from .primitives import SIMULATED, view_of
 from .source import Writer, tuple_of
 
@@ -30,8 +30,8 @@ class SampleKernel:
     inputs, states, weights, constants, outputs : sequence of tuple of int
         Shapes, of one sample at one step.
     scratch : tuple of int or None
-    dtypes : sequence of str
-        Of the inputs as they were given.
+    dtypes, outs : sequence of str
+        Of the inputs as they were given, and of the outputs.
     one_input, one_output : bool
         Whether the step takes the one array, not a tuple.
     blame : tuple
@@ -41,14 +41,14 @@ class SampleKernel:
     """
 
     def __init__(
-        self, step, dtype, inputs, states, weights, constants, outputs, scratch, dtypes, one_input,
+        self, step, dtype, inputs, states, weights, constants, outputs, scratch, dtypes, outs, one_input,
         one_output, blame, parts,
     ):  # fmt: skip
         self._step, self._dtype, self._number = step, dtype, f"f{dtype.itemsize}"
         self._shapes = {
             "input": inputs, "state": states, "weight": weights, "constant": constants, "output": outputs
         }  # fmt: skip
-        self._scratch, self._dtypes = scratch, dtypes
+        self._scratch, self._dtypes, self._outs = scratch, dtypes, outs
         self._one_input, self._one_output = one_input, one_output
         self._blame, self._parts = blame, parts
         self._write = Writer()
@@ -74,7 +74,8 @@ class SampleKernel:
                 (f"track_{k}_time", "i8"),
             ]
         for i in range(len(self._shapes["output"])):
-            found += [(f"out_{i}", number), (f"out_{i}_sample", "i8"), (f"out_{i}_time", "i8")]
+            found += [(f"out_{i}", f"{self._outs[i]}*")]
+            found += [(f"out_{i}_sample", "i8"), (f"out_{i}_time", "i8")]
         return tuple(found)
 
     def kernel(self):
@@ -182,9 +183,8 @@ class SampleKernel:
             write("silent = behind or (zeros != 0 and not go)")
             for i, shape in enumerate(self._shapes["output"]):
                 write(f"place = b * out_{i}_sample + (first + at) * out_{i}_time")
-                self._each(
-                    shape, f"out_{i}[place + {{flat}}] = zero if silent else o_{i}[{{index}}]"
-                )
+                shown = storing(self._outs[i], f"zero if silent else o_{i}[{{index}}]")
+                self._each(shape, f"out_{i}[place + {{flat}}] = {shown}")
         for k, shape in enumerate(self._shapes["state"]):
             write(f"if has_track_{k} != 0:")
             with write:
@@ -226,7 +226,8 @@ class SampleKernel:
         write("if sequences == 0:")
         with write:
             for i, shape in enumerate(self._shapes["output"]):
-                self._each(shape, f"out_{i}[b * out_{i}_sample + {{flat}}] = o_{i}[{{index}}]")
+                shown = storing(self._outs[i], f"o_{i}[{{index}}]")
+                self._each(shape, f"out_{i}[b * out_{i}_sample + {{flat}}] = {shown}")
             if not self._shapes["output"]:
                 write("pass")
 

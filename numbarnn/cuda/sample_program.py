@@ -77,12 +77,13 @@ class DeviceSampleProgram:
             step.function, settings, self.dtype.type, self.dtype.kind == "f", where, OF_ARRAYS
         )
 
-    def kernel(self, inputs):
-        """The kernel for inputs of these dtypes."""
-        if inputs not in self._kernels:
-            writer = SampleKernel(self._step, self.dtype, dtypes=inputs, **self._layout)
-            self._kernels[inputs] = writer.kernel()
-        return self._kernels[inputs]
+    def kernel(self, inputs, outs=None):
+        """The kernel for inputs and outputs of these dtypes; outputs are of the compute type, else."""
+        outs = outs or (f"f{self.dtype.itemsize}",) * len(self._output_shapes)
+        if (inputs, outs) not in self._kernels:
+            writer = SampleKernel(self._step, self.dtype, dtypes=inputs, outs=outs, **self._layout)
+            self._kernels[inputs, outs] = writer.kernel()
+        return self._kernels[inputs, outs]
 
     def run(self, batch, request, initial, constants, stream=None):
         """Run a batch that lies on a device; as `DeviceProgram.run`."""
@@ -95,6 +96,7 @@ class DeviceSampleProgram:
             given = self._given(call, constants, memory)
             kernel = self.kernel(
                 tuple(numbers_of(values.array.dtype) for values in batch.inputs),
+                tuple(numbers_of(out.dtype) for out in call.results.outputs),
             )
             memory.stream.launch(kernel, (-(-batch.samples // THREADS),), given)
         return call.results

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from .kernel import Kernel, reading
+from .kernel import Kernel, reading, storing
 from .primitives import SIMULATED
 
 #: Threads of a block; each is one of Python in the simulator.
@@ -17,7 +17,7 @@ def copy_rows(rows, width, has_source, source_row, source_item, target_row, sour
         value = {number}(0)
         if has_source != 0:
             value = {value}
-        target[row * target_row + item] = value
+        target[row * target_row + item] = {stored}
 """
 
 _MERGE = """\
@@ -41,10 +41,10 @@ def copy_kernel(dtype, source):
     arguments = [(name, "i8") for name in ("rows", "width", "has_source", "source_row", "source_item",
                                            "target_row")]  # fmt: skip
     arguments += [("source", f"{source}*"), ("target", f"{dtype}*")]
-    value = reading(source, dtype, "source[row * source_row + item * source_item]")
-    return Kernel(
-        "copy_rows", _COPY.format(number=dtype, value=value), tuple(arguments), {}, THREADS
-    )
+    number = "f4" if dtype in ("f2", "b2") else dtype
+    value = reading(source, number, "source[row * source_row + item * source_item]")
+    text = _COPY.format(number=number, value=value, stored=storing(dtype, "value"))
+    return Kernel("copy_rows", text, tuple(arguments), {}, THREADS)
 
 
 @lru_cache(maxsize=16)

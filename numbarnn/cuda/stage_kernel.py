@@ -7,7 +7,7 @@ its own does not change under it: its width is not that of the stage, so that th
 """
 
 from .cell_kernel import CellKernel
-from .kernel import Kernel
+from .kernel import Kernel, storing
 from .primitives import SIMULATED
 
 #: Threads of a block, at the most.
@@ -38,10 +38,12 @@ class StageKernel(CellKernel):
         Of every stage.
     inputs, constants : sequence of str
         Their dtypes.
+    out : str, optional
+        The dtype of the output, if not the cell's.
     """
 
-    def __init__(self, cell, number, steps, inputs, constants=()):
-        super().__init__(cell, steps, inputs, constants, padded_units(cell))
+    def __init__(self, cell, number, steps, inputs, constants=(), out=None):
+        super().__init__(cell, steps, inputs, constants, padded_units(cell), out)
         self._s, self._stage = number, cell.stages[number]
         self._is_last = number == len(cell.stages) - 1
         units = [self._stage.units]
@@ -146,7 +148,7 @@ class StageKernel(CellKernel):
             write(
                 f"held[row * {cell.units} + unit] = held_0",
                 "if last != 0 and sequences == 0 and it + 1 == end:",
-                f"    out[b_0 * out_sample + {self._within(cell.units)}] = held_0",
+                f"    out[b_0 * out_sample + {self._within(cell.units)}] = {storing(self._out, 'held_0')}",
             )
 
 

@@ -9,7 +9,7 @@ steps repeat, stays in the registers of the unit's threads.
 """
 
 from .cell_kernel import CellKernel
-from .kernel import Kernel
+from .kernel import Kernel, storing
 from .primitives import SIMULATED, slice_of, sums_of
 
 
@@ -26,13 +26,15 @@ class UnitKernel(CellKernel):
         Of every stage.
     inputs, constants : sequence of str
         Their dtypes.
+    out : str, optional
+        The dtype of the output, if not the cell's.
     """
 
     #: Blocks of a cluster, and what the source names beside steps and sums.
     _blocks, _bound = 1, {}
 
-    def __init__(self, cell, plan, rows, steps, inputs, constants=()):
-        super().__init__(cell, steps, inputs, constants, plan.units)
+    def __init__(self, cell, plan, rows, steps, inputs, constants=(), out=None):
+        super().__init__(cell, steps, inputs, constants, plan.units, out)
         self._plan, self._rows = plan, rows
         self._vector = 16 // self._item
 
@@ -272,4 +274,5 @@ class UnitKernel(CellKernel):
                         write(f"held[b_{r} * {cell.units} + unit] = held_{r}")
                         write("if last != 0 and sequences == 0:")
                         with write:
-                            write(f"out[b_{r} * out_sample + unit] = held_{r}")
+                            shown = storing(self._out, f"held_{r}")
+                            write(f"out[b_{r} * out_sample + unit] = {shown}")

@@ -347,7 +347,8 @@ class RNN(Arguments, Recorded, Layer):
         batched : bool
             False: `inputs` is one sample without batch axis, and so is what is returned.
         out : ndarray or nest of them, optional
-            Where to write the output.
+            Where to write the output. On a device, of a layer that computes in float32, arrays of
+            float16 and bfloat16 too: rounded to nearest even, the states are not.
         stream : object, optional
             For arrays on a device: the stream to work on, of CuPy or torch, or a handle. None: the
             current one of the library that the inputs are from.

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..errors import ArgumentError, DeviceError
 from ..given.device_arrays import DeviceArray
+from ..given.libraries import is_bfloat16
 from .results import sequence_shape
 
 #: How long to look for a common element of two arrays before they count as overlapping.
@@ -54,7 +55,8 @@ def check_outs(arrays, batch, shapes, sequences, dtype, read=()):
     ------
     ArgumentError
         If there are more or fewer, one is no writeable array of exactly the output's shape and
-        dtype whose last axes are contiguous, or one overlaps an argument or another one.
+        dtype, or on a device of half as many bits as float32, whose last axes are contiguous, or one
+        overlaps an argument or another one.
     DeviceError
         If one lies on the host and the inputs on a device, or the other way round.
     """
@@ -74,15 +76,27 @@ def check_outs(arrays, batch, shapes, sequences, dtype, read=()):
         read.append((f"out[{number}]", array))
 
 
+def _is_written_to(dtype, computed):
+    """Whether outputs of a compute type are written into an array of a dtype on a device."""
+    half = dtype == np.float16 or is_bfloat16(dtype)
+    return dtype == computed or (half and computed == np.float32)
+
+
 def _check_one(array, wanted, axes, dtype):
-    if isinstance(array, DeviceArray) and array.shape == wanted and array.dtype == dtype:
+    if isinstance(array, DeviceArray):
+        if array.shape != wanted or not _is_written_to(array.dtype, dtype):
+            also = ", float16 or bfloat16" if dtype == np.float32 else ""
+            raise ArgumentError(
+                f"`out` must be a {dtype.name}{also} array of shape {wanted}; got {array.dtype} of shape "
+                f"{array.shape}."
+            )
         if not array.writeable:
             raise ArgumentError("`out` must be writeable; it is not.")
-        _check_strides(array, axes, dtype)
+        _check_strides(array, axes, array.dtype)
         return
     if not isinstance(array, np.ndarray) or array.shape != wanted or array.dtype != dtype:
         got = type(array).__name__
-        if isinstance(array, (np.ndarray, DeviceArray)):
+        if isinstance(array, np.ndarray):
             got = f"{array.dtype} of shape {array.shape}"
         raise ArgumentError(f"`out` must be a {dtype.name} array of shape {wanted}; got {got}.")
     if not array.flags.writeable or not array.dtype.isnative or not array.flags.aligned:

@@ -80,7 +80,9 @@ def instructions(tmp_path):
     )
 
 
-def unit_kernel(cell, features, dtype, rows=1, constants=(), kind=UnitKernel, plan=plan_unit):
+def unit_kernel(
+    cell, features, dtype, rows=1, constants=(), kind=UnitKernel, plan=plan_unit, out=None
+):
     if hasattr(cell, "recurrent_initializer"):
         cell.recurrent_initializer = "zeros"  # an orthogonal matrix takes seconds
     layer = nr.RNN(cell, dtype=dtype)
@@ -88,7 +90,7 @@ def unit_kernel(cell, features, dtype, rows=1, constants=(), kind=UnitKernel, pl
     layer.build(shapes if len(shapes) > 1 else shapes[0])
     found = declared(declaration_of(cell), features, constants, np.dtype(dtype))
     kinds = [(f"f{np.dtype(dtype).itemsize}",) * len(sizes) for sizes in (features, constants)]
-    return kind(found, plan(found), rows, device_steps(found), *kinds).kernel()
+    return kind(found, plan(found), rows, device_steps(found), *kinds, out).kernel()
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -156,7 +158,7 @@ def test_the_largest_that_the_plan_allows_spill_nothing(cell, rows, tmp_path):
         (nr.LSTMCell(128), 1, 2),
         (nr.GRUCell(256), 1, 8),
         (nr.SimpleRNNCell(150), 2, 2),
-        (nr.PeepholeLSTMCell(250), 1, 8),
+        (nr.PeepholeLSTMCell(130), 1, 8),
     ],
     ids=lambda value: (
         f"{type(value).__name__} {value.units}" if hasattr(value, "units") else str(value)
@@ -245,6 +247,21 @@ def test_the_small_kernels(tmp_path):
     assert_good(copy_kernel("f4", "i2"), "float32", tmp_path)
     for mode in MERGED:
         assert_good(merge_kernel("f4", mode), "float32", tmp_path)
+
+
+@pytest.mark.parametrize(("out", "rounding"), [("f2", "cvt.rn.f16.f32"), ("b2", "cvt.rn.bf16.f32")])
+def test_outputs_in_half_as_many_bits_are_rounded_once_where_they_are_written(
+    out, rounding, tmp_path
+):
+    kernels = [unit_kernel(nr.GRUCell(20), (3,), "float32", out=out), copy_kernel(out, "f4")]
+    layer = nr.RNN(nr.GRUCell(20))
+    layer.build((None, None, 3))
+    found = declared(declaration_of(layer.cell), (3,), (), np.dtype("f4"))
+    kernels.append(StageKernel(found, 0, device_steps(found), ("f4",), out=out).kernel())
+    for kernel in kernels:
+        text = assert_good(kernel, "float32", tmp_path)
+        assert rounding in text
+        assert not re.search(r"\.b?f16", text.replace(rounding, ""))  # nothing is computed so
 
 
 def test_an_error_names_the_cell_and_the_line_of_the_step():

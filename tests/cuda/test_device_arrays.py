@@ -371,7 +371,7 @@ def test_wrong_shapes_dtypes_and_outs(layer, launches):
          lambda: layer(x, out=np.zeros((B, T, H), "f4"))),
         ("`out` must lie on the host, as the inputs do", nr.DeviceError,
          lambda: layer(x_of(B, T, F), out=fake(np.zeros((B, T, H), "f4")))),
-        (r"`out` must be a float32 array of shape \(3, 4, 5\); got float64", nr.ArgumentError,
+        (r"`out` must be a float32, float16 or bfloat16 array of shape \(3, 4, 5\); got float64", nr.ArgumentError,
          lambda: layer(x, out=fake(np.zeros((B, T, H))))),
         ("`out` must not overlap `inputs`", nr.ArgumentError, lambda: square()(x, out=x)),
     ]:  # fmt: skip

@@ -8,12 +8,14 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
-from device_cases import CASES, in_kernel  # noqa: E402
+import numpy as np  # noqa: E402
+from device_cases import CASES, IN_HALF, in_kernel  # noqa: E402
 from fake_device import fake  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from benchmarks.on_gpu import CASES as TIMED  # noqa: E402
 from numbarnn.cuda import driver, unit_program  # noqa: E402
+from numbarnn.given.libraries import BFLOAT16  # noqa: E402
 
 CAPABILITIES = [(8, 0), (9, 0)]
 
@@ -40,7 +42,11 @@ def main():
         layer, x = case.layer(), fake(case.inputs())
         with in_kernel(case):
             layer(x)
-            layer(x, lengths=[case.shape[1]] * case.shape[0])
+            found = layer(x, lengths=[case.shape[1]] * case.shape[0])
+            for dtype in ("f2", BFLOAT16) if case in IN_HALF else ():
+                out = fake(np.zeros(found[0].array.shape, "u2"))
+                out.array = out.array.view(dtype)
+                layer(x, out=out)
 
 
 if __name__ == "__main__":

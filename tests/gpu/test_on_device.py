@@ -100,6 +100,16 @@ def test_streams_and_outs():
     assert library.equal(out, one)
 
 
+@pytest.mark.parametrize("case", cases.IN_HALF, ids=lambda case: case.name)
+@pytest.mark.parametrize("half", ["float16", "bfloat16"])
+def test_outs_in_half_as_many_bits_are_rounded_as_torch_rounds(case, half):
+    layer, x = case.layer(), to_device(case.inputs())
+    one = layer(x)[0]
+    out = library.empty_like(one, dtype=getattr(library, half))
+    assert layer(x, out=out)[0] is out
+    assert library.equal(out, one.to(out.dtype))
+
+
 def test_cupy_arrays_come_back_as_cupy_arrays():
     cupy = pytest.importorskip("cupy", reason="cupy is not installed")
     case = cases.CASES[0]
