@@ -17,6 +17,8 @@ from .scoring import ROWS, STEPS
 #: Standard input and output, which hold Arrow's stream format.
 STREAM = "-"
 _KEY = b"numbarnn"
+#: Bytes that are written together: so much stays in the cache until the file has it.
+_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -169,14 +171,22 @@ class ParquetTarget:
 
     def write(self, batch):
         """Write a record batch as a row group."""
-        pq = extra("pyarrow.parquet", "arrow")
+        pa, pq = extra("pyarrow", "arrow"), extra("pyarrow.parquet", "arrow")
         if self._writer is None:
-            # A dictionary of numbers that are all different costs more than the model.
+            # A dictionary of numbers that are all different costs more than the model; no codec
+            # makes them smaller.
             copied = list(self._copied)
             self._writer = pq.ParquetWriter(
-                self._path, batch.schema, use_dictionary=copied, write_statistics=copied
+                self._path,
+                batch.schema,
+                use_dictionary=copied,
+                write_statistics=copied,
+                compression=dict.fromkeys(copied, "snappy"),
             )
-        self._writer.write_batch(batch)
+        # The levels of all numbers of a chunk are made before any are written.
+        rows = -(-len(batch) // (1 + batch.nbytes // _CHUNK)) or 1
+        chunks = [batch.slice(start, rows) for start in range(0, len(batch), rows)] or [batch]
+        self._writer.write_table(pa.Table.from_batches(chunks), max(1, len(batch)))
 
     def finish(self, note):
         """Write the note, and what is missing."""

@@ -139,3 +139,33 @@ def test_only_copied_columns_are_written_with_dictionaries(model, tmp_path):
     assert columns["who"].has_dictionary_page
     assert columns["who"].statistics.max == "b"
     assert not columns["output"].has_dictionary_page
+
+
+def test_numbers_are_written_in_chunks_as_one_row_group(model, tmp_path, monkeypatch):
+    from numbarnn.data import files
+
+    monkeypatch.setattr(files, "_CHUNK", 40)
+    write(tmp_path / "in", ROWS, who=list("abcdefg"))
+    run_parquet(model, tmp_path / "in", tmp_path / "out", "events", "who", "sequence")
+    metadata = pq.ParquetFile(tmp_path / "out").metadata
+    assert (metadata.num_row_groups, metadata.num_rows) == (1, 7)
+    columns = [metadata.row_group(0).column(i) for i in range(2)]
+    assert [column.compression for column in columns] == ["SNAPPY", "UNCOMPRESSED"]
+    table = pq.read_table(tmp_path / "out")
+    assert table["output"].to_pylist() == one_by_one(model, ROWS, "sequence")
+    assert table["who"].to_pylist() == list("abcdefg")
+
+
+@pytest.mark.parametrize("emit", ["last", "sequence"])
+def test_other_libraries_read_what_is_written(model, tmp_path, emit):
+    pandas, polars, duckdb = map(pytest.importorskip, ("pandas", "polars", "duckdb"))
+    write(tmp_path / "in", ROWS, who=list("abcdefg"))
+    run_parquet(model, tmp_path / "in", tmp_path / "out", "events", "who", emit)
+    wanted = one_by_one(model, ROWS, emit)
+    path = str(tmp_path / "out")
+    frame = pandas.read_parquet(path, dtype_backend="pyarrow")
+    assert frame["who"].tolist() == list("abcdefg")
+    assert [row if isinstance(row, list) else None for row in frame["output"]] == wanted
+    assert polars.read_parquet(path)["output"].to_list() == wanted
+    rows = duckdb.sql(f"SELECT output FROM read_parquet('{path}')").fetchall()
+    assert [row for (row,) in rows] == wanted
