@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ArgumentError, extra, warn
-from ..given.nesting import flattened, is_nested, packed_like
+from ..given.nesting import flattened
 from ..given.ragged import Ragged
-from ..given.shapes import flattened_shapes, is_shape, mapped_shapes
 from ..layers import RNN, Layer, Model, Sequential
 from ..layers.sequential import EMIT
 from ..reading import checked_readings
@@ -17,13 +16,12 @@ from .arrow import (
     arrow_from_rows,
     is_lists,
     offsets_of,
-    scalars,
-    sequences,
     storage,
     validity,
 )
 from .by_length import outputs_by_length, padded_only
 from .columns import is_text, read
+from .inputs import blank, input_shapes, packed_inputs, readings_of, taken
 from .tables import COLUMN, as_table
 
 #: At most so many rows, and about so many time steps, are run together.
@@ -82,7 +80,8 @@ class Scorer:
             raise ArgumentError(f"`model` must be a layer; got {type(model).__name__}.")
         if emit is not None and emit not in EMIT:
             raise ArgumentError(f"`emit` must be None or one of {list(EMIT)}; got {emit!r}.")
-        self._readings = checked_readings(model.reading)
+        checked_readings(model.reading)
+        self._declaring = model
         if on_error not in ON_ERROR:
             raise ArgumentError(f"`on_error` must be one of {list(ON_ERROR)}; got {on_error!r}.")
         if emit is not None and not isinstance(model, (Sequential, Model)):
@@ -117,11 +116,6 @@ class Scorer:
 
     # --- columns -----------------------------------------------------------------------------
 
-    def _shapes(self):
-        """The shape of every input, in order; None for one of which nothing is known."""
-        nest = self.model.input_shape
-        return [None] if nest is None else flattened_shapes(nest)
-
     def _read(self, reading, array, column, rows):
         """A column as numbers."""
         return read(reading, array, column, rows)
@@ -134,7 +128,7 @@ class Scorer:
         ArgumentError
             If one is missing, or there are more or fewer than inputs.
         """
-        given, count = self._columns, len(self._shapes())
+        given, count = self._columns, len(input_shapes(self.model))
         labels = getattr(self.model, "input_names", None)
         if given is None and labels is not None and set(labels) <= set(names):
             given = labels
@@ -168,14 +162,9 @@ class Scorer:
 
     def _inputs(self, arrays, columns, rows):
         """What the model is called with, from columns without null rows."""
-        shapes, readings = self._shapes(), self._readings or [None] * len(arrays)
+        shapes, readings = input_shapes(self.model), readings_of(self._declaring, len(arrays))
         if len(shapes) != len(arrays):
             shapes = [None] * len(arrays)
-        if len(readings) != len(arrays):
-            raise ArgumentError(
-                f"`reading` of `{self.model.name}` must have an entry for each of {len(arrays)} inputs; "
-                f"got {len(readings)}."
-            )
         arrays = [
             self._read(reading, array, column, rows)
             for reading, array, column in zip(readings, arrays, columns, strict=True)
@@ -184,15 +173,11 @@ class Scorer:
             taken(array, column, rows, shape)
             for array, column, shape in zip(arrays, columns, shapes, strict=True)
         ]
-        nest = self.model.input_shape
-        if nest is None or is_shape(nest):
-            return found[0] if len(found) == 1 else tuple(found)
-        leaves = iter(found)
-        return mapped_shapes(lambda shape: next(leaves), nest)
+        return packed_inputs(self.model, found)
 
     def _outputs(self, inputs):
         """The results by name, arrays or ragged batches."""
-        if self._by_length and any(isinstance(leaf, Ragged) for leaf in _leaves(inputs)):
+        if self._by_length and any(isinstance(leaf, Ragged) for leaf in flattened(inputs)):
             found = outputs_by_length(self._outputs, inputs)
             self._none = {name: _none_of(value) for name, value in found.items()}
             return found
@@ -229,7 +214,7 @@ class Scorer:
         else:
             found = self._found(inputs, batch, valid, rows)
         steps = max(
-            (len(leaf.values) for leaf in _leaves(inputs) if isinstance(leaf, Ragged)), default=0
+            (len(leaf.values) for leaf in flattened(inputs) if isinstance(leaf, Ragged)), default=0
         )
         return {name: _as_arrow(value, valid) for name, value in found.items()}, steps
 
@@ -241,13 +226,13 @@ class Scorer:
         """The results of no row."""
         if self._by_length:
             return self._none or self._none_by_length(inputs)
-        return {name: _none_of(value) for name, value in self._outputs(_blank(inputs)).items()}
+        return {name: _none_of(value) for name, value in self._outputs(blank(inputs)).items()}
 
     def _none_by_length(self, inputs):
         """The results of no row, of the least steps that make one."""
         for steps in range(_TRIED):
             try:
-                self._outputs(_blank(inputs, steps))
+                self._outputs(blank(inputs, steps))
                 return self._none
             except ArgumentError as error:
                 told = error
@@ -309,7 +294,7 @@ class Scorer:
             [storage(none[column]) for column in columns], columns, np.zeros(0, int)
         )
         with contextlib.suppress(ArgumentError):  # a made-up step may be none that the model takes
-            self._outputs(_blank(inputs, steps=1))
+            self._outputs(blank(inputs, steps=1))
         self._ready = kinds
 
     def score(self, batch, first_row=0):
@@ -412,67 +397,6 @@ class Scorer:
 
     def __getstate__(self):
         return {**self.__dict__, "_ready": None, "_none": None}
-
-
-def _leaves(inputs):
-    """The arrays and ragged batches of a nest of inputs."""
-    return flattened(inputs) if is_nested(inputs) else [inputs]
-
-
-def taken(array, column, rows, shape):
-    """One input of a model from a column without null rows, by the shape that the model wants."""
-    if shape is None:
-        found = sequences(array, column, rows)
-        return found if found.values.ndim == 2 else found.with_values(found.values[:, None])
-    if len(shape) == 1:
-        return scalars(array, column, rows)
-    item = shape[2:]
-    width = int(np.prod(item)) if item and None not in item else None
-    found = sequences(array, column, rows, width)
-    if not item:
-        if found.values.ndim != 1:
-            raise ArgumentError(
-                f"Column {column!r} must hold lists of token ids (the model begins with an "
-                "embedding); got lists of lists."
-            )
-    elif found.values.ndim == 1 or len(item) > 1:
-        free = len(item) == 1 and item[0] is None
-        if found.values.ndim == 1 and not free and width != 1:
-            raise ArgumentError(
-                f"Column {column!r} must hold lists of {width} numbers at every time step; got numbers."
-            )
-        found = found.with_values(found.values.reshape(-1, *((1,) if free else item)))
-    if shape[1] is None:
-        return found
-    if np.any(found.lengths != shape[1]):
-        place = int(np.argmax(found.lengths != shape[1]))
-        raise ArgumentError(
-            f"Column {column!r} must hold {shape[1]} entries in every row; "
-            f"got {found.lengths[place]} in row {int(rows[place])}."
-        )
-    return np.asarray(found.values).reshape(len(found), shape[1], *item)
-
-
-def validity_of(array):
-    """A column without its null rows, and which rows are not null."""
-    array = storage(array)
-    valid = validity(array)
-    return (array.drop_null() if array.null_count else array), valid
-
-
-def _blank(inputs, steps=0):
-    """Inputs of one row: of zeros, or of ones where they are integers, which are ids."""
-
-    def one(leaf):
-        if isinstance(leaf, Ragged):
-            values = np.zeros((steps, *leaf.values.shape[1:]), leaf.values.dtype)
-            values += values.dtype.kind in "iu"
-            return Ragged(values, [0, steps])
-        return np.zeros((1, *leaf.shape[1:]), leaf.dtype)
-
-    if not is_nested(inputs):
-        return one(inputs)
-    return packed_like(inputs, [one(leaf) for leaf in flattened(inputs)])
 
 
 def _none_of(value):

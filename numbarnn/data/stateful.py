@@ -4,9 +4,11 @@ import contextlib
 
 from ..errors import ArgumentError, extra
 from ..files import replacing
+from ..given.nesting import flattened
 from ..layers import Model
 from .columns import read
 from .scoring import Scorer
+from .steps import check_lengths
 from .store import StateStore, checked_ids
 from .update import recurrent_layers, updated
 
@@ -59,10 +61,12 @@ class StatefulScorer(Scorer):
         if not valid.all():
             ids = ids.filter(extra("pyarrow", "arrow").array(valid))
         ids = checked_ids(ids, rows[valid], f"Ids in column {self._identity!r}")
+        inputs = flattened(inputs)
+        check_lengths(inputs, rows[valid])
         return {"output": updated(self._own, self._store, ids, inputs, self._told)}
 
     def _blank_found(self, inputs):
-        none = updated(self._own, self._store, [], inputs, self._told)
+        none = updated(self._own, self._store, [], flattened(inputs), self._told)
         return {"output": none}
 
     @contextlib.contextmanager

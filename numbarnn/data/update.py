@@ -7,21 +7,21 @@ import weakref
 import numpy as np
 
 from ..configs import serialized
-from ..errors import ArgumentError, extra
+from ..errors import ArgumentError
 from ..forms import initial_states, state_shapes
-from ..given.arrays import as_numbers
 from ..given.nesting import is_nested
 from ..given.ragged import Ragged
 from ..layers import RNN, Dense, Embedding, Layer, Sequential, TimeDistributed
 from ..layers.array_layer import ArrayLayer
 from ..layers.dropout import Dropout
 from ..layers.merging import Merging
-from ..reading import Elapsed, checked_readings
+from ..reading import Elapsed
 from .arrow import arrow_from_ragged, arrow_from_rows
-from .columns import NEVER, elapsed, read
-from .scoring import taken, validity_of
+from .columns import NEVER, elapsed
+from .inputs import input_shapes, packed_inputs, readings_of
+from .steps import steps_of
 from .store import StateStore, checked_ids
-from .tables import COLUMN, as_table
+from .tables import as_table
 
 #: Layers that see one time step at a time, as the recurrent ones do.
 _BY_STEP = (Dense, Embedding, Dropout, TimeDistributed, Merging)
@@ -60,10 +60,15 @@ def recurrent_layers(model):
             )
         return values[0] if isinstance(values, (list, tuple)) else values
 
-    count = len(model.input_names) if hasattr(model, "input_names") else 1
-    if count > 1:
-        raise ArgumentError(f"`{model.name}` must have one input to update states; got {count}.")
-    model.walked(None, visit)
+    shapes = input_shapes(model)
+    names = getattr(model, "input_names", [model.name] * len(shapes))
+    for name, shape in zip(names, shapes, strict=True):
+        if shape is not None and (len(shape) < 2 or shape[1] is not None):
+            raise ArgumentError(
+                f"`{name}` must have an entry for every time step to update states (with one for the whole "
+                f"row, a row without steps has no output to repeat); its shape is {shape}."
+            )
+    model.walked(packed_inputs(model, [None] * len(shapes)), visit)
     if not found:
         raise ArgumentError(
             f"`{model.name}` must have a recurrent layer to update states; got none."
@@ -103,7 +108,8 @@ def fingerprint(model):
 class _Record:
     """How the states of all recurrent layers and the last output lie in the record of an entity.
 
-    Before the output there is the time of the last step, if the model is to see what passes between steps.
+    Before the output there are the times of the last step, one for each input that is to be what passes
+    between steps; `timed` has their numbers.
     """
 
     def __init__(self, layers, blank, timed):
@@ -113,12 +119,12 @@ class _Record:
             shapes = [shape for cell in layer._cells() for shape in state_shapes(cell)]
             dtype = layer.dtype.newbyteorder("<").str
             self.layout += [(f"{layer.name}.{i}", dtype, s) for i, s in enumerate(shapes)]
-        if timed:
-            self.layout.append(("time", "<i8", ()))
+        times = ["time"] if len(timed) == 1 else [f"time.{number}" for number in timed]
+        self.layout += [(name, "<i8", ()) for name in times]
         self.layout.append(("output", blank.dtype.newbyteorder("<").str, blank.shape))
         fields = [(str(i), dtype, shape) for i, (_, dtype, shape) in enumerate(self.layout)]
         self.dtype = np.dtype(fields)
-        self._last = [NEVER, blank] if timed else [blank]
+        self._last = [*[NEVER] * len(timed), blank]
 
     def arrays(self, records):
         """The arrays of entities, (entities, ...), and what is begun with where there is no record."""
@@ -160,8 +166,12 @@ class _Record:
 
 def _blank_output(model, values, timed):
     """The output of an entity without steps, shape (units,)."""
-    none = values.values[:0]
-    none = Ragged(none.astype(np.float64) if timed else none, [0, 0])
+    none = [each.values[:0] for each in values]
+    none = [
+        Ragged(each.astype(np.float64) if number in timed else each, [0, 0])
+        for number, each in enumerate(none)
+    ]
+    none = packed_inputs(model, none)
     if isinstance(model, RNN) or (isinstance(model, Sequential) and any(
         isinstance(layer, RNN) for layer in model.layers
     )):  # fmt: skip
@@ -176,18 +186,21 @@ def _blank_output(model, values, timed):
 def _by_entity(values, entities):
     """The steps of every entity in a row, which rows those are, in order, and where each begins."""
     order = np.argsort(entities, kind="stable")
-    lengths = values.lengths[order]
+    lengths = values[0].lengths[order]
     ends = np.cumsum(lengths)
-    if np.array_equal(order, np.arange(len(order))):
-        array = values.values[values.offsets[0] : values.offsets[-1]]
-    else:
-        shift = np.repeat(values.offsets[:-1][order] - (ends - lengths), lengths)
-        array = values.values[shift + np.arange(len(shift))]
+    sorted_already = np.array_equal(order, np.arange(len(order)))
+    arrays = []
+    for each in values:
+        if sorted_already:
+            arrays.append(each.values[each.offsets[0] : each.offsets[-1]])
+        else:
+            shift = np.repeat(each.offsets[:-1][order] - (ends - lengths), lengths)
+            arrays.append(each.values[shift + np.arange(len(shift))])
     # Rows of one entity lie side by side.
     counts = np.bincount(entities)
     last = np.cumsum(counts)
     offsets = np.concatenate([[0], np.concatenate([[0], ends])[last]])
-    return Ragged(array, offsets), order, ends, last
+    return [Ragged(array, offsets) for array in arrays], order, ends, last
 
 
 def _advanced(model, layers, initial, steps, ends, emit):
@@ -230,8 +243,9 @@ def updated(model, store, ids, values, emit):
 
     Parameters
     ----------
-    values : Ragged
-        Row i holds the next steps of entity ``ids[i]``; of a model that reads `Elapsed`, nanoseconds.
+    values : list of Ragged
+        One for each input, with as many steps in every row. Row i holds the next steps of entity
+        ``ids[i]``; of an input that is read as `Elapsed`, nanoseconds.
 
     Returns
     -------
@@ -240,8 +254,8 @@ def updated(model, store, ids, values, emit):
     layers = recurrent_layers(model)
     numbers = {}
     entities = np.array([numbers.setdefault(each, len(numbers)) for each in ids], np.int64)
-    (reading,) = checked_readings(model.reading) or [None]
-    timed = isinstance(reading, Elapsed)
+    readings = readings_of(model, len(values))
+    timed = [number for number, each in enumerate(readings) if isinstance(each, Elapsed)]
     record = _Record(layers, _blank_output(model, values, timed), timed)
     with store.changing():
         store.claim(fingerprint(model), record.layout)
@@ -249,11 +263,11 @@ def updated(model, store, ids, values, emit):
         if not len(entities):
             return _nothing(before[-1], emit)
         steps, order, ends, last = _by_entity(values, entities)
-        times = []
-        if timed:
-            steps, time = elapsed(reading, steps, before[-2])
-            times = [time]
+        times = before[-1 - len(timed) : -1]
+        for place, number in enumerate(timed):
+            steps[number], times[place] = elapsed(readings[number], steps[number], times[place])
         initial = record.initial(before[:-1])
+        steps = packed_inputs(model, steps)
         output, finals = _advanced(model, layers, initial, steps, ends, emit)
         outputs = np.asarray(output.values)
         # Rows without steps have the output of the row before, or the one that is remembered.
@@ -268,7 +282,7 @@ def updated(model, store, ids, values, emit):
         after[moved] = outputs[count[last - 1][moved] - 1]
         store.put(zip(numbers, record.packed([*finals, *times, after]), strict=True))
         if emit == "sequence":
-            return _in_order(outputs, values, order, ends, lengths)
+            return _in_order(outputs, values[0], order, ends, lengths)
         found = np.empty((len(order), *outputs.shape[1:]), outputs.dtype)
         sorted_rows = before[-1][entities[order]]
         sorted_rows[~none_yet] = outputs[count[~none_yet] - 1]
@@ -303,54 +317,10 @@ def update(model, store, ids, values, *, emit="last"):
             raise ArgumentError(f"`ids` must be one column; got {ids.column_names}.")
         ids = ids.column(0)
     ids = checked_ids(ids)
-    if isinstance(values, Ragged):
-        _refuse_times(model)
-        steps, back = values, None
-    elif hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__"):
-        return _updated_arrow(model, store, ids, values, emit)
-    else:
-        _refuse_times(model)
-        array = as_numbers("values", values)
-        if array.ndim < 1:
-            raise ArgumentError("`values` must hold one time step for each id; got a number.")
-        steps, back = Ragged(array, np.arange(len(array) + 1)), "rows"
-    if len(ids) != len(steps):
-        raise ArgumentError(
-            f"`values` must hold a row for each of {len(ids)} ids; got {len(steps)}."
-        )
-    found = updated(model, store, ids, steps, emit)
-    return found.values if back == "rows" and emit == "sequence" else found
-
-
-def _refuse_times(model):
-    if any(isinstance(each, Elapsed) for each in checked_readings(model.reading) or ()):
-        raise ArgumentError(
-            f"`values` must be an Arrow column of times, as `{model.name}` reads them; got numbers."
-        )
-
-
-def _updated_arrow(model, store, ids, values, emit):
-    """A list column: null for a null row, whose entity stays as it is."""
-    pa = extra("pyarrow", "arrow")
-    table, is_column, _ = as_table(values)
-    if not is_column:
-        raise ArgumentError("`values` must be a column of lists; got a table.")
-    column = table.column(0).combine_chunks()
-    if isinstance(column, pa.ChunkedArray):
-        column = column.chunk(0) if column.num_chunks else pa.array([], column.type)
-    if len(ids) != len(column):
-        raise ArgumentError(
-            f"`values` must hold a row for each of {len(ids)} ids; got {len(column)}."
-        )
-    steps, valid = steps_of(model, column, COLUMN, np.arange(len(column)))
-    chosen = [each for each, good in zip(ids, valid, strict=True) if good]
-    found = updated(model, store, chosen, steps, emit)
-    return (arrow_from_ragged if emit == "sequence" else arrow_from_rows)(found, valid)
-
-
-def steps_of(model, array, column, rows):
-    """The steps of a list column, as the model takes them, and which rows are not null."""
-    array, valid = validity_of(array)
-    (reading,) = checked_readings(model.reading) or [None]
-    array = read(reading, array, column, rows[valid], times=True)
-    return taken(array, column, rows[valid], model.input_shape), valid
+    recurrent_layers(model)
+    steps = steps_of(model, values, len(ids))
+    chosen = [each for each, good in zip(ids, steps.valid, strict=True) if good]
+    found = updated(model, store, chosen, steps.inputs, emit)
+    if steps.kind == "arrow":
+        return (arrow_from_ragged if emit == "sequence" else arrow_from_rows)(found, steps.valid)
+    return found.values if steps.kind == "array" and emit == "sequence" else found

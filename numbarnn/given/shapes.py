@@ -55,11 +55,12 @@ def flattened_shapes(nest):
 
 
 def mapped_shapes(function, nest):
-    """The nest with `function` of every shape."""
+    """The nest with `function` of every shape, called in the order of `flattened_shapes`."""
     if is_shape(nest):
         return function(tuple(nest))
     if isinstance(nest, dict):
-        return {key: mapped_shapes(function, value) for key, value in nest.items()}
+        found = {key: mapped_shapes(function, nest[key]) for key in sorted(nest)}
+        return {key: found[key] for key in nest}
     entries = [mapped_shapes(function, value) for value in nest]
     if hasattr(nest, "_fields"):
         return type(nest)(*entries)

@@ -344,7 +344,9 @@ class Layer(Configured):
         ids : sequence or Arrow column of int or str, length rows
             Whose steps each row holds, in any order. Rows of one id are in the order of time.
         values : array_like, shape (rows, features), Ragged, or Arrow column of lists
-            One time step in every row, or any number.
+            One time step in every row, or any number. Of several inputs, which must all have as many
+            steps in a row, one for each in a list or a dict by their names, or an Arrow table with
+            columns of these names.
         emit : {"last", "sequence"}
             The output after the last step of every row, or after every step.
 

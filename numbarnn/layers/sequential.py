@@ -4,6 +4,7 @@ from ..configs import serialized
 from ..errors import ArgumentError
 from ..given.arrays import as_list
 from ..given.inputs import checked_training
+from ..given.nesting import flattened
 from ..given.ragged import Ragged
 from ..given.shapes import checked_shapes
 from ..markup import table
@@ -132,7 +133,8 @@ class Sequential(Composed):
 
         Parameters
         ----------
-        inputs : Ragged
+        inputs : Ragged, or a tuple of them
+            As many as the first layer takes.
         what : {"last", "sequence", "state"}
             The output after the last time step of each row (that of the model, if it ends by pooling
             over time), the outputs of all time steps, or the final states of the recurrent layers.
@@ -152,7 +154,7 @@ class Sequential(Composed):
         places = [i for i, layer in enumerate(self.layers) if isinstance(layer, RECURRENT)]
         if not places:
             raise ArgumentError(f"`{self.name}` must have a recurrent layer; got {self.layers!r}.")
-        if not isinstance(inputs, Ragged):
+        if not all(isinstance(leaf, Ragged) for leaf in flattened(inputs)):
             raise ArgumentError(f"`inputs` must be an nr.Ragged; got {type(inputs).__name__}.")
         with Attempt(self.layers):
             if what != "state" and not all(

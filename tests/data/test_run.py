@@ -135,6 +135,14 @@ def test_columns_of_a_graph_are_found_by_name_or_told(graph):
         graph.run(short.set_column(1, "events", pa.array([[[1.0, 2.0]]] * 4)))
 
 
+def test_columns_of_inputs_in_a_dict_go_to_their_keys():
+    """Whatever the order in which the dict was written."""
+    a, b = nr.Input((None, 1), name="a"), nr.Input((None, 1), name="b")
+    model = nr.Model({"b": b, "a": a}, nr.Subtract()([nr.ReLU()(a), nr.ReLU()(b)]))
+    table = pa.table({"a": [[5.0]], "b": [[1.0]]})
+    assert model.run(table)["output"].to_pylist() == [[[4.0]]]
+
+
 def test_outputs_of_a_graph_have_the_names_of_their_layers():
     symbol = nr.Input((None, 1), name="x")
     model = nr.Model(
