@@ -33,7 +33,8 @@ def on_files(score, source, target):
         vectors = score(np.asarray(column.values), np.asarray(column.offsets))
         flat = pa.array(np.ascontiguousarray(vectors).reshape(-1))
         found = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
-        # As fast as pyarrow writes numbers that are all different.
-        pq.write_table(pa.table({"output": found}), target, use_dictionary=False)
+        # As fast as pyarrow writes numbers that are all different; numbarnn's options too.
+        options = {"use_dictionary": False, "write_statistics": False, "compression": "none"}
+        pq.write_table(pa.table({"output": found}), target, **options)
 
     return call

@@ -19,7 +19,7 @@ class Text(Configured):
         Each once; as `get_vocabulary` of Keras's text layers gives it, ``""`` and ``"[UNK]"`` included.
     split : {"character", "whitespace"}
         What the tokens of a text are: its characters (Unicode's code points), or what stands between
-        white space. Lists of texts are tokens already.
+        white space (ASCII's, as in Keras). Lists of texts are tokens already.
     oov_token : str, optional
         The entry of the vocabulary that stands for tokens that are not in it. None: they are an error.
 
@@ -31,7 +31,7 @@ class Text(Configured):
     See Also
     --------
     tf.keras.layers.TextVectorization, tf.keras.layers.StringLookup : unlike these, nothing is
-        lower-cased or stripped, and no id is added.
+        lower-cased or stripped, and no id is added. Those of a Keras file that do neither become this.
 
     Examples
     --------

@@ -65,7 +65,7 @@ def _ids(reading, array, column, rows):
         refuse_nulls(tokens, row_finder(offsets, rows), column)
         known = reading.vocabulary
     elif reading.split == "whitespace":
-        offsets, tokens = _words(pc.utf8_split_whitespace(array))
+        offsets, tokens = _words(pc.ascii_split_whitespace(array))
         known = reading.vocabulary
     else:
         offsets, tokens = _characters(array)

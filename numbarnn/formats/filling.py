@@ -3,18 +3,49 @@
 import numpy as np
 
 from ..cells import DenseCell, GRUCell, LSTMCell, ProjectionLSTMCell, SimpleRNNCell
-from ..errors import FormatError, NumbarnnError
+from ..errors import ArgumentError, FormatError, NumbarnnError
 from ..layers import RNN, Bidirectional, Model, Sequential, StackedRNNCells, TimeDistributed
 from ..layers.convolution import WindowCell
 from ..layers.embedding import Table
-from ..layers.normalization import Scales
+from ..layers.normalization import Normalization, Scales
 
 RECURRENT = (SimpleRNNCell, LSTMCell, GRUCell, ProjectionLSTMCell)
+
+
+class Moments:
+    """A `Normalization` that waits for the numbers that it was adapted to.
+
+    Parameters
+    ----------
+    layer : Normalization
+    """
+
+    names = ("mean", "variance", "count")
+
+    def __init__(self, layer):
+        self._layer = layer
+
+    def filled(self, arrays, where):
+        """Give the layer its mean and variance; how many numbers they come from does not matter."""
+        shapes = [array.shape for array in arrays]
+        if len(arrays) != 3 or arrays[0].dtype.kind != "f" or arrays[1].dtype.kind != "f":
+            raise FormatError(
+                f"{where} must have the weights {list(self.names)}; the file has {len(arrays)}, of shapes "
+                f"{shapes}."
+            )
+        if shapes[0] != shapes[1]:
+            raise FormatError(
+                f"mean and variance of {where} must be alike; their shapes are {shapes}."
+            )
+        found = Normalization(mean=arrays[0], variance=arrays[1])
+        self._layer.mean, self._layer.variance = found.mean, found.variance
 
 
 def weight_names(cell):
     """The names of a cell's weights, in order, before there are any; None if only `build` tells."""
     kind = type(cell)
+    if kind is Moments:
+        return cell.names
     if kind in RECURRENT:
         last = ()
         if kind is ProjectionLSTMCell:
@@ -44,6 +75,8 @@ def fill(cell, arrays, where):
     FormatError
         If there are more or fewer arrays than weights, or a shape or kind is another.
     """
+    if isinstance(cell, Moments):
+        return _filled(cell, arrays, where)
     for array in arrays:
         if array.dtype.kind != "f":
             raise FormatError(f"the weights of {where} must be floats; got {array.dtype}.")
@@ -65,6 +98,13 @@ def fill(cell, arrays, where):
     except FormatError:
         raise
     except NumbarnnError as error:
+        raise FormatError(f"{where}: {error}") from error
+
+
+def _filled(moments, arrays, where):
+    try:
+        moments.filled(arrays, where)
+    except ArgumentError as error:
         raise FormatError(f"{where}: {error}") from error
 
 

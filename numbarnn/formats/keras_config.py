@@ -13,6 +13,7 @@ from ..cells import GRUCell, LSTMCell, SimpleRNNCell
 from ..errors import FormatError, NumbarnnError
 from ..given.shapes import is_shape
 from ..layers import StackedRNNCells
+from .filling import Moments
 
 #: Arguments of every layer's that change no number here; `dtype` and `name` are taken by themselves.
 _COMMON = {
@@ -73,6 +74,15 @@ def _spatial_dropout(rate=0.5, **named):
     return layers.Dropout(rate, noise_shape=(None, 1, None), **named)
 
 
+def _normalization(axis=-1, mean=None, variance=None, **named):
+    """What was adapted has its numbers beside the config; until they are there it does nothing."""
+    # Without an axis there is one number for all features.
+    axis = -1 if axis in (None, [], ()) else axis
+    if mean is None and variance is None:
+        mean, variance = 0.0, 1.0
+    return layers.Normalization(axis, mean, variance, **named)
+
+
 _SIGMOIDS = {"activation": "tanh", "recurrent_activation": "sigmoid"}
 _CUDNN = tuple(name for name in _RECURRENT if name != "unroll")
 _NORM = ("axis", "epsilon", "center", "scale")
@@ -100,7 +110,7 @@ LAYERS = {
     "Softmax": _entry(layers.Softmax, "axis", masks=True),
     "LayerNormalization": _entry(layers.LayerNormalization, *_NORM, dtype=True),
     "BatchNormalization": _entry(layers.BatchNormalization, *_NORM, "momentum", dtype=True),
-    "Normalization": _entry(layers.Normalization, "axis", "mean", "variance", dtype=True),
+    "Normalization": _entry(_normalization, "axis", "mean", "variance", dtype=True),
     "GlobalAveragePooling1D": _entry(layers.GlobalAveragePooling1D, "keepdims"),
     "GlobalMaxPooling1D": _entry(layers.GlobalMaxPooling1D, "keepdims"),
     "MaxPooling1D": _entry(layers.MaxPooling1D, *_POOL),
@@ -146,11 +156,13 @@ class Maker:
         The file's class of everything made, by its `id`.
     frozen : set of int
         The `id` of every layer whose weights are not trainable.
+    adapted : dict of int -> Moments
+        By the `id` of a `Normalization`, what waits for its numbers.
     """
 
     def __init__(self, era, cells):
         self.era, self.cells = era, cells
-        self.classes, self.frozen = {}, set()
+        self.classes, self.frozen, self.adapted = {}, set(), {}
 
     def described(self, data, where):
         """Class and arguments of something that was serialized.
@@ -242,6 +254,8 @@ class Maker:
         except (NumbarnnError, TypeError, ValueError) as error:
             raise FormatError(f"{where} cannot be made: {error}") from error
         self.classes[id(made)] = name
+        if isinstance(made, layers.Normalization) and config.get("mean") is None:
+            self.adapted[id(made)] = Moments(made)
         if config.get("trainable") is False:
             self.frozen.add(id(made))
         return made

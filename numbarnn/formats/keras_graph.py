@@ -33,6 +33,7 @@ from .keras_calls import (
 from .keras_config import MODELS, Maker, input_of
 from .keras_masks import Masks, is_operation
 from .keras_paths import Layout, layer_paths
+from .keras_texts import TEXTS, text_of, vocabulary_files
 
 
 @dataclass
@@ -49,7 +50,8 @@ class Part:
         Of a model.
     data : dict
         Its description.
-    kind : {"layer", "input", "model", "mask", "left out"}
+    kind : {"layer", "input", "model", "mask", "text", "left out"}
+        "text": what makes ids of texts, which becomes the reading of the model.
     """
 
     name: str
@@ -61,7 +63,17 @@ class Part:
 
 
 class Planner(Maker):
-    """Makes the layers of whole models, and puts them together."""
+    """Makes the layers of whole models, and puts them together.
+
+    Attributes
+    ----------
+    assets : dict of str -> bytes
+        The files that lie beside the weights, by their paths.
+    """
+
+    def __init__(self, era, cells):
+        super().__init__(era, cells)
+        self.assets = {}
 
     def planned(self, data, until=None):
         """The parts of a model; layers from `until` on are left out.
@@ -118,6 +130,8 @@ class Planner(Maker):
             return Part(name, class_name, data, "mask")
         if class_name in MODELS:
             return self.planned(data)
+        if class_name in TEXTS:
+            return Part(name, class_name, data, "text")
         return Part(name, class_name, data, "layer", self.layer(data))
 
     def _class_of(self, data):
@@ -135,14 +149,22 @@ class Planner(Maker):
         """A layer within another, or a chain of them."""
         name, _ = self.described(data, "a layer")
         if name not in MODELS:
-            return self.layer(data)
+            return self._not_adapted(self.layer(data))
         part = self.planned(data)
         inner = [each.layer for each in part.parts if each.kind != "input"]
         if name != "Sequential" or any(layer is None for layer in inner):
             raise FormatError(f"model {part.name!r:.80} within a layer must be a chain of layers.")
-        made = Sequential(inner, name=part.name)
+        made = Sequential(list(map(self._not_adapted, inner)), name=part.name)
         self.classes[id(made)] = name
         return made
+
+    def _not_adapted(self, layer):
+        if id(layer) in self.adapted:
+            raise FormatError(
+                f"layer {layer.name!r:.80} (Normalization), adapted, within another layer is not "
+                "supported."
+            )
+        return layer
 
     # --- where weights lie -------------------------------------------------------------------
 
@@ -150,6 +172,8 @@ class Planner(Maker):
         """(cell, layer) of everything in a part that has weights, in Keras's order."""
         if part.kind == "model":
             return [found for inner in part.parts for found in self.holders(inner)]
+        if id(part.layer) in self.adapted:
+            return [(self.adapted[id(part.layer)], part.layer)]
         return [] if part.layer is None else [(c, part.layer) for c, _ in layer_paths(part.layer)]
 
     #: Where Keras's archives keep the layers of a model.
@@ -160,6 +184,8 @@ class Planner(Maker):
         if part.kind != "model":
             if part.layer is None:
                 return []
+            if id(part.layer) in self.adapted:
+                return [(self.adapted[id(part.layer)], path)]
             return layer_paths(part.layer, path, self.classes, self.layout)
         return [
             found
@@ -180,6 +206,44 @@ class Planner(Maker):
             return None
         return {path for each, path in pairs if each.kind != "left out"}
 
+    # --- texts -------------------------------------------------------------------------------
+
+    def vocabularies(self, part):
+        """Where the vocabularies of a model's layers may lie beside its weights."""
+        if part.kind != "model":
+            return set()
+        return {
+            name
+            for inner, path in self._inner_paths(part)
+            if inner.kind == "text"
+            for name in vocabulary_files(inner.class_name, path)
+        }
+
+    def _texts(self, part):
+        """What the layers that make ids of texts stand for, by their names."""
+        found = {}
+        for inner, path in self._inner_paths(part):
+            if inner.kind == "model" and any(each.kind == "text" for each in inner.parts):
+                raise FormatError(
+                    f"model {inner.name!r:.80}, of texts, within another is not supported."
+                )
+            if inner.kind == "text":
+                files = [
+                    self.assets[name]
+                    for name in vocabulary_files(inner.class_name, path)
+                    if name in self.assets
+                ]
+                config = inner.data["config"]
+                where = _where(inner)
+                if not isinstance(config, dict):
+                    raise FormatError(f"{where} must have arguments; got {config!r:.80}.")
+                if len(set(files)) > 1:
+                    raise FormatError(f"the vocabularies of {where} must be one; they differ.")
+                found[inner.name] = text_of(
+                    inner.class_name, config, files[0] if files else None, where
+                )
+        return found
+
     # --- putting together --------------------------------------------------------------------
 
     def assembled(self, part, until=None):
@@ -199,10 +263,15 @@ class Planner(Maker):
         }
         if len(layers) < sum(inner.kind in ("layer", "model") for inner in part.parts):
             raise FormatError(f"the layers of {part.name!r:.80} must have names of their own.")
+        texts = self._texts(part)
         try:
             if part.class_name == "Sequential":
-                return self._chain(part, list(layers.values()))
-            return self._graph(part, layers, until)
+                found = self._chain(part, list(layers.values()))
+                if texts:
+                    _check_front(part)
+                    (found.reading,) = texts.values()
+                return found
+            return self._graph(part, layers, until, texts)
         except NumbarnnError as error:
             if isinstance(error, FormatError):
                 raise
@@ -223,7 +292,7 @@ class Planner(Maker):
             )
         return layers[0] if len(layers) == 1 else Sequential(layers, name=part.name)
 
-    def _graph(self, part, layers, until):
+    def _graph(self, part, layers, until, texts):
         config = part.data["config"]
         operations = {
             inner.name: (inner.class_name, call)
@@ -245,19 +314,25 @@ class Planner(Maker):
                 masks.check(name, number)
         _check_states(layers, calls)
         ends = self._ends(part, config, until)
-        chain = self._straight(part, config, layers, calls, flat(ends))
-        if chain is not None:
-            return self._chain(part, chain)
-        wiring = _Wiring(self, part, layers)
-        wiring.run(calls)
         named = [name for name, _, _ in places_of(config.get("input_layers"))]
+        fronts = _fronts(part, texts, calls)
+        chain = self._straight(part, config, layers, calls, flat(ends), fronts)
+        if chain is not None:
+            found = self._chain(part, chain)
+            found.reading = texts[fronts[named[0]]] if fronts else None
+            return found
+        wiring = _Wiring(self, part, layers, fronts)
+        wiring.run(calls)
         inputs = [wiring.inputs[name] for name in named if name in wiring.inputs]
         outputs = mapped(wiring.symbol, ends)
-        return Model(
+        model = Model(
             inputs[0] if len(inputs) == 1 else inputs,
             outputs[0] if isinstance(outputs, list) and len(outputs) == 1 else outputs,
             name=part.name,
         )
+        if fronts:
+            model.reading = [texts.get(fronts.get(name)) for name in named if name in wiring.inputs]
+        return model
 
     @staticmethod
     def _ends(part, config, until):
@@ -275,7 +350,7 @@ class Planner(Maker):
         return places_in(first)
 
     @staticmethod
-    def _straight(part, config, layers, calls, ends):
+    def _straight(part, config, layers, calls, ends, fronts):
         """The layers of a graph that is a chain, in order; None if it is none."""
         inputs = places_of(config.get("input_layers"))
         if len(inputs) != 1 or len(ends) != 1 or len(calls) != len(layers) or not calls:
@@ -285,7 +360,7 @@ class Planner(Maker):
             if len(call.inputs) != 1 or call.several or call.further or call.inputs[0][2]:
                 return None
             after.setdefault(call.inputs[0][0], []).append(name)
-        chain, at = [], inputs[0][0]
+        chain, at = [], fronts.get(inputs[0][0], inputs[0][0])
         while at in after and len(chain) < len(calls):
             if len(after[at]) != 1:
                 return None
@@ -299,14 +374,20 @@ class Planner(Maker):
 class _Wiring:
     """Calls layers with symbols, each call once its inputs are there."""
 
-    def __init__(self, planner, part, layers):
+    def __init__(self, planner, part, layers, fronts):
         self._planner, self._layers, self._part = planner, layers, part
         self.inputs, self._known, self._first = {}, {}, {}
         for inner in part.parts:
             if inner.kind == "input":
                 shape, name, dtype = input_of(inner.data)
                 dtype = dtype if dtype in ("float32", "float64", "int32", "int64", "bool") else None
+                front = fronts.get(inner.name)
+                if front is not None and len(shape) < 2:
+                    shape = (None, None)
                 self.inputs[inner.name] = Input(batch_shape=shape, name=name, dtype=dtype)
+                if front is not None:
+                    # What has the ids is the input.
+                    self.inputs[front] = self.inputs[inner.name]
 
     def run(self, calls):
         """Call the layers."""
@@ -364,6 +445,53 @@ class _Wiring:
                 f"a call must name one of {len(outputs)} outputs; got {place!r:.100}."
             )
         return outputs[output]
+
+
+def _where(part):
+    return f"layer {part.name!r:.80} ({part.class_name})"
+
+
+def _check_front(part):
+    """That of a chain the first layer is the one that makes ids of texts, and no other."""
+    inner = [each for each in part.parts if each.kind != "input"]
+    for each in inner[1:]:
+        if each.kind == "text":
+            raise FormatError(f"{_where(each)} must be the first layer; it is not.")
+    _check_text_input(inner[0], [each for each in part.parts if each.kind == "input"])
+
+
+def _check_text_input(part, inputs):
+    """That there is a text in every row, or a list of tokens."""
+    for each in inputs:
+        shape = input_of(each.data)[0]
+        vectorizes = part.class_name == "TextVectorization"
+        good = shape[1:] in ((), (1,)) if vectorizes else len(shape) == 2
+        if not good:
+            raise FormatError(f"{_where(part)} with inputs of shape {shape} is not supported.")
+
+
+def _fronts(part, texts, calls):
+    """The layer that makes ids of an input of texts, by the name of the input."""
+    inputs = {each.name: each for each in part.parts if each.kind == "input"}
+    fronts = {}
+    for inner in part.parts:
+        if inner.name not in texts or inner.kind != "text":
+            continue
+        made = calls_of(inner.data)
+        places = made[0].inputs if len(made) == 1 else []
+        if len(places) != 1 or places[0][0] not in inputs or places[0][0] in fronts:
+            raise FormatError(
+                f"{_where(inner)} must be called once, with an input of its own; it is not."
+            )
+        _check_text_input(inner, [inputs[places[0][0]]])
+        fronts[places[0][0]] = inner.name
+    for name, _, call in calls:
+        used = [place[0] for place in call.places() if place[0] in fronts]
+        if used:
+            raise FormatError(
+                f"layer {name!r:.80} must take ids; it takes the texts of {used[0]!r:.80}."
+            )
+    return fronts
 
 
 def _counted_from(part, layers, calls):

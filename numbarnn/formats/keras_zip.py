@@ -33,20 +33,27 @@ def read(source, options):
         metadata = json_data(archive.read("metadata.json"), "metadata.json")
         config = json_data(archive.read("config.json"), "config.json")
         weights = archive.read("model.weights.h5")
-        extra = sorted(name for name in archive.names() if name.startswith("assets/"))
-    if extra:
-        raise FormatError(f"there must be no assets; got {extra[:4]}.")
+        names = [name for name in archive.names() if name.startswith("assets/")]
+        assets = {name: archive.read(name) for name in names}
     version = metadata.get("keras_version") if isinstance(metadata, dict) else None
     with Hdf5(io.BytesIO(weights), len(weights)) as file:
         arrays = {path: file.array(path) for path in file.arrays}
     if options.spec is not None:
+        _check_assets(assets, ())
         return read_by_spec(arrays, options)
     era = era_of(version)
     planner = Planner(era, options.cells)
-    planner.layout = early(arrays) or planner.layout
+    planner.layout, planner.assets = early(arrays) or planner.layout, assets
     part = planner.planned(config, options.until)
+    _check_assets(assets, planner.vocabularies(part))
     fill_by_paths(planner, part, arrays)
     return planner.assembled(part, options.until)
+
+
+def _check_assets(assets, known):
+    extra = sorted(set(assets) - set(known))
+    if extra:
+        raise FormatError(f"there must be no assets; got {extra[:4]}.")
 
 
 def era_of(version):

@@ -8,6 +8,7 @@ from ..given.nesting import flattened
 from ..given.ragged import Ragged
 from ..given.shapes import checked_shapes
 from ..markup import table
+from .array_layer import ArrayLayer
 from .attempt import Attempt
 from .bidirectional import Bidirectional
 from .composed import Composed
@@ -73,8 +74,17 @@ class Sequential(Composed):
 
     @property
     def input_shape(self):
-        """The shape of the first layer's inputs."""
-        return self.layers[0].input_shape
+        """The shape of the first layer's inputs; if it does not tell, what it hands on to one that does."""
+        before = []
+        for layer in self.layers:
+            shape = layer.input_shape
+            if shape is not None:
+                same = all(each.compute_output_shape(shape) == shape for each in before)
+                return shape if same else None
+            if not (isinstance(layer, ArrayLayer) and layer.by_step):
+                return None
+            before.append(layer)
+        return None
 
     def walked(self, values, visit):
         """What comes out if ``visit(layer, values)`` is run in place of every layer that is called."""

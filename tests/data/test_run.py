@@ -312,3 +312,16 @@ def test_any_ragged_table_gives_what_a_plain_loop_gives(tokens, rows, cuts, padd
     assert found["output"].to_pylist() == loop(tokens, rows)
     assert found["at"].to_pylist() == list(range(len(rows)))
     assert found.schema.field("output").type == pa.list_(pa.float32(), 2)
+
+
+def test_a_scaled_sequence_may_be_of_lists_of_any_kind():
+    """What stands before the first layer that knows its width hands it on."""
+    scale = nr.Normalization(mean=[1, 2], variance=[4, 25])
+    model = nr.Sequential([scale, nr.ReLU(), nr.SimpleRNN(1, activation=None)])
+    model.build((None, None, 2))
+    model.set_weights([[[1], [10]], [[1]], [0]])
+    assert model.input_shape == (None, None, 2)
+    for kind in (pa.list_(pa.float32()), pa.list_(pa.float32(), 2)):
+        column = pa.array([[[3, 7], [0, 12]], [], None], pa.list_(kind))
+        assert model.run(column).to_pylist() == [[31], [0], None]
+        assert model.run(column.slice(1)).to_pylist() == [[0], None]
