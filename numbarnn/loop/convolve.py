@@ -1,63 +1,157 @@
-"""Maps of cells that have positions: gathered, a strip of rows at a time, in front of their product.
+"""Stages of cells that have positions: the operands laid into images, then strips of rows.
 
-The rows of a block are then the positions of its samples, side by side, all at the same step. A chunk is
-one step of time: the positions give a tile the rows that else the steps of a chunk would.
+The rows of a block are the positions of its samples, side by side, all at the same step; a chunk is one
+step of time. What maps read of their neighbours they read in images, which hold the operands as they were
+before the step. So a strip of rows goes through all products and the step while its pre-activations are in
+the nearest cache, and the step may write the states that it has read.
 """
 
-from ..lanes.memory import caller, integer_at, set_integer
+from ..lanes.memory import caller, integer_at, zero_bytes
 from . import task as slot
 from .times import row_at
-from .unit import call_share, multiply, sample_source
+from .unit import call_share, multiply, normalise, operand_of, sample_source
 
-call_patches = caller(5)
+call_convolved = caller(10)
+call_fill = caller(4)
+call_pointwise = caller(11)
 
 
-def convolve_rows(task, work, stage, map_, recurrent, first, end, member):
-    """Gather and multiply, for all groups, the rows `first` up to, not with, `end`."""
-    strip, patch_row = integer_at(task + slot.STRIP), integer_at(map_ + slot.PATCH_ROW)
-    patch = work + integer_at(task + slot.WORK_PATCHES)
-    patch += member * integer_at(task + slot.PATCH_BYTES)
-    out, out_row = work + integer_at(stage + slot.WORK_X), integer_at(stage + slot.X_ROW)
-    if recurrent != 0:
-        out, out_row = work + integer_at(stage + slot.WORK_R), integer_at(stage + slot.R_ROW)
-    out_group, geometry = integer_at(task + slot.BLOCK) * out_row, integer_at(map_ + slot.GEOMETRY)
+def begin_images(task, work, rows):
+    """Zeros in all images: around what is laid into them they stay."""
+    samples, layer = rows // integer_at(task + slot.POSITIONS), integer_at(task + slot.LAYERS)
+    for number in range(integer_at(layer + slot.STAGE_COUNT)):
+        stage = integer_at(layer + slot.STAGES) + number * slot.STAGE_ENTRY
+        maps = integer_at(stage + slot.INPUT_MAPS) + integer_at(stage + slot.CONSTANT_MAPS)
+        maps += integer_at(stage + slot.RECURRENT_MAPS)
+        for each in range(maps):
+            geometry = integer_at(
+                integer_at(stage + slot.MAPS) + each * slot.MAP_ENTRY + slot.GEOMETRY
+            )
+            if geometry != 0:
+                image = work + integer_at(geometry + slot.WORK_IMAGE)
+                zero_bytes(image, samples * integer_at(geometry + slot.IMAGE_BYTES))
+
+
+def fill_image(geometry, work, number, b, source):
+    """Lay the operand of sample `b`, the block's `number`-th, into its image."""
+    image = work + integer_at(geometry + slot.WORK_IMAGE)
+    image += number * integer_at(geometry + slot.IMAGE_BYTES)
+    mask = integer_at(geometry + slot.MASKS)
+    if mask != 0:
+        mask += b * integer_at(geometry + slot.MASKS_SAMPLE)
+    first = image + integer_at(geometry + slot.IMAGE_FIRST)
+    call_fill(integer_at(geometry + slot.FILL), (geometry, source, first, mask))
+
+
+def fill_inputs(task, work, map_, rows):
+    """The images of what a map of inputs reads at the one step of the chunk."""
+    geometry, positions = integer_at(map_ + slot.GEOMETRY), integer_at(task + slot.POSITIONS)
+    if integer_at(geometry + slot.FILL) == 0:
+        return
+    for number in range(rows // positions):
+        row = number * positions
+        b = integer_at(row_at(task, work, row) + slot.SAMPLE)
+        when = integer_at(work + integer_at(task + slot.WORK_WHEN) + slot.EIGHT * row)
+        source = sample_source(map_, b) + when * integer_at(map_ + slot.SOURCE_TIME)
+        fill_image(geometry, work, number, b, source)
+
+
+def fill_values(task, work, map_, rows):
+    """The same of a map of states or inner values; of one that reads them as they lie nothing."""
+    geometry, positions = integer_at(map_ + slot.GEOMETRY), integer_at(task + slot.POSITIONS)
+    if geometry == 0 or integer_at(geometry + slot.FILL) == 0:
+        return
+    for number in range(rows // positions):
+        row = number * positions
+        b = integer_at(row_at(task, work, row) + slot.SAMPLE)
+        source = work + integer_at(map_ + slot.WORK_OPERAND)
+        fill_image(geometry, work, number, b, source + row * integer_at(map_ + slot.OPERAND_ROW))
+
+
+def multiply_rows(work, map_, groups, out, out_group, out_row, first, rows):
+    """The products of a map that reads an image, all groups, `rows` rows from `first` on."""
+    geometry = integer_at(map_ + slot.GEOMETRY)
+    image = work + integer_at(geometry + slot.WORK_IMAGE)
+    places = integer_at(geometry + slot.PLACES) + slot.EIGHT * first
+    lines, count = integer_at(geometry + slot.LINES), integer_at(geometry + slot.LINE_COUNT)
+    for group in range(groups):
+        here = out + group * out_group
+        if count != 0:
+            call_convolved(
+                integer_at(map_ + slot.PRODUCT),
+                (
+                    places,
+                    image,
+                    lines,
+                    count,
+                    integer_at(map_ + slot.LENGTH),
+                    integer_at(map_ + slot.PANEL) + group * integer_at(map_ + slot.PANEL_GROUP),
+                    integer_at(map_ + slot.BIAS) + group * integer_at(map_ + slot.BIAS_GROUP),
+                    here,
+                    out_row,
+                    rows,
+                ),
+            )
+        else:
+            for row in range(rows):
+                place = image + integer_at(places + slot.EIGHT * row)
+                multiply(map_, place, 0, group, here + row * out_row, out_row, 1)
+
+
+def run_strips(task, work, stage, i, parity, first, end, member):
+    """A stage at one step, the rows `first` up to, not with, `end`, whose images are filled."""
+    strip, groups = integer_at(task + slot.STRIP), integer_at(stage + slot.GROUPS)
+    block, chunk = integer_at(task + slot.BLOCK), integer_at(task + slot.CHUNK)
+    x_row, r_row = integer_at(stage + slot.X_ROW), integer_at(stage + slot.R_ROW)
+    x_group, r_group = strip * x_row, strip * r_row
+    own_x, own_r = member * groups * x_group, member * groups * r_group
+    x, r = (
+        work + integer_at(stage + slot.WORK_X) + own_x,
+        work + integer_at(stage + slot.WORK_R) + own_r,
+    )
+    maps, inputs = integer_at(stage + slot.MAPS), integer_at(stage + slot.INPUT_MAPS)
+    recurrent = maps + (inputs + integer_at(stage + slot.CONSTANT_MAPS)) * slot.MAP_ENTRY
+    step = integer_at(stage + slot.POINTWISE)
     while first < end:
         n = min(strip, end - first)
-        place = row_at(task, work, first)
-        call_patches(integer_at(map_ + slot.PATCHES), (geometry, place, n, patch, patch_row))
-        for group in range(integer_at(stage + slot.GROUPS)):
-            here = out + group * out_group + first * out_row
-            multiply(map_, patch, patch_row, group, here, out_row, n)
+        for index in range(inputs):
+            map_ = maps + index * slot.MAP_ENTRY
+            multiply_rows(work, map_, groups, x, x_group, x_row, first, n)
+            normalise(map_, x, x_group, x_row, n)
+        for index in range(integer_at(stage + slot.RECURRENT_MAPS)):
+            map_ = recurrent + index * slot.MAP_ENTRY
+            if integer_at(map_ + slot.GEOMETRY) != 0:
+                multiply_rows(work, map_, groups, r, r_group, r_row, first, n)
+            else:
+                row_bytes = integer_at(map_ + slot.OPERAND_ROW)
+                source = operand_of(task, work, map_, first, first + n, parity) + first * row_bytes
+                for group in range(groups):
+                    multiply(map_, source, row_bytes, group, r + group * r_group, r_row, n)
+            normalise(map_, r, r_group, r_row, n)
+        for group in range(groups):
+            # Rows are counted from the block's first one.
+            x_shift = own_x + group * x_group - first * x_row
+            r_shift = own_r + group * r_group - first * r_row
+            call_pointwise(
+                step,
+                (stage, work, first, first + n, i, group, parity, block, chunk, x_shift, r_shift),
+            )
         first += n
 
 
-def convolve(task, work, stage, map_, recurrent, rows):
-    """The same of all rows, whose operands are found; a team shares them out."""
-    share = integer_at(task + slot.SHARE)
+def run_positions(task, work, stage, rows, i, parity):
+    """The stage at one step, all rows; a team shares them out."""
+    share, maps = integer_at(task + slot.SHARE), integer_at(stage + slot.MAPS)
+    inputs, recurrent = (
+        integer_at(stage + slot.INPUT_MAPS),
+        integer_at(stage + slot.RECURRENT_MAPS),
+    )
+    for index in range(inputs):
+        fill_inputs(task, work, maps + index * slot.MAP_ENTRY, rows)
+    maps += (inputs + integer_at(stage + slot.CONSTANT_MAPS)) * slot.MAP_ENTRY
+    for index in range(recurrent):
+        fill_values(task, work, maps + index * slot.MAP_ENTRY, rows)
     if share != 0:
-        call_share(share, (task, work, stage, map_, rows, recurrent, 0))
+        call_share(share, (task, work, stage, slot.STRIPS, rows, i, parity))
     else:
-        convolve_rows(task, work, stage, map_, recurrent, 0, rows, 0)
-
-
-def convolve_inputs(task, work, stage, map_, rows, begin):
-    """A map of inputs at the one step of the chunk."""
-    time = integer_at(map_ + slot.SOURCE_TIME)
-    for row in range(rows):
-        place = row_at(task, work, row)
-        source = sample_source(map_, integer_at(place + slot.SAMPLE))
-        when = integer_at(work + integer_at(task + slot.WORK_WHEN) + slot.EIGHT * row)
-        set_integer(place + slot.AT, source + when * time)
-    convolve(task, work, stage, map_, 0, rows)
-
-
-def convolve_values(task, work, stage, map_, rows, parity):
-    """A recurrent map of states or inner values."""
-    operand_row = integer_at(map_ + slot.OPERAND_ROW)
-    source = work + integer_at(map_ + slot.WORK_OPERAND)
-    source += parity * integer_at(map_ + slot.OPERAND_COPY)
-    for row in range(rows):
-        place = row_at(task, work, row)
-        first = row - integer_at(place + slot.POSITION)
-        set_integer(place + slot.AT, source + first * operand_row)
-    convolve(task, work, stage, map_, 1, rows)
+        run_strips(task, work, stage, i, parity, 0, rows, 0)

@@ -3,6 +3,8 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from ..errors import CellError
 from ..stages import Convolution
 
@@ -35,7 +37,10 @@ class Axis:
 
 @dataclass(frozen=True)
 class Geometry:
-    """What one position of a row gathers: the channels at every tap.
+    """What one position sees: the channels at every tap.
+
+    The operand of a sample is laid into an image, with zeros wherever a tap falls beside it. There what
+    a position sees are lines, each as far behind the place of its first tap as at every position.
 
     Attributes
     ----------
@@ -63,11 +68,71 @@ class Geometry:
 
     @property
     def width(self):
-        """Numbers that are gathered."""
-        width = self.channels
-        for axis in self.axes:
-            width *= axis.taps
-        return width
+        """Numbers that a position sees."""
+        return self.channels * math.prod(axis.taps for axis in self.axes)
+
+    @property
+    def filled(self):
+        """The positions of the image that the operand fills, along each axis."""
+        return (1,) * AXES if self.shared else tuple(axis.size for axis in self.axes)
+
+    @property
+    def padded(self):
+        """All positions of the image, along each axis."""
+        if self.shared:
+            return (1,) * AXES
+        return tuple(
+            max(
+                axis.before + axis.size,
+                (axis.positions - 1) * axis.stride + (axis.taps - 1) * axis.dilation + 1,
+            )
+            for axis in self.axes
+        )
+
+    def image_steps(self, pitch):
+        """Bytes from one position of the image to the next, along each axis; `pitch` is the last."""
+        _, lines, columns = self.padded
+        return lines * columns * pitch, columns * pitch, pitch
+
+    def first(self, pitch):
+        """Bytes from where the image begins to where the operand does."""
+        if self.shared:
+            return 0
+        steps = self.image_steps(pitch)
+        return sum(axis.before * step for axis, step in zip(self.axes, steps, strict=True))
+
+    def places(self, pitch):
+        """Bytes from where the image begins to the first tap of every position."""
+        if self.shared:
+            return np.zeros(self.positions, np.int64)
+        return _sums(
+            np.arange(axis.positions) * axis.stride * step
+            for axis, step in zip(self.axes, self.image_steps(pitch), strict=True)
+        )
+
+    def lines(self, pitch, joined):
+        """Bytes from the first tap of a position to each line, and how many taps a line has.
+
+        Taps along the last axis lie side by side, in one line, if nothing lies between channels
+        (`joined`) and between taps.
+        """
+        taps = [axis.taps for axis in self.axes]
+        along = taps[-1] if joined and self.axes[-1].dilation == 1 else 1
+        taps[-1] //= along
+        steps = self.image_steps(pitch)
+        found = _sums(
+            np.arange(count) * axis.dilation * step
+            for count, axis, step in zip(taps, self.axes, steps, strict=True)
+        )
+        return found, along
+
+
+def _sums(offsets):
+    """The sums of one of each of several arrays, the last one's changing first."""
+    total = np.zeros(1, np.int64)
+    for each in offsets:
+        total = (total[:, None] + each).ravel()
+    return total
 
 
 def geometry_of(map_, shape, positions, where):

@@ -57,7 +57,7 @@ class LaidMap:
     operand : int
         Which input, constant, state or inner value.
     width : int
-        Numbers of the operand, or of what is gathered of it.
+        Numbers of the operand, or of what a position sees of it.
     targets : tuple of int
         Bytes behind the row's place, per vector of the panel.
     sources : tuple of int
@@ -67,7 +67,7 @@ class LaidMap:
     norm : LaidNorm or None
         How the row that this map completes is normalised.
     geometry : Geometry or None
-        What is gathered of the operand, if it is not read as it lies.
+        What a position sees of the operand, if that is laid into an image.
     """
 
     kind: str
@@ -132,8 +132,8 @@ class Layout:
 
     @property
     def needs_rows(self):
-        """Whether the step must wait for the products of all units, or of all positions."""
-        return any(map_.norm is not None or map_.geometry is not None for map_ in self.recurrent)
+        """Whether the step must wait for the products of all units."""
+        return any(map_.norm is not None for map_ in self.recurrent)
 
 
 def _gates(map_, width, units, where):
@@ -206,14 +206,14 @@ class MapPart:
 
 
 def _flat(map_):
-    """A convolution as the dense map of what is gathered for it."""
+    """A convolution as the dense map of what a position sees."""
     kernel = map_.kernel
     kernel = kernel.reshape(int(np.prod(kernel.shape[:-1])), kernel.shape[-1])
     return Map(kernel, map_.bias, map_.gamma, map_.epsilon, map_.dropout, map_.softmax)
 
 
-def _gathered(map_, shape, what, positions, where):
-    """How a map gathers its operand, or None if it reads it as it lies."""
+def _seen(map_, shape, what, positions, where):
+    """What a position sees of a map's operand, or None if it is read as it lies."""
     convolved = isinstance(map_, Convolution)
     if convolved and not positions:
         raise CellError(
@@ -239,7 +239,7 @@ def listed_maps(entries, sizes, what, units, where, training=False, positions=()
         for map_ in entry:
             shape = size if isinstance(size, tuple) else (size,)
             shape = (*positions, *shape) if what == "states or inner values" else shape
-            geometry = _gathered(map_, shape, what, positions, where)
+            geometry = _seen(map_, shape, what, positions, where)
             width = shape[-1] if geometry is None else geometry.width
             map_ = _flat(map_) if isinstance(map_, Convolution) else map_
             gates = _gates(map_, width, units, where)

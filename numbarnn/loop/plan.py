@@ -10,8 +10,8 @@ from functools import lru_cache
 #: Samples of a block at the most: where the weights of a step lie in the second cache, and beyond.
 MOST_ROWS = 36
 MOST_ROWS_BEYOND = 96
-#: Rows that are gathered at once at the most.
-MOST_STRIP = 96
+#: Rows of a strip at the most.
+MOST_STRIP = 24
 #: Time steps of a chunk at the most.
 MOST_STEPS = 512
 #: Work in multiply-adds below which no thread is woken: about a third of a millisecond.
@@ -93,18 +93,19 @@ def pair_rows(vectors, registers):
     return max(0, min(few, fitting))
 
 
-def plan_positions(samples, steps, positions, work, patch_bytes, height, machine, threads=1):
-    """The plan of a cell whose states have positions, and how many rows are gathered at once.
+def plan_positions(samples, steps, positions, work, row_bytes, height, machine, threads=1):
+    """The plan of a cell whose states have positions, and how many rows a strip has.
 
-    A block has whole samples, each of so many rows, and a chunk is one step.
+    A block has whole samples, each of so many rows, and a chunk is one step. Of a strip all products are
+    made, and then the step, while they are in the nearest cache.
 
     Parameters
     ----------
     samples, steps, positions : int
     work : int
         Multiply-adds of one sample and step.
-    patch_bytes : int
-        Bytes that are gathered for one row.
+    row_bytes : int
+        Bytes of the pre-activations of one row.
     height : int
         Rows of the highest tile.
     machine : Machine
@@ -115,7 +116,7 @@ def plan_positions(samples, steps, positions, work, patch_bytes, height, machine
     -------
     Plan, int
     """
-    strip = machine.second_cache // (4 * max(1, patch_bytes)) // height * height
+    strip = machine.second_cache // (4 * max(1, row_bytes)) // height * height
     strip = max(height, min(strip, MOST_STRIP // height * height))
     total = samples * max(1, steps) * max(1, work)
     members = _members(samples, work, total, threads) if samples < threads else 1

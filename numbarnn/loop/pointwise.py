@@ -67,10 +67,13 @@ def tile_of_scalars(x, c, r, old, new, params, output, count):
         deliver(moved(output, shift), value, count)
 
 
-def _pointwise(stage, work, rows, i, group, parity, block, chunk, r_shift):
-    """The step of a stage on one group of unit tiles, all rows."""
+def _pointwise(stage, work, first_row, end_row, i, group, parity, block, chunk, x_shift, r_shift):
+    """The step of a stage on one group of unit tiles, the rows `first_row` up to, not with, `end_row`.
+
+    The shifts lead to where the products of row 0 of the group at this step would lie.
+    """
     units = integer_at(stage + slot.UNITS)
-    x = work + integer_at(stage + slot.WORK_X) + (group * block * chunk + i) * X_ROW
+    x = work + integer_at(stage + slot.WORK_X) + x_shift
     c = work + integer_at(stage + slot.WORK_C) + group * block * C_ROW
     r = work + integer_at(stage + slot.WORK_R) + r_shift
     places = work + integer_at(stage + slot.STAGE_PLACES) + slot.EIGHT * i
@@ -78,7 +81,7 @@ def _pointwise(stage, work, rows, i, group, parity, block, chunk, r_shift):
     params = integer_at(stage + slot.PARAMS)
     first = group * JOINED
     tiles = min(JOINED, (units - first * WIDTH + WIDTH - 1) // WIDTH)
-    for row in range(rows):
+    for row in range(first_row, end_row):
         output = output_place(stage, work, places, row, chunk)
         old_row, new_row = moved_by(old, state_rows, row), moved_by(new, state_rows, row)
         for p in range(tiles):

@@ -9,7 +9,7 @@ from ..compile.machine import host
 from ..errors import CellError
 from .layout import lay_out
 from .plan import pair_rows, this_machine, tile_height
-from .recipes import Broadcast, Dense, DensePair, Elementwise, Norm, Pointwise, Softmax
+from .recipes import Broadcast, Convolved, Dense, DensePair, Elementwise, Norm, Pointwise, Softmax
 
 
 def host_width(dtype):
@@ -131,6 +131,8 @@ def _product(map_, dtype, width, groups):
         return Product(one, norm=norm)
     vectors, registers = len(map_.targets), host().registers
     height = tile_height(vectors, registers)
+    if map_.geometry is not None:
+        return Product(native(Convolved(dtype, width, height, vectors, map_.targets)), norm=norm)
     ahead = map_.panel.nbytes > this_machine().second_cache
     one = native(Dense(dtype, width, height, vectors, map_.targets, ahead))
     rows = pair_rows(vectors, registers)
@@ -207,7 +209,8 @@ def prepare(declaration, input_sizes, constant_widths, dtype, training=False):
         operands = (units,) * prepared[-1].outputs
     first = prepared[0]
     read_whole = {map_.operand for map_ in first.layout.recurrent if map_.kind == "dense"}
-    # Where the step waits for all products, nothing is read any more when it writes.
-    overwritten = first.layout.groups > 1 and not first.layout.needs_rows
+    # Where the step waits for all products of a row, nothing is read any more when it writes.
+    waits = first.layout.needs_rows or declaration.positions
+    overwritten = first.layout.groups > 1 and not waits
     copied = tuple(overwritten and i in read_whole and i in first.seen for i in range(len(sizes)))
     return PreparedCell(tuple(prepared), tuple(sizes), copied, width, dtype, declaration.positions)

@@ -7,11 +7,17 @@ pre-activations out.
 from ..compile.bind import bound
 from ..lanes import Lanes, number_of
 from ..lanes.memory import loader, size_of, storer
-from .tiles import pairs, tiles
+from .tiles import image_tiles, pairs, tiles
 
 
 def _dense(a, row_bytes, panel, start, length, out, out_row_bytes, rows):
     multiply(a, row_bytes, panel, start, length, out, out_row_bytes, rows)
+
+
+def _convolved(
+    rows_at, image, lines, count, length, panel, start, out, out_row_bytes, rows
+):  # fmt: skip
+    multiply(rows_at, image, lines, count, length, panel, start, out, out_row_bytes, rows)
 
 
 def _pair(
@@ -58,6 +64,14 @@ def dense(recipe):
     """The dispatcher of the dense product for panels of so many vectors."""
     tile = tiles(_lanes(recipe), recipe.height, recipe.vectors, recipe.targets, recipe.ahead)
     return bound(_dense, multiply=tile)
+
+
+def convolved(recipe):
+    """The dispatcher of the dense product of rows that lie in an image."""
+    return bound(
+        _convolved,
+        multiply=image_tiles(_lanes(recipe), recipe.height, recipe.vectors, recipe.targets),
+    )
 
 
 def dense_pair(recipe):

@@ -31,6 +31,24 @@ class Dense(Recipe):
 
 
 @dataclass(frozen=True)
+class Convolved(Recipe):
+    """The same of rows that lie in an image, at the taps of a convolution."""
+
+    dtype: str
+    width: int
+    height: int
+    vectors: int
+    targets: tuple
+    arguments = 10
+
+    def build(self):
+        """See `Recipe`."""
+        from .products import convolved
+
+        return convolved(self), {}
+
+
+@dataclass(frozen=True)
 class DensePair(Recipe):
     """The product of up to `rows` rows with two panels at once."""
 
@@ -144,18 +162,18 @@ class Gather(Recipe):
 
 
 @dataclass(frozen=True)
-class Patches(Recipe):
-    """What the taps of a convolution fall on, of the NumPy dtype `source`, in the compute dtype."""
+class Image(Recipe):
+    """The operand of a sample, of the NumPy dtype `source`, as an image of the compute dtype."""
 
     source: str
     dtype: str
-    arguments = 5
+    arguments = 4
 
     def build(self):
         """See `Recipe`."""
-        from .patches import patches
+        from .image import image
 
-        return patches(self), {}
+        return image(self), {}
 
 
 @dataclass(frozen=True)
@@ -191,7 +209,7 @@ class Pointwise(Recipe):
     params: int
     joined: int
     inner: bool
-    arguments = 9
+    arguments = 11
 
     def parts(self):
         """All but `where`."""
@@ -274,8 +292,8 @@ class Part(Recipe):
 
 UNIT_LOOP = Part("unit", "run_blocks", 4)
 PROJECT_CONSTANTS = Part("unit", "project_constants", 3)
-CONVOLVE_INPUTS = Part("convolve", "convolve_inputs", 6)
-CONVOLVE_VALUES = Part("convolve", "convolve_values", 6)
+BEGIN_IMAGES = Part("convolve", "begin_images", 3)
+RUN_POSITIONS = Part("convolve", "run_positions", 6)
 RUN_WHOLE = Part("whole", "run_whole", 6)
 SAMPLE_LOOP = Part("sample", "run_samples", 4)
 HOLD_ROWS = Part("times", "hold_rows", 3)

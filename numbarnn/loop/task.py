@@ -25,12 +25,13 @@ def _places(count):
     TRACKS, TRACK_COUNT, OUTPUTS, TURNED, STATES, STATE_COUNT, LAYERS, LAYER_COUNT,
     WORK_ROW, WORK_WHEN, WORK_PLACE, WORK_RESET, WORK_SOURCE, WORK_MASKED, WORK_GATHER,
     HOLD_ROWS, RESET_STATES, RESET_ENDS, WRITE_STATES, PROJECT_CONSTANTS, SHARE, TEAM,
-    POSITIONS, STRIP, WORK_PATCHES, PATCH_BYTES,
+    BEGIN_IMAGES, POSITIONS, STRIP, TILE,
 ) = _places(42)  # fmt: skip
 TASK_BYTES = 42 * EIGHT
 
 # HOLD_ROWS and what follows, up to SHARE, are addresses of parts of the loop, or 0 where a call has no use
-# for them. STRIP rows are gathered at once for a map that gathers, into PATCH_BYTES for each of a team.
+# for them, as is BEGIN_IMAGES. A STRIP of so many positions goes through a stage at once; a team shares
+# TILEs of them.
 
 #: A track: what is written at every step; outputs first, then states. BYTES are those of one position.
 (
@@ -54,7 +55,7 @@ STATE_ENTRY = 8 * EIGHT
 LAYER_ENTRY = 8 * EIGHT
 
 #: A stage. With up to PAIRED_ROWS rows its groups are computed two at a time. WHOLE is the address of
-#: what runs a stage whose recurrent maps need the whole row before the step, or 0.
+#: what runs a stage that has positions, or whose recurrent maps need the whole row before the step, or 0.
 (
     POINTWISE, GROUPS, UNITS, MAPS, INPUT_MAPS, CONSTANT_MAPS, RECURRENT_MAPS, WORK_X, X_ROW,
     WORK_C, C_ROW, WORK_R, R_ROW, R_GROUP, PARAMS, STAGE_STATES, WORK_VALUES, VALUE_BYTES, VALUE_ROW,
@@ -64,14 +65,14 @@ STAGE_ENTRY = 22 * EIGHT
 
 #: A map: of inputs, then of constants, then of states and inner values. PAIR is the product with two
 #: panels at once, for up to PAIR_ROWS rows. NORM is the address of what normalises the row that this
-#: map completes, or 0. CONVOLVE is the address of what gathers and multiplies, or 0.
+#: map completes, or 0; GEOMETRY that of the image that it reads, or 0.
 (
     PRODUCT, PANEL, PANEL_GROUP, BIAS, BIAS_GROUP, LENGTH, SOURCE_GROUP,
     SOURCE, SOURCE_SAMPLE, SOURCE_TIME, SOURCE_OFFSETS, GATHER, GATHER_ITEMS, GATHER_STRIDE, GATHER_ROW,
     WORK_OPERAND, OPERAND_ROW, OPERAND_COPY, DROPPED, DROPPED_ROW, SCALE, PAIR, PAIR_ROWS,
-    NORM, CONVOLVE, PATCHES, GEOMETRY, PATCH_ROW,
-) = _places(28)  # fmt: skip
-MAP_ENTRY = 28 * EIGHT
+    NORM, GEOMETRY,
+) = _places(25)  # fmt: skip
+MAP_ENTRY = 25 * EIGHT
 
 #: How a row of a map is normalised: AT and TILE are bytes, to its first vector and between unit tiles.
 #: NUMBERS has two vectors: the number of columns and epsilon, in every lane.
@@ -81,15 +82,18 @@ MAP_ENTRY = 28 * EIGHT
 ) = _places(9)  # fmt: skip
 NORM_ENTRY = 9 * EIGHT
 
-#: What a map gathers for a row: seven numbers for each of three axes in space, then the rest. PLAIN: the
-#: channels lie side by side in the compute type. MASKS are dropout masks of the whole operand, or 0.
+#: The image of an operand: for each of three axes in space the operand's size, the bytes between its
+#: positions, and those between the image's. FILL is the code that lays one sample into its IMAGE_BYTES,
+#: from IMAGE_FIRST on; 0 if another map's has done it. PLAIN: the channels lie side by side in the compute
+#: type; PLAIN_LINE: the bytes of all along the last axis, if those do too, or 0. MASKS are dropout masks of
+#: the whole operand, or 0. PLACES are those of the rows in the images of the block, LINES those of what a
+#: row sees behind its place; LINE_COUNT is 0 for maps that take row by row.
+(AXIS_SIZES, AXIS_STEPS, IMAGE_STEPS) = range(0, 9 * EIGHT, 3 * EIGHT)
 (
-    AXIS_SIZES, AXIS_POSITIONS, AXIS_STRIDES, AXIS_DILATIONS, AXIS_TAPS, AXIS_BEFORE, AXIS_STEPS,
-) = range(0, 21 * EIGHT, 3 * EIGHT)  # fmt: skip
-(CHANNELS, CHANNEL_STEP, PLAIN, MASKS, MASKS_SAMPLE, MASKS_STEP) = range(
-    21 * EIGHT, 27 * EIGHT, EIGHT
-)
-GEOMETRY_ENTRY = 27 * EIGHT
+    CHANNELS, CHANNEL_STEP, PLAIN, PLAIN_LINE, MASKS, MASKS_SAMPLE, FILL, WORK_IMAGE, IMAGE_BYTES,
+    IMAGE_FIRST, PLACES, LINES, LINE_COUNT,
+) = range(9 * EIGHT, 22 * EIGHT, EIGHT)  # fmt: skip
+GEOMETRY_ENTRY = 22 * EIGHT
 
 #: A state as a stage sees it. FRESH: an earlier stage of this step has written it already.
 (SEEN_AT, SEEN_ROW, SEEN_COPY, FRESH) = _places(4)
@@ -144,8 +148,9 @@ LINE = 64
 TEAM_JOB, TEAM_DONE, TEAM_OVER = range(0, 3 * LINE, LINE)
 (TEAM_PIECES, TEAM_MEMBERS, TEAM_REST, TEAM_NEXT_REST) = range(3 * LINE, 3 * LINE + 32, EIGHT)
 #: What a job is about, where it is not a map: a stage at one step, or, of a stage whose step waits for all
-#: products, first these, then the step. A map that gathers is shared by rows, all else by groups.
-WHOLE_STAGE, PRODUCTS, STEP = range(3)
+#: products, first these, then the step; or the strips of a stage that has positions, shared by rows, as all
+#: else is by groups.
+WHOLE_STAGE, PRODUCTS, STEP, STRIPS = range(4)
 (JOB_STAGE, JOB_MAP, JOB_ROWS, JOB_STEP, JOB_EXTENT) = range(4 * LINE, 4 * LINE + 40, EIGHT)
 TEAM_CLAIMS = 5 * LINE
 

@@ -1,4 +1,4 @@
-"""One block on several threads: groups of units, or rows of a map that gathers, shared out step by step.
+"""One block on several threads: groups of units, or strips of positions, shared out step by step.
 
 For a single large sequence, whose steps must follow one another. The thread that runs the loop publishes
 a job (a stage at one step, or a map over a chunk of time) and works on it itself; helpers take pieces
@@ -15,7 +15,7 @@ the one before is. So whoever has taken a piece has read the words of that job, 
 from ..lanes.atomics import add_shared, claim, give_way, pause, read_shared, write_shared
 from ..lanes.memory import integer_at, set_integer
 from . import task as slot
-from .convolve import convolve_rows
+from .convolve import run_strips
 from .unit import project_groups, stage_groups
 from .whole import product_groups, step_groups
 
@@ -28,28 +28,25 @@ _PATIENCE = 20_000
 _SHORT_REST, _LONG_REST = 32, 16_384
 
 
-def gathers(map_):
-    """Whether a job is a map that gathers."""
-    if map_ <= slot.STEP:
-        return False
-    return integer_at(map_ + slot.CONVOLVE) != 0
-
-
-def size_of_job(stage, map_, rows):
-    """The groups of a job; the rows of a map that gathers."""
-    return rows if gathers(map_) else integer_at(stage + slot.GROUPS)
+def size_of_job(task, stage, map_, rows):
+    """The groups of a job; of a stage that has positions the tiles of rows."""
+    if map_ == slot.STRIPS:
+        tile = integer_at(task + slot.TILE)
+        return (rows + tile - 1) // tile
+    return integer_at(stage + slot.GROUPS)
 
 
 def run_part(task, work, stage, map_, rows, i, extent, first, end, member):
-    """Some groups of a job, or some of its rows."""
+    """Some groups of a job, or some of its tiles of rows."""
     if map_ == slot.WHOLE_STAGE:
         stage_groups(task, work, stage, rows, i, extent, first, end, member)
     elif map_ == slot.PRODUCTS:
         product_groups(task, work, stage, rows, extent, first, end)
     elif map_ == slot.STEP:
         step_groups(task, work, stage, rows, i, extent, first, end)
-    elif gathers(map_):
-        convolve_rows(task, work, stage, map_, i, first, end, member)
+    elif map_ == slot.STRIPS:
+        tile = integer_at(task + slot.TILE)
+        run_strips(task, work, stage, i, extent, first * tile, min(end * tile, rows), member)
     else:
         project_groups(task, work, stage, map_, rows, i, extent, first, end)
 
@@ -59,7 +56,7 @@ def run_piece(task, work, team, piece, member):
     pieces = integer_at(team + slot.TEAM_PIECES)
     stage, rows = integer_at(team + slot.JOB_STAGE), integer_at(team + slot.JOB_ROWS)
     map_, i = integer_at(team + slot.JOB_MAP), integer_at(team + slot.JOB_STEP)
-    extent, size = integer_at(team + slot.JOB_EXTENT), size_of_job(stage, map_, rows)
+    extent, size = integer_at(team + slot.JOB_EXTENT), size_of_job(task, stage, map_, rows)
     first, end = piece * size // pieces, (piece + 1) * size // pieces
     run_part(task, work, stage, map_, rows, i, extent, first, end, member)
 
@@ -78,14 +75,13 @@ def take_pieces(task, work, team, job, member):
 def share(task, work, stage, map_, rows, i, extent):
     """Run a job with the helpers: a map from step `i` of time on, or what `map_` stands for at step `i`.
 
-    `extent` is the number of steps of the chunk, or the parity of the step. Of a map that gathers `i` says
-    whether it is a recurrent one.
+    `extent` is the number of steps of the chunk, or the parity of the step.
     """
     team = integer_at(task + slot.TEAM)
     rest = integer_at(team + slot.TEAM_REST)
     if rest > 0:
         set_integer(team + slot.TEAM_REST, rest - 1)
-        size = size_of_job(stage, map_, rows)
+        size = size_of_job(task, stage, map_, rows)
         run_part(task, work, stage, map_, rows, i, extent, 0, size, 0)
         return
     set_integer(team + slot.JOB_STAGE, stage)

@@ -36,22 +36,22 @@ def _fetch(builder, address):
     builder.call(function, [pointer, *(ir.IntType(32)(n) for n in (0, 2, 1))])
 
 
-def _tile(context, builder, lanes, rows, vectors, targets, operand, panels, length, ahead=None):
-    """Emit one tile; the builder is left at its end.
+def _first(builder, lanes, panels, vectors):
+    """What the sums begin with: the vectors at the start of each of `panels`."""
+    wide = size_of(lanes) * lanes.width
+    starts = [start for _, start, _, _ in panels]
+    return [load_value(builder, lanes, start, v * wide) for start in starts for v in range(vectors)]
 
-    `operand` is (address, bytes between rows); each of `panels` is (panel, start, out, bytes
-    between rows of out); from `ahead` on, `_LINES` lines are asked for with each k.
+
+def _sums(context, builder, lanes, numbers, panels, vectors, length, sums, ahead=None):
+    """Emit the loop over k that adds to `sums`, row after row; the builder is left at its end.
+
+    `numbers` are the addresses of each row's first number, `panels` those of the first weights; from
+    `ahead` on, `_LINES` lines are asked for with each k.
     """
     size = size_of(lanes)
     wide = size * lanes.width
-    a, row_bytes = operand
-    first = [
-        load_value(builder, lanes, start, v * wide)
-        for _, start, _, _ in panels
-        for v in range(vectors)
-    ]
-    per_row = len(first)
-    row_starts = [builder.add(a, builder.mul(row_bytes, _INT(r))) for r in range(rows)]
+    rows, per_row = len(numbers), len(panels) * vectors
     before = builder.block
     body = builder.append_basic_block(f"k_of_{rows}")
     after = builder.append_basic_block(f"sums_of_{rows}")
@@ -60,19 +60,17 @@ def _tile(context, builder, lanes, rows, vectors, targets, operand, panels, leng
     builder.position_at_end(body)
     k = builder.phi(_INT)
     k.add_incoming(_INT(0), before)
-    sums = [builder.phi(lanes.vector) for _ in range(rows * per_row)]
-    for index, total in enumerate(sums):
-        total.add_incoming(first[index % per_row], before)
+    totals = [builder.phi(lanes.vector) for _ in sums]
+    for total, value in zip(totals, sums, strict=True):
+        total.add_incoming(value, before)
     behind = builder.mul(k, _INT(vectors * wide))
-    places = [
-        (builder.add(panel, behind), v * wide) for panel, _, _, _ in panels for v in range(vectors)
-    ]
+    places = [(builder.add(panel, behind), v * wide) for panel in panels for v in range(vectors)]
 
     def weight(v):
         return load_value(builder, lanes, *places[v])
 
     def number(r):
-        pointer = pointer_at(builder, row_starts[r], lanes.vector.element)
+        pointer = pointer_at(builder, numbers[r], lanes.vector.element)
         scalar = builder.load(builder.gep(pointer, [k]))
         scalar.align = size
         return splat(context, builder, scalar, lanes.dtype, lanes)
@@ -84,7 +82,7 @@ def _tile(context, builder, lanes, rows, vectors, targets, operand, panels, leng
     new = {}
 
     def add_product(r, v, value, factor):
-        arguments = [value, factor, sums[r * per_row + v]]
+        arguments = [value, factor, totals[r * per_row + v]]
         new[r, v] = call_llvm(builder, "fma", lanes.vector, arguments)
 
     # The smaller side is held in registers, the other passes through one.
@@ -103,23 +101,83 @@ def _tile(context, builder, lanes, rows, vectors, targets, operand, panels, leng
     new = [new[r, v] for r in range(rows) for v in range(per_row)]
     following = builder.add(k, _INT(1))
     k.add_incoming(following, body)
-    for total, value in zip(sums, new, strict=True):
+    for total, value in zip(totals, new, strict=True):
         total.add_incoming(value, body)
     builder.cbranch(builder.icmp_signed("<", following, length), body, after)
 
     builder.position_at_end(after)
     results = []
-    for index, value in enumerate(new):
+    for before_all, value in zip(sums, new, strict=True):
         result = builder.phi(lanes.vector)
-        result.add_incoming(first[index % per_row], before)
+        result.add_incoming(before_all, before)
         result.add_incoming(value, body)
         results.append(result)
+    return results
+
+
+def _store_sums(context, builder, lanes, sums, panels, targets):
+    """Store the sums, row after row, where each of `panels` has its output."""
+    rows = len(sums) // (len(panels) * len(targets))
+    sums = iter(sums)
     for r in range(rows):
-        for p, (_, _, out, out_row_bytes) in enumerate(panels):
+        for _, _, out, out_row_bytes in panels:
             place = builder.add(out, builder.mul(out_row_bytes, _INT(r)))
-            for v in range(vectors):
-                value = results[r * per_row + p * vectors + v]
-                store_value(context, builder, lanes, value, lanes, place, targets[v])
+            for target in targets:
+                store_value(context, builder, lanes, next(sums), lanes, place, target)
+
+
+def _tile(context, builder, lanes, rows, vectors, targets, operand, panels, length, ahead=None):
+    """Emit one tile; the builder is left at its end.
+
+    `operand` is (address, bytes between rows); each of `panels` is (panel, start, out, bytes
+    between rows of out); `ahead` as in `_sums`.
+    """
+    a, row_bytes = operand
+    sums = _first(builder, lanes, panels, vectors) * rows
+    numbers = [builder.add(a, builder.mul(row_bytes, _INT(r))) for r in range(rows)]
+    places = [panel for panel, _, _, _ in panels]
+    sums = _sums(context, builder, lanes, numbers, places, vectors, length, sums, ahead)
+    _store_sums(context, builder, lanes, sums, panels, targets)
+
+
+def _image_tile(context, builder, lanes, rows, vectors, targets, operand, panels, taps):
+    """Emit one tile whose rows lie anywhere in an image, each k by k in several lines.
+
+    `operand` is (address of a table of the rows' places, image); `taps` is (address of a table of
+    the lines' places behind a row's, how many lines, length of each).
+    """
+    table, image = operand
+    lines, count, length = taps
+    ((panel, _, _, _),) = panels
+    wide = size_of(lanes) * lanes.width
+    sums = _first(builder, lanes, panels, vectors) * rows
+    numbers = [
+        builder.add(image, builder.load(pointer_at(builder, table, _INT, r * 8)))
+        for r in range(rows)
+    ]
+    before = builder.block
+    body = builder.append_basic_block(f"line_of_{rows}")
+    after = builder.append_basic_block(f"lines_of_{rows}")
+    builder.branch(body)
+
+    builder.position_at_end(body)
+    line, weights = builder.phi(_INT), builder.phi(_INT)
+    line.add_incoming(_INT(0), before)
+    weights.add_incoming(panel, before)
+    totals = [builder.phi(lanes.vector) for _ in sums]
+    for total, value in zip(totals, sums, strict=True):
+        total.add_incoming(value, before)
+    place = builder.load(pointer_at(builder, builder.add(lines, builder.mul(line, _INT(8))), _INT))
+    here = [builder.add(number, place) for number in numbers]
+    new = _sums(context, builder, lanes, here, [weights], vectors, length, totals)
+    following = builder.add(line, _INT(1))
+    beyond = builder.add(weights, builder.mul(length, _INT(vectors * wide)))
+    for phi, value in zip((line, weights, *totals), (following, beyond, *new), strict=True):
+        phi.add_incoming(value, builder.block)
+    builder.cbranch(builder.icmp_signed("<", following, count), body, after)
+
+    builder.position_at_end(after)
+    _store_sums(context, builder, lanes, new, panels, targets)
 
 
 def _switch(builder, choice, cases, emit):
@@ -133,6 +191,28 @@ def _switch(builder, choice, cases, emit):
         emit(count)
         builder.branch(end)
     builder.position_at_end(end)
+
+
+def _all_tiles(builder, rows, height, tile_at):
+    """Emit ``tile_at(row, count)`` for all `rows`: as many of the full height as fit, and the rest."""
+    full = builder.sdiv(rows, _INT(height))
+    left = builder.sub(rows, builder.mul(full, _INT(height)))
+    entry = builder.block
+    loop = builder.append_basic_block("full_tiles")
+    rest = builder.append_basic_block("rest")
+    builder.cbranch(builder.icmp_signed(">", full, _INT(0)), loop, rest)
+
+    builder.position_at_end(loop)
+    number = builder.phi(_INT)
+    number.add_incoming(_INT(0), entry)
+    tile_at(builder.mul(number, _INT(height)), height)
+    following = builder.add(number, _INT(1))
+    number.add_incoming(following, builder.block)
+    builder.cbranch(builder.icmp_signed("<", following, full), loop, rest)
+
+    builder.position_at_end(rest)
+    done = builder.mul(full, _INT(height))
+    _switch(builder, left, range(1, height), lambda count: tile_at(done, count))
 
 
 def tiles(lanes, height, vectors, targets, ahead=False):
@@ -183,27 +263,50 @@ def tiles(lanes, height, vectors, targets, ahead=False):
                     fetched_by(row) if ahead else None,
                 )  # fmt: skip
 
-            full = builder.sdiv(rows, _INT(height))
-            left = builder.sub(rows, builder.mul(full, _INT(height)))
-            entry = builder.block
-            loop = builder.append_basic_block("full_tiles")
-            rest = builder.append_basic_block("rest")
-            builder.cbranch(builder.icmp_signed(">", full, _INT(0)), loop, rest)
-
-            builder.position_at_end(loop)
-            number = builder.phi(_INT)
-            number.add_incoming(_INT(0), entry)
-            tile_at(builder.mul(number, _INT(height)), height)
-            following = builder.add(number, _INT(1))
-            number.add_incoming(following, builder.block)
-            builder.cbranch(builder.icmp_signed("<", following, full), loop, rest)
-
-            builder.position_at_end(rest)
-            done = builder.mul(full, _INT(height))
-            _switch(builder, left, range(1, height), lambda count: tile_at(done, count))
+            _all_tiles(builder, rows, height, tile_at)
             return context.get_dummy_value()
 
         return types.void(*[types.intp] * 8), generate
+
+    return multiply
+
+
+def image_tiles(lanes, height, vectors, targets):
+    """An intrinsic for the products of rows of an image, with one panel.
+
+    What a row has k by k lies in lines of the image, each of which begins as far behind the row's own
+    place as in every row. So what rows have in common is read in place, and gathered nowhere.
+
+    Parameters
+    ----------
+    lanes, height, vectors, targets
+        As for `tiles`.
+
+    Returns
+    -------
+    intrinsic
+        ``(rows_at, image, lines, count, length, panel, start, out, out_row_bytes, rows)``: row i
+        has its place ``image + rows_at[i]``; line l begins ``lines[l]`` bytes behind it and has
+        `length` numbers; there are `count` of them, at least 1.
+    """
+
+    @intrinsic
+    def multiply(
+        context, rows_at, image, lines, count, length, panel, start, out, out_row_bytes, rows
+    ):
+        def generate(context, builder, sig, values):
+            rows_at, image, *taps, panel, start, out, out_row_bytes, rows = values
+
+            def tile_at(row, count):
+                operand = builder.add(rows_at, builder.mul(row, _INT(8))), image
+                place = builder.add(out, builder.mul(row, out_row_bytes))
+                panels = [(panel, start, place, out_row_bytes)]
+                _image_tile(context, builder, lanes, count, vectors, targets, operand, panels, taps)
+
+            _all_tiles(builder, rows, height, tile_at)
+            return context.get_dummy_value()
+
+        return types.void(*[types.intp] * 10), generate
 
     return multiply
 

@@ -91,6 +91,24 @@ def is_reset(task, b, t):
     return byte_at(place) != 0
 
 
+def repeat_times(task, work, row, count, size):
+    """List for a position of a sample what its position before has, the output `size` bytes on."""
+    chunk, place = integer_at(task + slot.CHUNK), row_at(task, work, row)
+    cursor = integer_at(place - slot.ROW_ENTRY + slot.CURSOR)
+    set_integer(place + slot.CURSOR, cursor)
+    for i in range(row * chunk, row * chunk + count):
+        here = work + slot.EIGHT * i
+        when, where = (
+            here + integer_at(task + slot.WORK_WHEN),
+            here + integer_at(task + slot.WORK_PLACE),
+        )
+        set_integer(when, integer_at(when - slot.EIGHT * chunk))
+        set_integer(where, integer_at(where - slot.EIGHT * chunk) + size)
+        if integer_at(task + slot.RESET) != 0:
+            flag = work + integer_at(task + slot.WORK_RESET) + i
+            set_byte(flag, byte_at(flag - chunk))
+
+
 def find_times(task, work, rows, begin, steps):
     """List, for the steps `begin` ... of each row, times, places of the output, resets before them."""
     direction = integer_at(task + slot.DIRECTION)
@@ -103,6 +121,9 @@ def find_times(task, work, rows, begin, steps):
         b = integer_at(place + slot.SAMPLE)
         valid = integer_at(place + slot.VALID)
         n = min(steps, valid - begin)
+        if integer_at(place + slot.POSITION) != 0:
+            repeat_times(task, work, row, n, integer_at(track + slot.TRACK_BYTES))
+            continue
         when = work + integer_at(task + slot.WORK_WHEN) + slot.EIGHT * row * chunk
         where = work + integer_at(task + slot.WORK_PLACE) + slot.EIGHT * row * chunk
         if scanned:

@@ -20,10 +20,9 @@ call_states = caller(7)
 call_share = caller(7)
 call_whole = caller(6)
 call_norm = caller(5)
-call_convolve = caller(6)
 call_gather = caller(1)
 call_scale = caller(4)
-call_pointwise = caller(9)
+call_pointwise = caller(11)
 call_product = caller(8)
 call_pair = caller(11)
 
@@ -228,22 +227,23 @@ def project(task, work, before, stage, rows, begin, steps):
     share = integer_at(task + slot.SHARE)
     for index in range(integer_at(stage + slot.INPUT_MAPS)):
         map_ = integer_at(stage + slot.MAPS) + index * slot.MAP_ENTRY
-        convolve = integer_at(map_ + slot.CONVOLVE)
-        if convolve != 0:
-            call_convolve(convolve, (task, work, stage, map_, rows, begin))
+        if integer_at(map_ + slot.GEOMETRY) != 0:
+            continue  # of an image, strip by strip
+        find_sources(task, work, before, map_, rows, begin, steps)
+        if share != 0:
+            call_share(share, (task, work, stage, map_, rows, begin, steps))
         else:
-            find_sources(task, work, before, map_, rows, begin, steps)
-            if share != 0:
-                call_share(share, (task, work, stage, map_, rows, begin, steps))
-            else:
-                groups = integer_at(stage + slot.GROUPS)
-                project_groups(task, work, stage, map_, rows, begin, steps, 0, groups)
+            groups = integer_at(stage + slot.GROUPS)
+            project_groups(task, work, stage, map_, rows, begin, steps, 0, groups)
         if integer_at(map_ + slot.NORM) != 0:
             normalise_chunk(task, work, stage, map_, rows, begin, steps)
 
 
-def operand_of(task, work, map_, rows, parity):
-    """The address of what a recurrent map reads: the old states or inner values, dropped if so asked."""
+def operand_of(task, work, map_, first, end, parity):
+    """The address of what a recurrent map reads: the old states or inner values, dropped if so asked.
+
+    Only the rows `first` up to, not with, `end` are.
+    """
     source = work + integer_at(map_ + slot.WORK_OPERAND)
     source += parity * integer_at(map_ + slot.OPERAND_COPY)
     if integer_at(map_ + slot.DROPPED) == 0:
@@ -251,7 +251,7 @@ def operand_of(task, work, map_, rows, parity):
     row_bytes = integer_at(map_ + slot.OPERAND_ROW)
     masked = work + integer_at(task + slot.WORK_MASKED)
     width = integer_at(map_ + slot.GATHER_ITEMS)
-    for row in range(rows):
+    for row in range(first, end):
         b = integer_at(row_at(task, work, row) + slot.SAMPLE)
         mask = integer_at(map_ + slot.DROPPED) + b * integer_at(map_ + slot.DROPPED_ROW)
         call_scale(
@@ -259,6 +259,12 @@ def operand_of(task, work, map_, rows, parity):
             (masked + row * row_bytes, source + row * row_bytes, mask, width),
         )
     return masked
+
+
+def x_places(stage, i, block, chunk):
+    """Bytes between what input maps made for two groups, and to that of step `i` of the chunk."""
+    x_row = integer_at(stage + slot.X_ROW)
+    return block * chunk * x_row, i * x_row
 
 
 def stage_groups(task, work, stage, rows, i, parity, group, end, member):
@@ -269,23 +275,38 @@ def stage_groups(task, work, stage, rows, i, parity, group, end, member):
     last = maps + integer_at(stage + slot.RECURRENT_MAPS) * slot.MAP_ENTRY
     step, r_group = integer_at(stage + slot.POINTWISE), integer_at(stage + slot.R_GROUP)
     own = 2 * r_group * member
+    x_group, x_first = x_places(stage, i, block, chunk)
     r, r_row = work + integer_at(stage + slot.WORK_R) + own, integer_at(stage + slot.R_ROW)
     paired = rows <= integer_at(stage + slot.PAIRED_ROWS)
     while group < end:
         both = paired and group + 1 < end
         map_ = maps
         while map_ < last:
-            source = operand_of(task, work, map_, rows, parity)
+            source = operand_of(task, work, map_, 0, rows, parity)
             source_row = integer_at(map_ + slot.OPERAND_ROW)
             if both:
                 multiply_pair(map_, source, source_row, group, r, r_row, rows, r_group)
             else:
                 multiply(map_, source, source_row, group, r, r_row, rows)
             map_ += slot.MAP_ENTRY
-        call_pointwise(step, (stage, work, rows, i, group, parity, block, chunk, own))
+        x = group * x_group + x_first
+        call_pointwise(step, (stage, work, 0, rows, i, group, parity, block, chunk, x, own))
         if both:
             call_pointwise(
-                step, (stage, work, rows, i, group + 1, parity, block, chunk, own + r_group)
+                step,
+                (
+                    stage,
+                    work,
+                    0,
+                    rows,
+                    i,
+                    group + 1,
+                    parity,
+                    block,
+                    chunk,
+                    x + x_group,
+                    own + r_group,
+                ),
             )
         group += 2 if both else 1
 
@@ -328,11 +349,14 @@ def run_blocks(task, work, first_block, last_block):
     """The entry: blocks `first_block` up to, not with, `last_block`, each from first step to last."""
     chunk = integer_at(task + slot.CHUNK)
     constants, hold = integer_at(task + slot.PROJECT_CONSTANTS), integer_at(task + slot.HOLD_ROWS)
+    images = integer_at(task + slot.BEGIN_IMAGES)
     ends = integer_at(task + slot.RESET_ENDS)
     for block in range(first_block, last_block):
         rows = begin_rows(task, work, block)
         begin_states(task, work, rows)
         begin_inner_places(task, work, rows)
+        if images != 0:
+            call_rows(images, (task, work, rows))
         if constants != 0:
             call_rows(constants, (task, work, rows))
         longest = integer_at(work + integer_at(task + slot.WORK_ROW) + slot.VALID)

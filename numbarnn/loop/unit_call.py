@@ -2,21 +2,23 @@
 
 from dataclasses import replace
 
+import numpy as np
+
 from ..compile.code import native
 from . import task as slot
 from .call import Slots, Team, fill_state, fill_task, run_blocks
 from .geometry import AXES
 from .plan import plan, plan_positions, this_machine
 from .recipes import (
-    CONVOLVE_INPUTS,
-    CONVOLVE_VALUES,
+    BEGIN_IMAGES,
     PROJECT_CONSTANTS,
+    RUN_POSITIONS,
     RUN_WHOLE,
     Gather,
-    Patches,
+    Image,
     Scale,
 )
-from .tables import Tables, Workspace
+from .tables import Tables, Workspace, address, aligned
 
 
 def _norms(stage):
@@ -27,13 +29,11 @@ def _geometries(stage):
     return sum(map_.geometry is not None for map_ in stage.layout.maps)
 
 
-def _patch_row(map_, layout, wide):
-    """Bytes of a row that is gathered for a map, or 0; elementwise maps read beyond its end."""
-    if map_.geometry is None:
-        return 0
+def _pitch(map_, layout, wide):
+    """Bytes between the positions of an image; elementwise maps read beyond the channels."""
     item = map_.panel.itemsize
     beyond = 0 if map_.kind == "dense" else layout.padded_units * item + wide
-    return -(-(map_.width * item + beyond) // 64) * 64
+    return map_.geometry.channels * item + beyond
 
 
 def drop_keys(c, stage):
@@ -89,10 +89,11 @@ class UnitCall:
         x_bytes = max(sum(map(self._x_bytes, cell.stages)) for cell in self._cells)
         inner = [cell.output_width * self._item + 16 * self._wide for cell in self._cells[:-1]]
         source = max(gathered.values(), default=0)
-        patch, strip = max(map(self._patch_bytes, stages)), 0
+        strip = 0
         if program.shape:
+            row = max(self._x_bytes(stage) + self._row_bytes(stage) for stage in stages)
             self.plan, strip = plan_positions(
-                batch.samples, batch.steps, program.positions, program.work, patch, program.height,
+                batch.samples, batch.steps, program.positions, program.work, row, program.height,
                 this_machine(), threads,
             )  # fmt: skip
         else:
@@ -106,8 +107,11 @@ class UnitCall:
         work = Workspace()
         task = self.tables.entry("task")
         task[slot.BLOCK], task[slot.CHUNK] = self.plan.block, self.plan.chunk
-        task[slot.STRIP], task[slot.PATCH_BYTES] = strip, strip * patch
-        task[slot.WORK_PATCHES] = work.region(self.plan.members * strip * patch)
+        task[slot.STRIP], task[slot.TILE] = strip, program.height
+        if program.shape:
+            task[slot.BEGIN_IMAGES] = self.tables.address_of(native(BEGIN_IMAGES))
+        #: What the tables hold addresses of, and the images that are filled already.
+        self._arrays, self._images = [], {}
         fill_task(self.tables, self.slots, batch, tracks, turned, work, program.positions)
         task[slot.STATES], task[slot.STATE_COUNT] = (
             self.tables.at("states"),
@@ -118,7 +122,10 @@ class UnitCall:
         task[slot.WORK_SOURCE] = work.region(steps * source)
         self._fill_states(work)
         self._masked_row = 0
-        shared = work.region(steps * x_bytes), work.region(max(map(self._r_bytes, stages)))
+        #: Rows of what input maps have made, as many as there are at once.
+        self._x_rows = self.plan.members * strip if strip else steps
+        r_bytes = max(self._r_bytes(stage, strip) for stage in stages)
+        shared = work.region(self._x_rows * x_bytes), work.region(r_bytes)
         self._fill_layers(work, batch, inner, gathered, *shared)
         if any(cell.takes_constants for cell in self._cells):
             task[slot.PROJECT_CONSTANTS] = self.tables.address_of(native(PROJECT_CONSTANTS))
@@ -137,15 +144,23 @@ class UnitCall:
         layout = stage.layout
         return layout.groups * layout.joined * layout.x_values * self._wide
 
-    def _r_bytes(self, stage):
+    def _row_bytes(self, stage):
+        """Bytes of what recurrent maps make of a row, all groups."""
+        layout = stage.layout
+        return layout.groups * layout.joined * layout.r_values * self._wide
+
+    def _r_bytes(self, stage, strip):
+        if strip:
+            return self.plan.members * strip * self._row_bytes(stage)
         # Two groups at once have a place each, for every member of a team; or all groups have.
         layout = stage.layout
         places = layout.groups if layout.needs_rows else 2 * self.plan.members
         return places * self.plan.block * layout.joined * layout.r_values * self._wide
 
-    def _patch_bytes(self, stage):
-        """Bytes of a row that is gathered for a map, at the most."""
-        return max((_patch_row(m, stage.layout, self._wide) for m in stage.layout.maps), default=0)
+    @property
+    def _apart(self):
+        """Bytes that keep rows apart, so that they do not fall on one line of the cache."""
+        return 0 if self._program.shape else 4 * self._wide
 
     def _gathered_rows(self, batch):
         """Per map of inputs: the bytes of a row that is gathered, or 0 if it is read in place."""
@@ -173,7 +188,7 @@ class UnitCall:
             # Whole vectors are read and written, in the grouping of whichever stage does.
             least = max(stage.layout.padded_units for stage in cell.stages) * self._item
             for size, copied in zip(cell.state_sizes, cell.copied, strict=True):
-                row = max(least, -(-size // self._width) * self._wide) + 4 * self._wide
+                row = max(least, -(-size // self._width) * self._wide) + self._apart
                 fill_state(
                     self.tables, self.slots, number, size * self._item, row, copied, self.plan.block,
                     work, self._program.positions,
@@ -202,9 +217,9 @@ class UnitCall:
                 entry = tables.entry("stages", first_stage + s)
                 entry[slot.WORK_X], entry[slot.WORK_R] = x_at, work_r
                 entry[slot.STAGE_PLACES] = places
-                x_at += steps * self._x_bytes(stage)
+                x_at += self._x_rows * self._x_bytes(stage)
                 self._fill_stage(entry, stage, work, s, first_state)
-                self._fill_maps(entry, stage, batch, c, s, first_state, gathered, values)
+                self._fill_maps(entry, stage, batch, c, s, first_state, gathered, values, work)
                 if s < len(cell.stages) - 1:
                     values = self._fill_values(entry, stage, cell.stages[s + 1], work)
             first_stage += len(cell.stages)
@@ -226,7 +241,9 @@ class UnitCall:
         entry[slot.R_ROW] = per_tile * layout.r_values
         entry[slot.R_GROUP] = self.plan.block * per_tile * layout.r_values
         entry[slot.PAIRED_ROWS] = stage.paired_rows
-        if layout.needs_rows:
+        if self._program.shape:
+            entry[slot.WHOLE] = tables.address_of(native(RUN_POSITIONS))
+        elif layout.needs_rows:
             entry[slot.WHOLE] = tables.address_of(native(RUN_WHOLE))
         entry[slot.PARAMS] = layout.params.ctypes.data
         first_seen = self._count("seen", len(stage.seen))
@@ -249,14 +266,14 @@ class UnitCall:
     def _fill_values(self, entry, stage, following, work):
         """Where the output of an inner stage lies: the place and the bytes between its rows."""
         units = max(stage.layout.padded_units, following.layout.padded_units)
-        row = units * self._item + 4 * self._wide
+        row = units * self._item + self._apart
         block, outputs = self.plan.block, stage.outputs
         place = work.region(outputs * block * row + 16 * self._wide)
         entry[slot.WORK_VALUES], entry[slot.VALUE_BYTES] = place, block * row
         entry[slot.VALUE_ROW] = row
         return place, row
 
-    def _fill_maps(self, stage_entry, stage, batch, c, s, first_state, gathered, values):
+    def _fill_maps(self, stage_entry, stage, batch, c, s, first_state, gathered, values, work):
         layout, tables = stage.layout, self.tables
         first_map = self._count("maps", len(layout.maps))
         stage_entry[slot.MAPS] = tables.at("maps", first_map)
@@ -266,7 +283,7 @@ class UnitCall:
             entry = tables.entry("maps", first_map + m)
             self._fill_map(entry, map_, stage.products[m], layout)
             if m < constants:
-                self._fill_input(entry, map_, batch, layout, c, gathered[c, s, m])
+                self._fill_input(entry, map_, batch, layout, c, gathered[c, s, m], work)
             elif m < recurrent:
                 self.slots.add(("constant", map_.operand), entry.at(slot.SOURCE))
                 entry[slot.SOURCE_SAMPLE] = map_.width * self._item
@@ -285,11 +302,10 @@ class UnitCall:
                 entry[slot.OPERAND_COPY] = copy
                 self._masked_row = max(self._masked_row, row)
                 if map_.geometry is not None:
-                    sizes = [axis.size for axis in map_.geometry.axes]
+                    sizes = map_.geometry.filled
                     steps = (sizes[1] * sizes[2] * row, sizes[2] * row, row, self._item)
-                    self._fill_geometry(
-                        entry, map_, layout, steps, CONVOLVE_VALUES, self._dtype, True
-                    )
+                    key = "values", s
+                    self._fill_geometry(entry, map_, layout, steps, key, self._dtype, True, work)
         if self._training:
             for key, map_ in drop_keys(c, stage):
                 entry = tables.entry("maps", first_map + layout.maps.index(map_))
@@ -328,35 +344,59 @@ class UnitCall:
         entry[slot.NORM_NUMBERS] = laid.numbers.ctypes.data
         return self.tables.at("norms", index)
 
-    def _fill_geometry(self, entry, map_, layout, steps, part, dtype, plain):
-        """Fill in what a map gathers; `steps` are bytes between positions along each axis, and channels."""
-        entry[slot.CONVOLVE] = self.tables.address_of(native(part))
-        entry[slot.PATCHES] = self.tables.address_of(native(Patches(dtype.str, self._dtype.name)))
-        entry[slot.PATCH_ROW] = _patch_row(map_, layout, self._wide)
+    def _fill_geometry(self, entry, map_, layout, steps, source, dtype, plain, work):
+        """Fill in the image that a map reads.
+
+        `steps` are bytes between positions of the operand along each axis, and between channels; `source`
+        names what the operands of the map are.
+        """
+        geometry, item, tables = map_.geometry, self._item, self.tables
+        pitch = _pitch(map_, layout, self._wide)
         index = self._count("geometries", 1)
-        entry[slot.GEOMETRY] = self.tables.at("geometries", index)
-        told = self.tables.entry("geometries", index)
-        for number, axis in enumerate(map_.geometry.axes):
-            for place, value in (
-                (slot.AXIS_SIZES, axis.size), (slot.AXIS_POSITIONS, axis.positions),
-                (slot.AXIS_STRIDES, axis.stride), (slot.AXIS_DILATIONS, axis.dilation),
-                (slot.AXIS_TAPS, axis.taps), (slot.AXIS_BEFORE, axis.before),
-                (slot.AXIS_STEPS, steps[number]),
-            ):  # fmt: skip
+        entry[slot.GEOMETRY] = tables.at("geometries", index)
+        told, across = tables.entry("geometries", index), geometry.image_steps(pitch)
+        for number, numbers in enumerate(zip(geometry.filled, steps[:-1], across, strict=True)):
+            for place, value in zip(
+                (slot.AXIS_SIZES, slot.AXIS_STEPS, slot.IMAGE_STEPS), numbers, strict=True
+            ):
                 told[place + number * slot.EIGHT] = value
-        told[slot.CHANNELS], told[slot.CHANNEL_STEP] = map_.geometry.channels, steps[-1]
-        told[slot.PLAIN] = plain
+        channels = told[slot.CHANNELS] = geometry.channels
+        told[slot.CHANNEL_STEP], told[slot.PLAIN] = steps[-1], plain
+        if plain and steps[-2] == pitch == channels * item:
+            told[slot.PLAIN_LINE] = geometry.filled[-1] * pitch
+        size = told[slot.IMAGE_BYTES] = -(-across[0] * geometry.padded[0] // 64) * 64
+        told[slot.IMAGE_FIRST] = geometry.first(pitch)
+        samples = self.plan.block // self._program.positions
+        key = source, map_.operand, geometry, pitch
+        if key in self._images and map_.dropout is None:
+            told[slot.WORK_IMAGE], told[slot.PLACES] = self._images[key]
+        else:
+            told[slot.FILL] = tables.address_of(native(Image(dtype.str, self._dtype.name)))
+            told[slot.WORK_IMAGE] = work.region(samples * size)
+            places = geometry.places(pitch) + size * np.arange(samples)[:, None]
+            told[slot.PLACES] = self._kept(places)
+            if map_.dropout is None:
+                self._images[key] = told[slot.WORK_IMAGE], told[slot.PLACES]
+        if map_.kind == "dense":
+            lines, joined = geometry.lines(pitch, pitch == channels * item)
+            told[slot.LINES], told[slot.LINE_COUNT] = self._kept(lines), lines.size
+            entry[slot.LENGTH] = joined * channels
+
+    def _kept(self, numbers):
+        """The address of a copy of some integers, which is kept as long as the tables are."""
+        array = aligned(numbers.shape, np.int64)
+        array[...] = numbers
+        self._arrays.append(array)
+        return address(array)
 
     def _fill_masks(self, entry, key, map_):
-        """Fill in the dropout mask of an operand that is gathered."""
+        """Fill in the dropout mask of an operand that is laid into an image."""
         index = (entry[slot.GEOMETRY] - self.tables.at("geometries")) // slot.GEOMETRY_ENTRY
         told = self.tables.entry("geometries", index)
         self.slots.add(("dropped", key), told.at(slot.MASKS))
         told[slot.MASKS_SAMPLE] = map_.drawn * self._item
-        if not map_.geometry.shared:
-            told[slot.MASKS_STEP] = map_.geometry.channels * self._item
 
-    def _fill_input(self, entry, map_, batch, layout, c, row):
+    def _fill_input(self, entry, map_, batch, layout, c, row, work):
         entry[slot.GATHER_ITEMS] = map_.width
         entry[slot.GATHER_ROW] = row
         if c > 0:
@@ -373,7 +413,7 @@ class UnitCall:
             array = values.array
             plain = array.dtype == self._dtype and array.dtype.isnative and array.flags.aligned
             plain = plain and (channel == self._item or map_.geometry.channels == 1)
-            self._fill_geometry(entry, map_, layout, steps, CONVOLVE_INPUTS, array.dtype, plain)
+            self._fill_geometry(entry, map_, layout, steps, "inputs", array.dtype, plain, work)
             return
         entry[slot.GATHER_STRIDE] = values.item_strides[0]
         plain = map_.kind == "dense" and values.is_plain(self._dtype)

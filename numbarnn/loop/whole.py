@@ -1,15 +1,14 @@
-"""A stage whose step must wait for all products, at one step: normalised maps, and convolutions.
+"""A stage whose step must wait for all products, at one step: normalised maps.
 
-What a group of units needs depends on the products of all of them, or on neighbours whose states the step
-will overwrite. So all products are made, each group's in a place of its own, then rows are normalised, and
-only then does the step run.
+What a group of units needs depends on the products of all of them. So all products are made, each group's
+in a place of its own, then rows are normalised, and only then does the step run.
 """
 
 from ..lanes.memory import caller, integer_at
 from . import task as slot
-from .unit import call_convolve, call_share, multiply, multiply_pair, normalise, operand_of
+from .unit import call_share, multiply, multiply_pair, normalise, operand_of, x_places
 
-call_pointwise = caller(9)
+call_pointwise = caller(11)
 
 
 def recurrent_maps(stage):
@@ -19,15 +18,13 @@ def recurrent_maps(stage):
 
 
 def product_groups(task, work, stage, rows, parity, first, end):
-    """The products of the recurrent maps that do not gather, all rows, groups `first` up to `end`."""
+    """The products of the recurrent maps, all rows, groups `first` up to `end`."""
     r, r_row = work + integer_at(stage + slot.WORK_R), integer_at(stage + slot.R_ROW)
     r_group, maps = integer_at(stage + slot.R_GROUP), recurrent_maps(stage)
     paired = rows <= integer_at(stage + slot.PAIRED_ROWS)
     for index in range(integer_at(stage + slot.RECURRENT_MAPS)):
         map_ = maps + index * slot.MAP_ENTRY
-        if integer_at(map_ + slot.CONVOLVE) != 0:
-            continue
-        source = operand_of(task, work, map_, rows, parity)
+        source = operand_of(task, work, map_, 0, rows, parity)
         source_row = integer_at(map_ + slot.OPERAND_ROW)
         group = first
         while group < end:
@@ -44,24 +41,18 @@ def step_groups(task, work, stage, rows, i, parity, first, end):
     """The step on what the products left, all rows, groups `first` up to, not with, `end`."""
     block, chunk = integer_at(task + slot.BLOCK), integer_at(task + slot.CHUNK)
     step, r_group = integer_at(stage + slot.POINTWISE), integer_at(stage + slot.R_GROUP)
+    x_group, x_first = x_places(stage, i, block, chunk)
     for group in range(first, end):
-        call_pointwise(step, (stage, work, rows, i, group, parity, block, chunk, group * r_group))
+        x, r = group * x_group + x_first, group * r_group
+        call_pointwise(step, (stage, work, 0, rows, i, group, parity, block, chunk, x, r))
 
 
 def run_whole(task, work, stage, rows, i, parity):
     """The stage at one step, all rows and groups; several jobs where a team shares them."""
     share, groups = integer_at(task + slot.SHARE), integer_at(stage + slot.GROUPS)
-    others = 0
-    for index in range(integer_at(stage + slot.RECURRENT_MAPS)):
-        map_ = recurrent_maps(stage) + index * slot.MAP_ENTRY
-        convolve = integer_at(map_ + slot.CONVOLVE)
-        if convolve != 0:
-            call_convolve(convolve, (task, work, stage, map_, rows, parity))
-        else:
-            others += 1
-    if others != 0 and share != 0:
+    if share != 0:
         call_share(share, (task, work, stage, slot.PRODUCTS, rows, i, parity))
-    elif others != 0:
+    else:
         product_groups(task, work, stage, rows, parity, 0, groups)
     r, r_row = work + integer_at(stage + slot.WORK_R), integer_at(stage + slot.R_ROW)
     for index in range(integer_at(stage + slot.RECURRENT_MAPS)):

@@ -15,7 +15,7 @@ from references.normalised import layer_norm
 import numbarnn as nr
 from numbarnn.compile.code import native
 from numbarnn.loop import plan
-from numbarnn.loop.recipes import Patches
+from numbarnn.loop.recipes import Image
 
 RECORDED = np.load(Path(conv_cases.__file__).with_name("tf_keras_conv.npz"))
 ABOUT = json.loads(str(RECORDED["about"]))
@@ -545,8 +545,8 @@ def test_calling_the_cell_is_one_step(rng):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("source", ["<f4", "<f8", "|u1"])
-def test_gathering_calls_nothing_and_counts_no_reference(source, dtype):
-    text = llvm_of(native(Patches(source, dtype)))
+def test_laying_out_calls_nothing_and_counts_no_reference(source, dtype):
+    text = llvm_of(native(Image(source, dtype)))
     called = set(re.findall(r"call [^@\n]*@\"?([\w.]+)", text))
     assert all(name.startswith("llvm.") for name in called), called
     assert "NRT_" not in text

@@ -110,10 +110,10 @@ def test_a_tile_fits_the_registers(vectors, registers, height, pair):
 @pytest.mark.parametrize("samples", [1, 5, 40])
 @pytest.mark.parametrize("positions", [1, 7, 36, 4096])
 @pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("patch_bytes", [0, 64, 5_000, 10**6])
-def test_blocks_of_positions_are_whole_samples(samples, positions, threads, patch_bytes):
+@pytest.mark.parametrize("row_bytes", [0, 64, 5_000, 10**6])
+def test_blocks_of_positions_are_whole_samples(samples, positions, threads, row_bytes):
     work = 10 * THREAD_WORK
-    made, strip = plan_positions(samples, 1, positions, work, patch_bytes, 6, MACHINE, threads)
+    made, strip = plan_positions(samples, 1, positions, work, row_bytes, 6, MACHINE, threads)
     assert made.chunk == 1
     # Fewer samples than threads are shared row by row, others sample by sample.
     shared = samples < threads and os.name == "posix"
@@ -123,7 +123,7 @@ def test_blocks_of_positions_are_whole_samples(samples, positions, threads, patc
     assert (made.blocks - 1) * each < samples <= made.blocks * each
     assert made.block <= max(MOST_ROWS, positions)
     assert made.blocks >= min(samples, made.threads)
-    # What is gathered at once is whole tiles, and stays in the second cache unless one tile does not.
+    # A strip is whole tiles, and stays in the second cache unless one tile does not.
     assert strip % 6 == 0
     assert 6 <= strip <= MOST_STRIP
-    assert strip == 6 or strip * patch_bytes <= MACHINE.second_cache // 4
+    assert strip == 6 or strip * row_bytes <= MACHINE.second_cache // 4
