@@ -20,11 +20,12 @@ PAIRS = ((Lanes, Lanes), (Lanes, types.Number), (types.Number, Lanes))
 
 def call_llvm(builder, name, vector, arguments):
     """Call the LLVM intrinsic `name` on vectors; for example ``"fma"``."""
-    element = {ir.FloatType(): "f32", ir.DoubleType(): "f64"}[vector.element]
+    element = {ir.FloatType(): "f32", ir.DoubleType(): "f64"}[getattr(vector, "element", vector)]
+    count = f"v{vector.count}" if isinstance(vector, ir.VectorType) else ""
     function = cgutils.get_or_insert_function(
         builder.module,
         ir.FunctionType(vector, [vector] * len(arguments)),
-        f"llvm.{name}.v{vector.count}{element}",
+        f"llvm.{name}.{count}{element}",
     )
     return builder.call(function, arguments)
 

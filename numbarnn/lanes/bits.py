@@ -9,7 +9,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from .arithmetic import call_llvm
-from .type import Lanes, Mask, as_vectors, only_lanes, splat
+from .type import Lanes, Mask, as_vectors, everywhere, only_lanes
 
 #: By float type: bits of the significand, bias of the exponent.
 _LAYOUT = {types.float32: (23, 127), types.float64: (52, 1023)}
@@ -21,7 +21,7 @@ def magic_number(dtype):
 
 
 def _integers(lanes, value):
-    return ir.Constant(lanes.bits, [value] * lanes.width)
+    return everywhere(lanes.bits, value)
 
 
 def _magic_bits(lanes):
@@ -38,22 +38,13 @@ def _as_float(builder, lanes, exponent):
 @intrinsic
 def one_lane(context, x):
     """A number as a vector of one lane."""
-    lanes = Lanes(x, 1)
-
-    def generate(context, builder, sig, values):
-        return splat(context, builder, values[0], x, lanes)
-
-    return lanes(x), generate
+    return Lanes(x, 1)(x), lambda context, builder, sig, values: values[0]
 
 
 @intrinsic
 def only_number(context, x):
     """The number of a vector of one lane."""
-
-    def generate(context, builder, sig, values):
-        return builder.extract_element(values[0], ir.Constant(ir.IntType(32), 0))
-
-    return x.dtype(x), generate
+    return x.dtype(x), lambda context, builder, sig, values: values[0]
 
 
 @intrinsic
@@ -188,7 +179,7 @@ def split_significand(context, x):
         shifted = builder.bitcast(
             builder.add(integer, _integers(lanes, _magic_bits(lanes) - bias)), lanes.vector
         )
-        magic = ir.Constant(lanes.vector, [magic_number(lanes.dtype)] * lanes.width)
+        magic = everywhere(lanes.vector, magic_number(lanes.dtype))
         n = builder.fsub(shifted, magic)
         return context.make_tuple(builder, sig.return_type, [m, n])
 

@@ -1,7 +1,8 @@
 """The types: `Lanes`, one SIMD vector of floats, and `Mask`, what comparing two of them gives.
 
 A Lanes is passed and returned by value, in one vector register. Numba compares types by their name,
-so the name holds every parameter.
+so the name holds every parameter. One lane is a plain number to LLVM, whose vectoriser takes loops over
+numbers and none over vectors.
 """
 
 import numpy as np
@@ -10,6 +11,17 @@ from numba import from_dtype, types
 from numba.extending import models, register_model
 
 _ELEMENTS = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
+
+
+def several(element, width):
+    """The LLVM type of `width` of a type; of one, that type itself."""
+    return element if width == 1 else ir.VectorType(element, width)
+
+
+def everywhere(llvm_type, value):
+    """The LLVM constant of a type, a number's or a vector's, that is `value` in every lane."""
+    count = getattr(llvm_type, "count", None)
+    return ir.Constant(llvm_type, value if count is None else [value] * count)
 
 
 class Lanes(types.Type):
@@ -22,12 +34,12 @@ class Lanes(types.Type):
     @property
     def vector(self):
         """The LLVM type."""
-        return ir.VectorType(_ELEMENTS[self.dtype], self.width)
+        return several(_ELEMENTS[self.dtype], self.width)
 
     @property
     def bits(self):
         """The LLVM type of the same bits as integers."""
-        return ir.VectorType(ir.IntType(self.dtype.bitwidth), self.width)
+        return several(ir.IntType(self.dtype.bitwidth), self.width)
 
 
 class Mask(types.Type):
@@ -40,7 +52,7 @@ class Mask(types.Type):
     @property
     def vector(self):
         """The LLVM type."""
-        return ir.VectorType(ir.IntType(1), self.lanes.width)
+        return several(ir.IntType(1), self.lanes.width)
 
 
 def number_of(dtype):
@@ -63,6 +75,8 @@ class _MaskModel(models.PrimitiveModel):
 def splat(context, builder, value, value_type, lanes):
     """The vector whose every lane is `value`, cast to the dtype of `lanes` first."""
     scalar = context.cast(builder, value, value_type, lanes.dtype)
+    if lanes.width == 1:
+        return scalar
     undefined = ir.Constant(lanes.vector, ir.Undefined)
     first = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
     zeros = ir.Constant(ir.VectorType(ir.IntType(32), lanes.width), [0] * lanes.width)
@@ -79,7 +93,7 @@ def as_vectors(context, builder, lanes, types_, values):
 
 def constant(lanes, value):
     """The LLVM vector whose every lane is the Python number `value`."""
-    return ir.Constant(lanes.vector, [float(value)] * lanes.width)
+    return everywhere(lanes.vector, float(value))
 
 
 def first_lanes(builder, lanes, count):
