@@ -1,5 +1,7 @@
 """A function compiled by Numba as an object file of its own: one symbol out, none of Python in."""
 
+import re
+
 import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
@@ -44,6 +46,20 @@ def _entry(module, name, arguments):
     return llvm.parse_assembly(str(wrapper))
 
 
+#: What Numba counts references by. What allocates has other names that begin like these.
+_COUNTING = ("NRT_incref", "NRT_decref", "NRT_MemInfo_call_dtor")
+_COUNTER = re.compile(
+    r"^(define [^\n@]*void @NRT_(?:incref|decref)\()[^\n]*\n.*?^}$", re.MULTILINE | re.DOTALL
+)
+
+
+def _without_counting(text):
+    """The text of a module, without the counting of references if all its arrays are borrowed."""
+    if not set(re.findall(r"@(NRT_\w+)", text)) <= set(_COUNTING):
+        return text
+    return _COUNTER.sub(r"\1ptr %what) alwaysinline { ret void }", text)
+
+
 def module_of(dispatcher, arguments):
     """The optimised LLVM module of a dispatcher of so many integers, with its one entry.
 
@@ -56,7 +72,7 @@ def module_of(dispatcher, arguments):
         prepare_llvm()
         dispatcher.compile(signature)
         compiled = dispatcher.overloads[signature]
-        module = llvm.parse_assembly(str(compiled.library._final_module))
+        module = llvm.parse_assembly(_without_counting(str(compiled.library._final_module)))
         module.link_in(_entry(module, compiled.fndesc.llvm_func_name, arguments))
         for each in [*module.functions, *module.global_variables]:
             # An address of this process would be written into the code, and not be seen any more.
