@@ -70,6 +70,7 @@ from .elementary import (
     tanh,
     where,
 )
+from .elementwise import elementwise
 from .embed import CFunction, Compiled, Exported, cfunc
 from .errors import (
     ArgumentError,
@@ -272,6 +273,7 @@ __all__ = [
     "activations",
     "cfunc",
     "dot",
+    "elementwise",
     "elu",
     "erf",
     "exp",

@@ -16,16 +16,17 @@ from numba.core.registry import cpu_target
 from ..activations import COMPOSED
 from ..dot import dot as product
 from ..elementary import ELEMENTARY
+from ..elementwise import elementwise as on_arrays
 from ..errors import CellError
 from ..lanes import Lanes
 from ..lanes.literals import copied, narrowed_code
-from . import constants, dot  # noqa: F401  (register with Numba)
+from . import constants, dot, elementwise  # noqa: F401  (register with Numba)
 from .bind import INLINED, OPTIONS
 from .names import loaded_names, resolved
 from .overloads import StoredOverloads
 
 _FUNCTIONS = (np.ufunc, BuiltinFunctionType, FunctionType, Dispatcher, partial)
-_KNOWN = frozenset((*COMPOSED, *ELEMENTARY, product))
+_KNOWN = frozenset((*COMPOSED, *ELEMENTARY, product, on_arrays))
 
 
 def plain(function):

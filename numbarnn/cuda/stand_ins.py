@@ -16,7 +16,9 @@ from numba.cuda.extending import intrinsic
 from .. import elementary
 from ..compile.step import Target
 from ..dot import dot
+from ..elementwise import elementwise
 from .device_function import DeviceFunction
+from .elementwise import elementwise as one_by_one
 from .products import product
 
 
@@ -143,6 +145,7 @@ _WRITTEN = {
 }
 _MADE = {
     dot: product,
+    elementwise: one_by_one,
     elementary.where: where,
     np.where: where,
     elementary.fma: fma,
