@@ -53,6 +53,28 @@ def test_sums_run_upwards():
     assert nr.dot(a, ones) == product(a, ones) == np.float32(0)  # (1e8 + 1) - 1e8 in float32
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_column_has_the_same_bits_among_any_others(dtype, rng):
+    a, b = rng.normal(size=13).astype(dtype), rng.normal(size=(13, 101)).astype(dtype)
+    whole = np.empty(101, dtype)
+    into(a, b, whole)
+    for first, last in ((0, 1), (0, 16), (3, 40), (31, 101), (100, 101)):
+        out = np.full(last - first + 20, 9, dtype)
+        into(a, b[:, first:last], out[: last - first])
+        assert np.array_equal(out[: last - first], whole[first:last])
+        assert (out[last - first :] == 9).all()
+        into(a, np.ascontiguousarray(b[:, first:last]), out[: last - first])
+        assert np.array_equal(out[: last - first], whole[first:last])
+
+
+def test_rows_of_any_layout(rng):
+    a, b = rng.normal(size=(26, 2)), np.asfortranarray(rng.normal(size=(26, 9)))
+    out = np.full((9, 2), 7.0)
+    into(a[::2, 1], b[::2], out[:, 1])
+    np.testing.assert_allclose(out[:, 1], a[::2, 1] @ b[::2], atol=1e-14)
+    assert (out[:, 0] == 7).all()
+
+
 def test_shapes_that_do_not_fit_are_refused():
     with pytest.raises(
         nr.ArgumentError, match=r"`a` and `b` must have shapes .*; got \(3,\) and \(4,\)"
