@@ -18,6 +18,7 @@ from .sizes import (
     output_nest,
     output_units,
     positions_of,
+    scratch_shape,
     state_nest,
     state_shapes,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "programs",
     "run_cells",
     "sample_program",
+    "scratch_shape",
     "segments",
     "state_nest",
     "state_shapes",

@@ -1,13 +1,20 @@
 """The same for a batch that lies on a device."""
 
 from ..errors import DeviceError
-from ..given.nesting import is_nested, shape_of
+from ..given.nesting import is_nested
 from ..given.sequences import Shared
 from .building import takes_constants
 from .declaration import declaration_of, step_sizes
 from .form import form_of, name_of, step_of
 from .programs import Same, by_cell
-from .sizes import has_channels_first, output_nest, positions_of, stages_of, state_shapes
+from .sizes import (
+    has_channels_first,
+    output_nest,
+    positions_of,
+    scratch_shape,
+    stages_of,
+    state_shapes,
+)
 
 
 def run_on_device(cells, batch, input_nest, request, initial, constants, dtype):
@@ -48,7 +55,6 @@ def _sample_program_on_device(cell, batch, one_input, constants, dtype):
     from ..cuda.sample_program import DeviceSampleProgram
 
     step, nest = step_of(cell), output_nest(cell)
-    scratch = getattr(cell, "scratch_size", None)
     input_shapes = tuple(values.item_shape for values in batch.inputs)
     constant_shapes = tuple(a.shape[1:] if batched else a.shape for a, batched in constants)
     key = ("sample on a device", input_shapes, constant_shapes, one_input, dtype)
@@ -63,7 +69,7 @@ def _sample_program_on_device(cell, batch, one_input, constants, dtype):
             constant_shapes=constant_shapes,
             output_nest=nest,
             one_input=one_input,
-            scratch_shape=None if scratch is None else shape_of(scratch),
+            scratch_shape=scratch_shape(cell, constant_shapes),
             dtype=dtype,
             where=f"`{name_of(cell)}.step`",
         ),

@@ -15,7 +15,7 @@ from ..given.sequences import Shared
 from ..stages import plain_function
 from .declaration import declaration_of
 from .form import form_of, name_of, step_of
-from .sizes import output_nest, positions_of, state_shapes
+from .sizes import output_nest, positions_of, scratch_shape, state_shapes
 
 
 def is_jit_off():
@@ -207,7 +207,7 @@ def _of_samples(cell, input_nest, constants, dtype):
                 whole, tuple(written) if is_nested(nest) else written[0],
             ]  # fmt: skip
             if step.scratch:
-                arguments.append(np.zeros(shape_of(cell.scratch_size), dtype))
+                arguments.append(np.zeros(scratch_shape(cell, [c.shape for c in whole]), dtype))
             function(*arguments, **settings)
         return packed_like(nest, outputs), states
 

@@ -14,7 +14,14 @@ from .building import takes_constants
 from .declaration import declaration_of, step_sizes
 from .form import form_of, name_of, step_of
 from .plain import is_jit_off
-from .sizes import has_channels_first, output_nest, positions_of, state_nest, state_shapes
+from .sizes import (
+    has_channels_first,
+    output_nest,
+    positions_of,
+    scratch_shape,
+    state_nest,
+    state_shapes,
+)
 
 
 def programs(cells, input_shape, dtype):
@@ -101,7 +108,6 @@ def sample_program(cell, batch, one_input, constants, dtype):
 
     step, where = step_of(cell), f"`{name_of(cell)}.step`"
     nest = output_nest(cell)
-    scratch = getattr(cell, "scratch_size", None)
     input_shapes = tuple(values.item_shape for values in batch.inputs)
     constant_shapes = tuple(
         c.array.shape if isinstance(c, Shared) else c.shape[1:] for c in constants
@@ -119,7 +125,7 @@ def sample_program(cell, batch, one_input, constants, dtype):
             output_shapes=[shape_of(size) for size in flattened(nest)],
             one_input=one_input,
             output_nest=nest,
-            scratch_shape=None if scratch is None else shape_of(scratch),
+            scratch_shape=scratch_shape(cell, constant_shapes),
             dtype=dtype,
             where=where,
         ),

@@ -106,6 +106,21 @@ def declared_output(cell):
     return leaves[0] if leaves else getattr(cell, "units", None)
 
 
+def scratch_shape(cell, constant_shapes):
+    """The shape of the array that a step per sample works in; None if its cell has no `scratch_size`.
+
+    Parameters
+    ----------
+    cell : object
+    constant_shapes : sequence of tuple of int
+        Of the constants of one sample, on which a `scratch_size` that is a method may depend.
+    """
+    size = getattr(cell, "scratch_size", None)
+    if callable(size):
+        size = size(list(constant_shapes))
+    return None if size is None else shape_of(size)
+
+
 def units_of(cell):
     """The units of a cell whose step sees one; a CellError if it has none."""
     units = getattr(cell, "units", None)

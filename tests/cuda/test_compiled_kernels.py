@@ -29,7 +29,7 @@ from numbarnn.cuda.sample_program import DeviceSampleProgram
 from numbarnn.cuda.small_kernels import MERGED, copy_kernel, merge_kernel
 from numbarnn.cuda.stage_kernel import StageKernel
 from numbarnn.cuda.unit_kernel import UnitKernel
-from numbarnn.forms import declaration_of, output_nest, state_shapes, step_of
+from numbarnn.forms import declaration_of, output_nest, scratch_shape, state_shapes, step_of
 
 CAPABILITIES = [(8, 0), (9, 0)]
 EVERY = [entry for entry in CATALOGUE if entry.per == "unit"]
@@ -222,13 +222,12 @@ def test_every_cell_per_sample(entry, dtype, tmp_path):
     layer = entry.made(4, entry.features(3, 4), np.random.default_rng(0), dtype=dtype)
     cell, step = layer.cell, step_of(layer.cell)
     constants = tuple(np.shape(c) for c in entry.constants(4)) if entry.constants else ()
-    scratch = getattr(cell, "scratch_size", None)
     program = DeviceSampleProgram(
         step=step, settings=cell.settings_of(step), weights=list(cell.weights.values()),
         input_shapes=tuple((width,) for width in (entry.features(3, 4), *entry.further)),
         state_shapes=state_shapes(cell), constant_shapes=constants, output_nest=output_nest(cell),
         one_input=not entry.further, dtype=np.dtype(dtype), where="the step",
-        scratch_shape=None if scratch is None else nr.Shape(*np.atleast_1d(scratch)),
+        scratch_shape=scratch_shape(cell, constants),
     )  # fmt: skip
     kernel = program.kernel((f"f{np.dtype(dtype).itemsize}",) * (1 + len(entry.further)))
     # Arrays that are indexed by what is known at run time only lie in local memory, and integers in
