@@ -2,6 +2,7 @@
 
 from ..cell import Cell
 from ..elementary import sigmoid
+from ..elementwise import elementwise
 from ..errors import ArgumentError
 from ..given.arrays import as_size
 from ..given.nesting import Shape
@@ -37,14 +38,31 @@ def pair(inputs):
     return inputs[0], inputs[1][0]
 
 
+def through_synapse(drive, conductance, potential, w, erev, mu, sigma):
+    """What drives a neuron, and its conductance, with those of one more synapse."""
+    active = w * sigmoid(sigma * (potential - mu))
+    return drive + active * erev, conductance + active
+
+
 def driven(v, synapses, drive, conductance):
     """Add what the neurons with potentials v do to those behind their synapses."""
     w, erev, mu, sigma = synapses
+    both = drive, conductance
     for i in range(w.shape[0]):
-        for j in range(w.shape[1]):
-            active = w[i, j] * sigmoid(sigma[i, j] * (v[i] - mu[i, j]))
-            drive[j] += active * erev[i, j]
-            conductance[j] += active
+        elementwise(through_synapse, both, drive, conductance, v[i], w[i], erev[i], mu[i], sigma[i])
+
+
+def relaxed(v, drive, conductance, cm, gleak, vleak, elapsed, unfolds):
+    """A neuron's potential after one step of the solver."""
+    rate = cm * unfolds
+    return (rate * v + elapsed * (gleak * vleak + drive)) / (
+        rate + elapsed * (gleak + conductance + 1e-8)
+    )
+
+
+def affine(x, weight, bias):
+    """``x * weight + bias``."""
+    return x * weight + bias
 
 
 class LTCCell(Cell):
@@ -155,10 +173,10 @@ class LTCCell(Cell):
         events, elapsed = apart(inputs)
         units, features = v.shape[0], events.shape[0]
         seen, drive, conductance, fixed = scratch[0], scratch[1], scratch[2], scratch[3]
-        for i in range(features):
-            seen[i] = events[i] * input_w[i] + input_b[i]
-        fixed[:units] = 0
-        drive[:units] = 0
+        elementwise(affine, seen[:features], events, input_w, input_b)
+        drive, conductance, fixed = drive[:units], conductance[:units], fixed[:units]
+        for j in range(units):
+            drive[j] = fixed[j] = 0
         driven(seen, sensory, drive, fixed)
         # What events do stays the same while the solver unfolds.
         for j in range(units):
@@ -167,10 +185,5 @@ class LTCCell(Cell):
             for j in range(units):
                 drive[j], conductance[j] = seen[j], fixed[j]
             driven(v, synapses, drive, conductance)
-            for j in range(units):
-                rate = cm[j] * unfolds
-                v[j] = (rate * v[j] + elapsed * (gleak[j] * vleak[j] + drive[j])) / (
-                    rate + elapsed * (gleak[j] + conductance[j] + 1e-8)
-                )
-        for j in range(output.shape[0]):
-            output[j] = v[j] * output_w[j] + output_b[j]
+            elementwise(relaxed, v, v, drive, conductance, cm, gleak, vleak, elapsed, unfolds)
+        elementwise(affine, output, v[: output.shape[0]], output_w, output_b)
