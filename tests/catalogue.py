@@ -207,7 +207,7 @@ def _mean_and_covariance(rng, mean, covariance):
 def _memory(units, rows=6, width=3):
     """Values, keys and which rows there are, as float32 has them."""
     rng = np.random.default_rng(7)
-    values, keys = rng.normal(size=(rows, width)), rng.normal(size=(rows, units))
+    values, keys = rng.normal(size=(rows, width)), rng.normal(size=(units, rows))
     return [a.astype(np.float32) for a in (values, keys, np.arange(rows) != 2)]
 
 

@@ -402,6 +402,7 @@ def kalman_filter(A, C, Q, R):
 
 def attention(K, R, b, memory_kernel, *rest):
     *score, A, values, keys, there = rest
+    keys = keys.swapaxes(1, 2)
     project, inner, sizes = gru(K[: -A.shape[1]], R, b)
 
     def step(p, states):

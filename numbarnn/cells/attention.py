@@ -5,61 +5,83 @@ import numpy as np
 from ..activations import get_activation, linear, sigmoid, tanh
 from ..cell import Cell
 from ..dot import dot
-from ..elementary import exp
+from ..elementary import exp, where
+from ..elementwise import elementwise
 from ..errors import ArgumentError
 from ..given.arrays import as_numbers, as_size
 from ..stages import step
 from .keras_arguments import name_of, take_initializers
 
 
+def updated(h, x_z, x_r, x_n, r_z, r_r, r_n, activation, gate):
+    """One unit of a GRU."""
+    z = gate(x_z + r_z)
+    n = activation(x_n + gate(x_r + r_r) * r_n)
+    return z * h + (1 - z) * n
+
+
+def added(a, b):
+    """``a + b``."""
+    return a + b
+
+
+def added_up(a, b, c):
+    """``a + b + c``."""
+    return a + b + c
+
+
 def gru(events, attention, h, kernel, recurrent_kernel, bias, work, activation, gate):
     """One step of a GRU on the events beside the attention; h is overwritten."""
-    units, features = h.shape[0], events.shape[0]
-    x, a, r = work[: 3 * units], work[3 * units : 6 * units], work[6 * units : 9 * units]
+    u, features = len(h), len(events)
+    x, a, r = work[: 3 * u], work[3 * u : 6 * u], work[6 * u : 9 * u]
     dot(events, kernel[:features], x)
-    dot(attention, kernel[features:], a)
     dot(h, recurrent_kernel, r)
-    for j in range(3 * units):
-        x[j] += a[j] + bias[0, j]
-        r[j] += bias[1, j]
-    for j in range(units):
-        z = gate(x[j] + r[j])
-        n = activation(x[2 * units + j] + gate(x[units + j] + r[units + j]) * r[2 * units + j])
-        h[j] = z * h[j] + (1 - z) * n
+    dot(attention, kernel[features:], a)
+    elementwise(added_up, x, x, a, bias[0])
+    elementwise(added, r, r, bias[1])
+    elementwise(
+        updated, h, h, x[:u], x[u : 2 * u], x[2 * u :], r[:u], r[u : 2 * u], r[2 * u :], activation, gate
+    )  # fmt: skip
 
 
-def looked_up(score, top, total, row, context):
-    """Add a row of the memory to the context by its score; the new largest score and total weight.
-
-    What was added is scaled down whenever a larger score comes, so that no exponential overflows and
-    no list of scores is kept.
-    """
-    if score > top:
-        shrunk = exp(top - score)
-        total *= shrunk
-        for k in range(context.shape[0]):
-            context[k] *= shrunk
-        top = score
-    weight = exp(score - top)
-    for k in range(context.shape[0]):
-        context[k] += weight * row[k]
-    return top, total + weight
+def additive(score, key, query, v):
+    """A score with what one unit adds to it."""
+    return score + v * tanh(key + query)
 
 
-def additive(keys, query, v):
-    """``v . tanh(keys + query)``."""
-    score = v[0] * 0
-    for j in range(len(v)):
-        score += v[j] * tanh(keys[j] + query[j])
-    return score
+def masked(score, there):
+    """A row's score, or minus infinity."""
+    return where(there != 0, score, -np.inf)
 
 
-def multiplicative(keys, h):
-    """``keys . h``."""
-    score = h[0] * 0
-    for j in range(len(h)):
-        score += keys[j] * h[j]
-    return score
+def share(score, top):
+    """A row's share of the attention, up to a factor that all have; no exponential overflows."""
+    return where(score == -np.inf, 0, exp(score - top))
+
+
+def divided(a, b):
+    """``a / b``."""
+    return a / b
+
+
+def twice(a, b, function):
+    """What a function gives for ``a + b``, for two arrays."""
+    value = function(a + b)
+    return value, value
+
+
+def look_up(scores, there, values, context):
+    """Overwrite the context with the mean of the rows that there are, by the softmax of their scores."""
+    elementwise(masked, scores, scores, there)
+    top, total = 0.0 - np.inf, 0.0
+    for t in range(len(scores)):
+        top = max(top, scores[t])
+    elementwise(share, scores, scores, top)
+    for t in range(len(scores)):
+        total += scores[t]
+    dot(scores, values, context)
+    if total > 0:
+        elementwise(divided, context, context, total)
 
 
 class _AttentionCell(Cell):
@@ -112,7 +134,11 @@ class _AttentionCell(Cell):
             ),
         ):
             setattr(self, name, self.add_weight(name, shape, initializer))
-        self.scratch_size = 10 * units + self.memory_features + self.attention_units
+
+    def scratch_size(self, constants):
+        """Numbers of the array to work in, for constants of the given shapes."""
+        _, keys, _ = constants
+        return 10 * self.units + keys[1] + self.memory_features + self.attention_units
 
     def score_weights(self):
         """Names, shapes and initializers of the weights that scores need."""
@@ -131,7 +157,8 @@ class _AttentionCell(Cell):
         Returns
         -------
         list of ndarray
-            For a layer's `constants`. The keys are ``values @ memory_kernel``, multiplied once.
+            For a layer's `constants`. Rows that are not to be seen are 0; the keys, of shape (batch,
+            units, rows), are ``values @ memory_kernel``, multiplied once.
 
         Raises
         ------
@@ -148,16 +175,19 @@ class _AttentionCell(Cell):
         mask = np.ones(values.shape[:2]) if mask is None else as_numbers("mask", mask)
         if mask.shape != values.shape[:2]:
             raise ArgumentError(f"`mask` must have shape {values.shape[:2]}; got {mask.shape}.")
-        return [values, values @ self.memory_kernel, (mask != 0).astype(self.dtype)]
+        # What cannot be seen must not come through a share of 0 either.
+        values = np.where(mask[..., None] != 0, values, 0).astype(self.dtype)
+        keys = np.ascontiguousarray((values @ self.memory_kernel).swapaxes(1, 2))
+        return [values, keys, (mask != 0).astype(self.dtype)]
 
     def check_constants(self, shapes):
         """Refuse what `memory` does not make."""
         rows = shapes[0][0] if shapes and shapes[0] else 0
-        wanted = [(rows, self.memory_features), (rows, self.units), (rows,)]
+        wanted = [(rows, self.memory_features), (self.units, rows), (rows,)]
         if shapes != wanted:
             raise ArgumentError(
                 f"`constants` of {type(self).__name__} must be the three that its `memory` makes, of "
-                f"shapes (rows, {self.memory_features}), (rows, {self.units}) and (rows,) for each "
+                f"shapes (rows, {self.memory_features}), ({self.units}, rows) and (rows,) for each "
                 f"sample; got {shapes}."
             )
 
@@ -178,31 +208,26 @@ class _AttentionCell(Cell):
         kernel, recurrent_kernel, bias = weights[:3]
         attention_kernel = weights[-1]
         values, keys, there = constants
-        units, width = len(h), values.shape[1]
-        gru(
-            inputs, attention, h, kernel, recurrent_kernel, bias, scratch,
-            activation, recurrent_activation,
-        )  # fmt: skip
-        query, rest = scratch[9 * units : 10 * units], scratch[10 * units :]
+        units, width, rows = len(h), values.shape[1], len(there)
+        query, scores = scratch[9 * units : 10 * units], scratch[10 * units : 10 * units + rows]
+        rest = scratch[10 * units + rows :]
         context, beside = rest[:width], rest[width:]
+        gru(
+            inputs, attention, h, kernel, recurrent_kernel, bias, scratch, activation,
+            recurrent_activation,
+        )  # fmt: skip
+        dot(h, attention_kernel[:units], attention)
         if len(weights) > 5:
             dot(h, weights[4], query)
-        context[:] = 0
-        total = h[0] * 0
-        top = total - np.inf
-        for t in range(len(keys)):
-            if there[t] != 0:
-                if len(weights) > 5:
-                    score = additive(keys[t], query, weights[5])
-                else:
-                    score = multiplicative(keys[t], h)
-                top, total = looked_up(score, top, total, values[t], context)
-        for k in range(width):
-            context[k] = context[k] / total if total > 0 else total
-        dot(h, attention_kernel[:units], attention)
+            for t in range(rows):
+                scores[t] = 0
+            for j in range(units):
+                elementwise(additive, scores, scores, keys[j], query[j], weights[5][j])
+        else:
+            dot(h, keys, scores)
+        look_up(scores, there, values, context)
         dot(context, attention_kernel[units:], beside)
-        for j in range(len(attention)):
-            output[j] = attention[j] = attention_activation(attention[j] + beside[j])
+        elementwise(twice, (output, attention), attention, beside, attention_activation)
 
 
 class BahdanauAttentionCell(_AttentionCell):

@@ -27,7 +27,7 @@ def test_each_sample_sees_its_memory(kind, rng):
     for b, count in enumerate(mask.sum(1)):
         values = memory[b, :count]
         states = [np.zeros((1, 5)), np.zeros((1, 4))]
-        keys = values @ layer.cell.memory_kernel
+        keys = (values @ layer.cell.memory_kernel).T
         for t in range(6):
             wanted, states = step(x[b : b + 1, t], states, values, keys, np.ones(count))
             np.testing.assert_allclose(output[b, t], wanted[0], rtol=0, atol=1e-14)
@@ -70,7 +70,7 @@ def test_constants_that_would_be_read_beyond_their_ends_are_refused(kind, rng):
     wanted = layer(x, constants=[values, keys, there])
     told = r"`constants` of .* must be the three that its `memory` makes, of shapes \(rows, 3\)"
     for wrong in (
-        [], [values], [values[:, :2], keys, there], [values, keys[..., :1], there],
+        [], [values], [values[:, :2], keys, there], [values, keys[:, :1], there],
         [values, keys, there[:, :3]], [values, keys, there, there], [values, keys, nr.Shared(there)],
     ):  # fmt: skip
         with pytest.raises(nr.ArgumentError, match=told):

@@ -54,9 +54,9 @@ def attention(kernel, recurrent, bias, memory_kernel, *rest, tanh_attention=Fals
         h, _ = inner(np.concatenate([x, a], axis=-1), [h])
         if score:
             query_kernel, v = score
-            scores = np.tanh(keys + (h @ query_kernel)[:, None]) @ v
+            scores = v @ np.tanh(keys + (h @ query_kernel)[:, :, None])
         else:
-            scores = h @ keys.T
+            scores = h @ keys
         scores = np.where(there != 0, scores, -np.inf)
         shares = np.exp(scores - scores.max(-1, keepdims=True))
         context = shares / shares.sum(-1, keepdims=True) @ values
