@@ -56,6 +56,7 @@ types: .venv-types/ready
 test-gpu:
 	NUMBARNN_TEST_GPU=1 NUMBARNN_CUBINS=.cubins $(PYTHON) -m pytest -q tests/gpu
 
+# Afterwards `python benchmarks/choose_on_gpu.py` writes which kernel is taken from then on: numbarnn/cuda/measured.json.
 bench-gpu:
 	NUMBARNN_CUBINS=.cubins PYTHONPATH=. $(PYTHON) benchmarks/on_gpu.py
 

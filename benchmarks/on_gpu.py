@@ -2,9 +2,11 @@
 
 Run by ``make bench-gpu`` on a machine with a device. Times are those of events on the device around a call,
 after five calls to warm up: the median of thirty, ours and theirs in turn. "ours" is what the plan chooses;
-what other kernels of ours take is measured beside it, under their names.
+what other kernels of ours take is measured beside it, under their names. ``on_gpu.json`` keeps those times;
+``choose_on_gpu.py`` makes of it what the plan chooses from then on.
 """
 
+import json
 import statistics
 import sys
 from dataclasses import replace
@@ -57,17 +59,29 @@ def interleaved(calls, torch):
     return {name: statistics.median(times) for name, times in taken.items()}
 
 
-def by_other_kernels(case, layer, x):
+#: Of ours.
+KERNELS = ("K1", "K2c", "K3")
+
+
+def by_other_kernels(case, layer, x, capability):
     """Calls of the same layer by every kernel of ours that takes it and that the plan does not choose."""
-    found, chosen = {}, kernel_of(layer)
-    for kernel in ("K2c", "K3"):
+    found, chosen = {}, kernel_of(layer, capability)
+    for kernel in KERNELS:
         other = case.layer()
         with in_kernel(replace(case, kernel=kernel)):
-            if kernel == chosen or kernel_of(other) != kernel:
+            if kernel == chosen or kernel_of(other, capability) != kernel:
                 continue
             other(x)  # which kernel is known from now on
         found[kernel] = lambda other=other: other(x)
     return found
+
+
+def recorded(case, layer, times, capability):
+    """What ``choose_on_gpu.py`` reads of a case: its size, and milliseconds by kernel."""
+    kernels = {kernel_of(layer, capability): times["ours"]}
+    kernels |= {name: times[name] for name in KERNELS if name in times}
+    weights = layer.weights["recurrent_kernel"].nbytes / 1024
+    return {"name": case.name, "weights": weights, "kernels": kernels}
 
 
 def cudnn(case, layer, x, torch):
@@ -165,10 +179,12 @@ def main():
 
     if not torch.cuda.is_available():
         sys.exit("No CUDA device is here.")
-    rows = []
+    rows, records, capability = [], [], torch.cuda.get_device_capability()
     for case in CASES:
         layer, x = case.layer(), torch.from_numpy(case.inputs()).cuda()
-        calls = {"ours": lambda layer=layer, x=x: layer(x)} | by_other_kernels(case, layer, x)
+        calls = {"ours": lambda layer=layer, x=x: layer(x)} | by_other_kernels(
+            case, layer, x, capability
+        )
         for name, call in calls.items():
             assert torch.allclose(call(), layer(x), atol=1e-5), f"{case.name} by {name}"
         for name, tf32, make in (
@@ -191,6 +207,7 @@ def main():
             assert torch.allclose(found, wanted, atol=2e-2 if tf32 else 1e-4), case.name
             calls[name] = call
         rows.append((case.name, interleaved(calls, torch)))
+        records.append(recorded(case, layer, rows[-1][1], capability))
         print(".", end="", flush=True)
     print(f"\n{torch.cuda.get_device_name()}, torch {torch.__version__}, numbarnn {nr.__version__}")
     print("milliseconds of a call; in brackets theirs / ours")
@@ -198,6 +215,11 @@ def main():
         ours = times.pop("ours")
         others = "   ".join(f"{peer} {ms:.3f} ({ms / ours:.2f})" for peer, ms in times.items())
         print(f"{name:28} ours {ours:.3f}   {others}")
+    found = {
+        "device": torch.cuda.get_device_name(), "cases": records,
+        "capability": "{}.{}".format(*capability),
+    }  # fmt: skip
+    Path(__file__).with_suffix(".json").write_text(json.dumps(found, indent=2) + "\n")
     for name, value in constants(torch):
         print(f"{name:40} {value:.2f}")
 

@@ -113,8 +113,11 @@ def _on_device(layer, sizes):
 
 def _unit_on_device(cell):
     """Which kernel takes a cell whose step sees one unit."""
+    from .cuda.measured import preference
     from .cuda.plan import OF_CLUSTERS, plan_cell, plan_cluster
 
+    device = preference(OF_CLUSTERS).device
+    seen = f"measured on {device}" if device else "never run on hardware yet"
     plan, cluster = plan_cell(cell, OF_CLUSTERS), plan_cluster(cell, OF_CLUSTERS)
     if plan is None:
         yield "  step by step: products of whole matrices, then a thread for every unit of a row;"
@@ -127,7 +130,7 @@ def _unit_on_device(cell):
             if cluster is not None:
                 blocks = cluster.blocks
                 yield f"  NUMBARNN_GPU_KERNEL=K2c: a cluster of {blocks} blocks for every row or two, on"
-                yield "  compute capability 9.0 or later; never run on hardware yet"
+                yield f"  compute capability 9.0 or later; {seen}"
         return
     share = f"{plan.lanes} of them share" if plan.lanes > 1 else "one of them has"
     if plan.blocks > 1:
@@ -136,7 +139,7 @@ def _unit_on_device(cell):
             f"{plan.lanes} of them share"
         )
         yield "  the sums of a unit, whose recurrent weights stay in their registers; on compute capability"
-        yield "  9.0 or later; never run on hardware yet"
+        yield f"  9.0 or later; {seen}"
         return
     yield (
         f"  a block for every row or two: {plan.threads} threads, {share} the sums of a unit, whose "

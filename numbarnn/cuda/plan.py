@@ -5,11 +5,13 @@ cell alone, never on the batch: so do the bits.
 """
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import DeviceError
+from .measured import Preference, preference
 
 #: The limits, in one place; estimates until they are measured on a device.
 REGISTERS_OF_BLOCK = 65_536
@@ -17,8 +19,9 @@ REGISTERS_OF_THREAD = 255
 #: Registers of a thread beside the weights and what a row needs: addresses, flags, the loop.
 REGISTERS_BESIDE = 48
 REGISTERS_BESIDE_IN_CLUSTER = 43
-#: What a row of a cluster needs at least: of simple cells the assembler keeps more numbers at hand.
-REGISTERS_OF_ROW_IN_CLUSTER = 17
+#: Numbers of an operand that a thread reads for all rows of a cluster, if there are several: the assembler
+#: has them all under way at once.
+MOST_READ_IN_CLUSTER = 80
 #: Blocks of a cluster that every device with clusters can run.
 BLOCKS_OF_CLUSTER = (2, 4, 8)
 #: The first compute capability that has them.
@@ -88,6 +91,16 @@ def _weights(cell, plan):
     )
 
 
+def recurrent_bytes(cell):
+    """Bytes of the dense recurrent weights of a cell."""
+    return sum(
+        map_.kernel.nbytes
+        for stage in cell.stages
+        for map_ in stage.recurrent
+        if map_.kind == "dense"
+    )
+
+
 def _own_weights(cell):
     """4-byte words of the weights that a unit has of every map that it reads itself, biases and params."""
     found = 0
@@ -119,11 +132,13 @@ def _candidate(cell, lanes):
 def _fits(cell, plan, rows=1):
     if plan.threads > MOST_THREADS or shared_bytes(cell, plan, rows) > SHARED_BYTES:
         return False
-    each, beside = row_registers(cell), REGISTERS_BESIDE
+    beside = REGISTERS_BESIDE
     if plan.blocks > 1:
-        each = max(each, REGISTERS_OF_ROW_IN_CLUSTER)
         beside = REGISTERS_BESIDE_IN_CLUSTER + _own_weights(cell)
-    needed = _weights(cell, plan) + beside + rows * each
+        read = rows * plan.slice(cell.units, cell.dtype.itemsize)
+        if rows > 1 and read > MOST_READ_IN_CLUSTER:
+            return False
+    needed = _weights(cell, plan) + beside + rows * row_registers(cell)
     # The assembler counts threads in fours of warps.
     threads = -(-plan.threads // (4 * WARP)) * 4 * WARP
     return needed <= min(REGISTERS_OF_THREAD, REGISTERS_OF_BLOCK // threads)
@@ -142,8 +157,8 @@ def shared_bytes(cell, plan, rows):
 def plan_cell(cell, capability):
     """What runs a cell: one block for a row (K1), a cluster of blocks (K2c), or step by step (K3).
 
-    A cluster only with ``NUMBARNN_GPU_KERNEL=K2c`` in the environment, then every cell that it can run;
-    ``NUMBARNN_GPU_KERNEL=K3`` has every cell run step by step.
+    A cluster only where one was measured to be faster. ``NUMBARNN_GPU_KERNEL`` in the environment, one of
+    these names, has that kernel run every cell that it can run.
 
     Parameters
     ----------
@@ -158,14 +173,17 @@ def plan_cell(cell, capability):
     wanted = os.environ.get("NUMBARNN_GPU_KERNEL")
     if cell.needs_rows or wanted == "K3":
         return None
-    if wanted == "K2c":
-        found = plan_cluster(cell, capability)
-        if found is not None:
-            return found
-    try:
-        return plan_unit(cell)
-    except DeviceError:
-        return None
+    plans = {}
+    with suppress(DeviceError):
+        plans["K1"] = plan_unit(cell)
+    cluster = plan_cluster(cell, capability)
+    if cluster is not None:
+        plans["K2c"] = cluster
+    if wanted in plans:
+        return plans[wanted]
+    # Times are those of float32.
+    taken = preference(capability) if cell.dtype.itemsize == 4 else Preference()
+    return plans.get(taken.of(recurrent_bytes(cell) / 1024, plans))
 
 
 def plan_cluster(cell, capability, most=BLOCKS_OF_CLUSTER[-1]):
@@ -234,15 +252,10 @@ def plan_unit(cell):
         if _weights(cell, plan) <= MOST_WEIGHTS:
             found = plan
     if found is None:
-        kernels = sum(
-            map_.kernel.nbytes
-            for stage in cell.stages
-            for map_ in stage.recurrent
-            if map_.kind == "dense"
-        )
+        units = max(stage.units for stage in cell.stages)
         raise DeviceError(
             f"{cell.where} must have recurrent weights that fit the registers of one block of a device; "
-            f"got {kernels >> 10} KB of them and {max(stage.units for stage in cell.stages)} units."
+            f"got {recurrent_bytes(cell) >> 10} KB of them and {units} units."
         )
     return found
 

@@ -4,6 +4,7 @@ The calls are made on arrays that only say that they lie on a device; what would
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
@@ -13,7 +14,7 @@ from device_cases import CASES, IN_HALF, in_kernel  # noqa: E402
 from fake_device import fake  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
-from benchmarks.on_gpu import CASES as TIMED  # noqa: E402
+from benchmarks import on_gpu  # noqa: E402
 from numbarnn.cuda import driver, unit_program  # noqa: E402
 from numbarnn.given.libraries import BFLOAT16  # noqa: E402
 
@@ -38,7 +39,10 @@ def main():
     driver.Stream = Compiling
     for module in (driver, unit_program):
         module.device = lambda number: driver.Device(number)
-    for case in tqdm([*CASES, *TIMED], disable=None):
+    timed = [
+        replace(case, kernel=kernel) for case in on_gpu.CASES for kernel in ("", *on_gpu.KERNELS)
+    ]
+    for case in tqdm([*CASES, *timed], disable=None):
         layer, x = case.layer(), fake(case.inputs())
         with in_kernel(case):
             layer(x)

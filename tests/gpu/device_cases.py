@@ -103,11 +103,11 @@ def in_kernel(case):
             os.environ["NUMBARNN_GPU_KERNEL"] = before
 
 
-def kernel_of(layer):
-    """Which kernel a layer's cell is run by on a device with clusters, as the environment is."""
+def kernel_of(layer, capability=OF_CLUSTERS):
+    """Which kernel a layer's cell is run by on a kind of device, as the environment is."""
     cell, dtype = layer.cell, layer.dtype
     if form_of(cell) != "unit":
         return "KE"
     widths = step_sizes([layer._input_shape[1:]])
-    plan = plan_cell(declared(declaration_of(cell), widths, (), dtype), OF_CLUSTERS)
+    plan = plan_cell(declared(declaration_of(cell), widths, (), dtype), capability)
     return "K3" if plan is None else "K1" if plan.blocks == 1 else "K2c"
