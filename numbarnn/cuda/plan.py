@@ -209,7 +209,7 @@ def plan_cluster(cell, capability, most=BLOCKS_OF_CLUSTER[-1]):
     maps = cell.stages[0].recurrent
     if len(cell.stages) > 1 or not exchanged or any(size != units for size in cell.state_sizes):
         return None
-    if any(map_.kind != "dense" for map_ in maps if map_.operand in exchanged):
+    if not all(map_.kind == "dense" or map_.reads_own(units) for map_ in maps):
         return None
     enough = None
     for blocks in (*BLOCKS_OF_CLUSTER, 2 * BLOCKS_OF_CLUSTER[-1]):

@@ -56,7 +56,7 @@ class Leaky(nr.Cell):
             setattr(self, name, self.add_weight(name, shape))
 
     def stages(self):
-        read = ((nr.Map(self.first),), (nr.Map(self.second),))
+        read = ((nr.Map(self.first), nr.Map(self.own)), (nr.Map(self.second),))
         return (nr.Stage(self.step, inputs=(nr.Map(self.kernel),), constants=(nr.Map(self.own),),
                          recurrent=read, params=(self.gain,)),)  # fmt: skip
 
@@ -64,7 +64,7 @@ class Leaky(nr.Cell):
     def step(x, r, states, params):
         h, c = states
         c = 0.5 * c + np.tanh(x[0] + r[0] + x[2]) * params[0]
-        return np.tanh(c + r[1]), (np.tanh(x[1] + r[2] - h), c)
+        return np.tanh(c + r[1] + r[2]), (np.tanh(x[1] + r[3] - h), c)
 
 
 #: Cells, and lanes, units of a block and blocks to run them: units that no number of blocks divides.
