@@ -1,4 +1,8 @@
-"""From Parquet to Parquet: rows of token ids, an embedding, an LSTM, the last output of every row."""
+"""From Parquet to Parquet: rows of token ids, an embedding, an LSTM, the last output of every row.
+
+And numbarnn's files against its memory, for these and for the outputs of all steps, whose numbers are so
+many that it counts how fast they are written: as Parquet, as Arrow's file, and as nothing but bytes.
+"""
 
 import tempfile
 from pathlib import Path
@@ -11,6 +15,7 @@ from cases import case, lengths
 from token_files import on_files
 
 import numbarnn as nr
+from numbarnn.data.files import ParquetTarget
 from numbarnn.data.parquet import run_parquet
 
 #: Rows, ids, features, units.
@@ -35,6 +40,47 @@ def _write(path):
 def _vectors(path):
     column = pq.read_table(path)["output"].combine_chunks()
     return column.flatten().to_numpy().reshape(len(column), -1)
+
+
+def _all_steps(model, source, in_memory, folder, row, interleaved):
+    """The outputs of all steps: files against memory, and what writing them alone takes."""
+    target, plain = folder / "steps.parquet", folder / "plain"
+
+    def run():
+        return model.run(in_memory, "events", emit="sequence")
+
+    column = run()["output"]
+    numbers = column.combine_chunks().flatten().flatten().to_numpy()
+    batches = pa.table({"output": column}).to_batches()
+
+    def parquet():
+        writer = ParquetTarget(target)
+        for batch in batches:
+            writer.write(batch)
+        writer.close()
+
+    def arrow():
+        with (
+            pa.OSFile(str(plain), "wb") as file,
+            pa.ipc.new_file(file, batches[0].schema) as writer,
+        ):
+            for batch in batches:
+                writer.write_batch(batch)
+
+    def files():
+        run_parquet(model, source, target, "events", emit="sequence", progress=False)
+
+    calls = {
+        "numbarnn": files,
+        "in memory": run,
+        "Parquet alone": parquet,
+        "Arrow alone": arrow,
+        "bytes alone": lambda: plain.write_bytes(numbers),
+    }
+    times = interleaved(calls, 5)
+    alone = {name: times.pop(name) for name in list(times) if name.endswith("alone")}
+    megabytes = f"all steps, {numbers.nbytes / 1e6:.0f} MB, against the table in memory"
+    return [row("pipelines", megabytes, times, alone={n: 1e6 * s for n, s in alone.items()})]
 
 
 def measured(found, row, interleaved, checked):
@@ -85,6 +131,7 @@ def measured(found, row, interleaved, checked):
                 sequences=ROWS,
             ),
         ]
+        rows += _all_steps(model, source, in_memory, Path(folder), row, interleaved)
         for peer in found:
             if hasattr(peer, "finished"):
                 peer.finished()
