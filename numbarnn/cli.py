@@ -414,7 +414,9 @@ def main(arguments=None):
         left = "nothing was written"
         if os.path.isdir(getattr(parsed, "output", "")) and parsed.command == "run":
             left = f"the files in {parsed.output} are whole, and --resume goes on from them"
-        print(f"numbarnn: interrupted; {left}.", file=sys.stderr)
+        # A bar that was cut short may stand on the line, with what the keys have left.
+        start = "\r\x1b[K" if sys.stderr.isatty() else ""
+        print(f"{start}numbarnn: interrupted; {left}.", file=sys.stderr)
         return 130
     except NumbarnnError as error:
         print(f"numbarnn: {error}", file=sys.stderr)

@@ -218,35 +218,6 @@ def test_ctrl_c_that_c_code_swallows_counts(here, tmp_path, monkeypatch, capsys,
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="pty is POSIX's")
-def test_a_terminal_gets_a_bar(here, tmp_path):
-    import fcntl
-    import pty
-    import struct
-    import termios
-
-    leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    process = subprocess.Popen(
-        [sys.executable, "-m", "numbarnn", "run", str(here / "tiny.safetensors"), str(here / "in.parquet"),
-         "-o", "out.parquet", "--column", "events"],
-        stdout=subprocess.DEVNULL, stderr=follower, cwd=tmp_path,
-    )  # fmt: skip
-    os.close(follower)
-    seen = b""
-    while True:
-        try:
-            piece = os.read(leader, 4096)
-        except OSError:
-            break
-        if not piece:
-            break
-        seen += piece
-    assert process.wait() == 0
-    assert b"4.00/4.00" in seen
-    assert b"100%" in seen
-
-
 def test_the_demo_runs_and_draws(tmp_path):
     result = run("demo", "-o", "shown", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
