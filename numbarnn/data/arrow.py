@@ -17,22 +17,46 @@ def storage(array):
         return storage(array.storage)
     kind = array.type
     if pa.types.is_dictionary(kind):
-        return storage(array.dictionary_decode())
+        return storage(array.dictionary).take(array.indices)
     if pa.types.is_run_end_encoded(kind):
         places = np.arange(array.offset, array.offset + len(array))
         runs = np.searchsorted(np.asarray(array.run_ends), places, side="right")
         return storage(array.values.take(pa.array(runs)))
     if pa.types.is_null(kind):
         return pa.nulls(len(array), pa.list_(pa.null()))
-    if hasattr(pa, "string_view") and kind == pa.string_view():
+    if _is_text_view(pa, kind):
         return array.cast(pa.large_string())
-    if any(hasattr(pa.types, name) and getattr(pa.types, name)(kind) for name in _VIEWS):
-        # Arrow's own cast gives wrong offsets where rows are null.
+    views = any(hasattr(pa.types, name) and getattr(pa.types, name)(kind) for name in _VIEWS)
+    texts = (views or is_lists(kind)) and _holds_text_views(pa, kind.value_type)
+    if views or texts:
+        # Arrow's own cast gives wrong offsets where rows of views are null; it filters no lists of texts
+        # that are views.
+        values = storage(array.flatten()) if texts else array.flatten()
         counts = array.value_lengths().fill_null(0).to_numpy()
         offsets = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
         mask = pa.array(~validity(array)) if array.null_count else None
-        return pa.LargeListArray.from_arrays(pa.array(offsets), array.flatten(), mask=mask)
+        return pa.LargeListArray.from_arrays(pa.array(offsets), values, mask=mask)
     return array
+
+
+def filtered(array, chosen):
+    """The chosen entries of an array."""
+    pa = extra("pyarrow", "arrow")
+    mask, kind = pa.array(chosen), array.type
+    if _is_text_view(pa, kind):
+        # Arrow has no filter for it.
+        return array.cast(pa.large_string()).filter(mask).cast(kind)
+    return array.filter(mask)
+
+
+def _is_text_view(pa, kind):
+    return hasattr(pa, "string_view") and kind == pa.string_view()
+
+
+def _holds_text_views(pa, kind):
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return _is_text_view(pa, kind)
 
 
 def _nested_lists(pa, array):

@@ -14,6 +14,7 @@ from ..reading import checked_readings
 from .arrow import (
     arrow_from_ragged,
     arrow_from_rows,
+    filtered,
     is_lists,
     offsets_of,
     storage,
@@ -201,8 +202,7 @@ class Scorer:
         arrays = [storage(batch[column]) for column in columns]
         valid = np.logical_and.reduce([chosen, *map(validity, arrays)])
         if not valid.all():
-            mask = extra("pyarrow", "arrow").array(valid)
-            arrays = [array.filter(mask) for array in arrays]
+            arrays = [filtered(array, valid) for array in arrays]
         inputs = self._inputs(arrays, columns, rows[valid])
         if not valid.any() and not self.model.built:
             raise ArgumentError(
@@ -327,11 +327,11 @@ class Scorer:
             faults += wrong
             self._check_names(found)
             kept = {name: piece[name] for name in self.keep}
-            part = pa.record_batch({**kept, **found})
+            columns_out = {**kept, **found}
             if self.on_error == "skip" and wrong:
                 left = np.isin(rows, [fault.row for fault in wrong], invert=True)
-                part = part.filter(pa.array(left))
-            parts.append(part)
+                columns_out = {name: filtered(each, left) for name, each in columns_out.items()}
+            parts.append(pa.record_batch(columns_out))
         whole = parts[0] if len(parts) == 1 else pa.concat_batches(parts)
         return Scored(whole, len(batch), steps, faults)
 

@@ -2,10 +2,11 @@
 
 import contextlib
 
-from ..errors import ArgumentError, extra
+from ..errors import ArgumentError
 from ..files import replacing
 from ..given.nesting import flattened
 from ..layers import Model
+from .arrow import filtered
 from .columns import read
 from .scoring import Scorer
 from .steps import check_lengths
@@ -59,7 +60,7 @@ class StatefulScorer(Scorer):
     def _found(self, inputs, batch, valid, rows):
         ids = batch[self._identity]
         if not valid.all():
-            ids = ids.filter(extra("pyarrow", "arrow").array(valid))
+            ids = filtered(ids, valid)
         ids = checked_ids(ids, rows[valid], f"Ids in column {self._identity!r}")
         inputs = flattened(inputs)
         check_lengths(inputs, rows[valid])

@@ -8,7 +8,7 @@ from ..errors import ArgumentError, extra
 from ..given.arrays import as_numbers
 from ..given.ragged import Ragged
 from ..reading import Elapsed
-from .arrow import storage, validity
+from .arrow import filtered, storage, validity
 from .columns import read
 from .inputs import input_shapes, readings_of, taken
 from .tables import COLUMN, as_table
@@ -161,7 +161,7 @@ def _from_arrow(model, labels, entries, count):
         columns.append(storage(column))
     valid = np.logical_and.reduce([validity(column) for column in columns])
     if not valid.all():
-        columns = [column.filter(pa.array(valid)) for column in columns]
+        columns = [filtered(column, valid) for column in columns]
     rows, shapes = np.flatnonzero(valid), input_shapes(model)
     found = []
     for column, label, reading, shape in zip(

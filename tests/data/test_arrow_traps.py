@@ -185,3 +185,55 @@ def test_any_table_of_vectors_gives_what_a_plain_loop_gives(two, rows, cuts, inn
     if first is not None:
         with pytest.raises(nr.ArgumentError, match=f"got one in row {first}."):
             two.run(column)
+
+
+@pytest.mark.parametrize("encoded", [False, True], ids=["plain", "codes"])
+@pytest.mark.parametrize("outer", [pa.list_, pa.large_list, pa.list_view, lambda t: pa.list_(t, 2)])
+def test_views_of_texts_are_texts_at_every_depth(encoded, outer):
+    """Polars and DuckDB hand them out; Arrow has no `take` for them."""
+    model = nr.Sequential([nr.Embedding(3, 1), nr.SimpleRNN(1, activation=None)])
+    model.build((None, None))
+    model.set_weights([[[0], [1], [10]], [[1]], [[1]], [0]])
+    model.reading = nr.Text(["", "a", "b"])
+    kind = pa.dictionary(pa.uint32(), pa.string_view()) if encoded else pa.string_view()
+
+    def column(rows, kind):
+        if not encoded:
+            return pa.array(rows, kind)
+        plain = pa.array([token for row in rows for token in row or ["a"] * 2])
+        codes = pa.DictionaryArray.from_arrays(
+            plain.dictionary_encode().indices.cast(pa.uint32()),
+            plain.dictionary_encode().dictionary.cast(pa.string_view()),
+        )
+        places = pa.array(np.arange(len(rows) + 1, dtype=np.int32) * 2)
+        none = pa.array([row is None for row in rows])
+        if pa.types.is_fixed_size_list(kind):
+            return pa.FixedSizeListArray.from_arrays(codes, 2, mask=none)
+        made = pa.ListArray.from_arrays(places, codes, mask=none)
+        if not pa.types.is_list_view(kind):
+            return made.cast(kind)
+        return pa.ListViewArray.from_arrays(
+            places[:-1], made.value_lengths().fill_null(0), codes, mask=none
+        )
+
+    rows = [["a", "b"], None, ["b", "b"], ["a", "a"]]
+    made = column(rows, outer(kind))
+    assert model.run(made).to_pylist() == [[11], None, [20], [2]]
+    assert model.run(made.slice(1, 2)).to_pylist() == [None, [20]]
+    texts = pa.array(["ab", None, "b"], pa.string_view())
+    if encoded:
+        texts = pa.DictionaryArray.from_arrays(
+            i32(0, None, 1), pa.array(["ab", "b"], pa.string_view())
+        )
+    assert model.run(texts).to_pylist() == [[11], None, [10]]
+
+
+@pytest.mark.filterwarnings("ignore:.* rows are left out")
+def test_kept_views_of_texts_can_be_left_out(one):
+    table = pa.table({"x": [[1.0], [None], [3.0]], "who": pa.array(list("abc"), pa.string_view())})
+    found = one.run(table, "x", keep="who", on_error="skip")
+    assert found.to_pylist() == [{"who": "a", "output": [1]}, {"who": "c", "output": [3]}]
+    assert found.schema.field("who").type == pa.string_view()
+    ids = pa.array(list("ab"), pa.string_view())
+    store = nr.StateStore()
+    assert one.update(store, ids, pa.array([[1.0], None])).to_pylist() == [[1], None]
