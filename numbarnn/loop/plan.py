@@ -11,7 +11,7 @@ from functools import lru_cache
 MOST_ROWS = 36
 MOST_ROWS_BEYOND = 96
 #: Rows of a strip at the most.
-MOST_STRIP = 24
+MOST_STRIP = 48
 #: Time steps of a chunk at the most.
 MOST_STEPS = 512
 #: Work in multiply-adds below which no thread is woken: about a third of a millisecond.

@@ -91,22 +91,22 @@ def is_reset(task, b, t):
     return byte_at(place) != 0
 
 
-def repeat_times(task, work, row, count, size):
-    """List for a position of a sample what its position before has, the output `size` bytes on."""
-    chunk, place = integer_at(task + slot.CHUNK), row_at(task, work, row)
-    cursor = integer_at(place - slot.ROW_ENTRY + slot.CURSOR)
-    set_integer(place + slot.CURSOR, cursor)
-    for i in range(row * chunk, row * chunk + count):
-        here = work + slot.EIGHT * i
-        when, where = (
-            here + integer_at(task + slot.WORK_WHEN),
-            here + integer_at(task + slot.WORK_PLACE),
-        )
-        set_integer(when, integer_at(when - slot.EIGHT * chunk))
-        set_integer(where, integer_at(where - slot.EIGHT * chunk) + size)
-        if integer_at(task + slot.RESET) != 0:
-            flag = work + integer_at(task + slot.WORK_RESET) + i
-            set_byte(flag, byte_at(flag - chunk))
+def repeat_times(task, work, row, positions, count):
+    """List for all positions of a sample, whose first one is `row`, what that has, but for its output."""
+    chunk = integer_at(task + slot.CHUNK)
+    size = integer_at(integer_at(task + slot.TRACKS) + slot.TRACK_BYTES)
+    when = work + integer_at(task + slot.WORK_WHEN) + slot.EIGHT * row * chunk
+    where = work + integer_at(task + slot.WORK_PLACE) + slot.EIGHT * row * chunk
+    for i in range(count):
+        t, here = integer_at(when + slot.EIGHT * i), integer_at(where + slot.EIGHT * i)
+        for position in range(1, positions):
+            shift = slot.EIGHT * (position * chunk + i)
+            set_integer(when + shift, t)
+            set_integer(where + shift, here + position * size)
+    if integer_at(task + slot.RESET) != 0:
+        resets = work + integer_at(task + slot.WORK_RESET) + row * chunk
+        for position in range(1, positions):
+            copy_bytes(resets + position * chunk, resets, count)
 
 
 def find_times(task, work, rows, begin, steps):
@@ -116,14 +116,12 @@ def find_times(task, work, rows, begin, steps):
     scanned = integer_at(task + slot.MASK) != 0 or integer_at(task + slot.RESET) != 0
     track = integer_at(task + slot.TRACKS)
     time_stride = integer_at(track + slot.TRACK_TIME)
-    for row in range(rows):
+    positions = integer_at(task + slot.POSITIONS)
+    for row in range(0, rows, positions):
         place = row_at(task, work, row)
         b = integer_at(place + slot.SAMPLE)
         valid = integer_at(place + slot.VALID)
         n = min(steps, valid - begin)
-        if integer_at(place + slot.POSITION) != 0:
-            repeat_times(task, work, row, n, integer_at(track + slot.TRACK_BYTES))
-            continue
         when = work + integer_at(task + slot.WORK_WHEN) + slot.EIGHT * row * chunk
         where = work + integer_at(task + slot.WORK_PLACE) + slot.EIGHT * row * chunk
         if scanned:
@@ -147,6 +145,8 @@ def find_times(task, work, rows, begin, steps):
         for i in range(n):
             position = position_of(task, place, integer_at(when + slot.EIGHT * i))
             set_integer(where + slot.EIGHT * i, base + position * time_stride)
+        if positions != 1:
+            repeat_times(task, work, row, positions, n)
 
 
 def reset_after(task, work, row):
@@ -154,6 +154,8 @@ def reset_after(task, work, row):
     if integer_at(task + slot.RESET) == 0:
         return False
     place = row_at(task, work, row)
+    # Of a sample only the first position's cursor moves.
+    place -= integer_at(place + slot.POSITION) * slot.ROW_ENTRY
     b, direction = integer_at(place + slot.SAMPLE), integer_at(task + slot.DIRECTION)
     end = integer_at(task + slot.STEPS) if direction > 0 else -1
     t = integer_at(place + slot.CURSOR)
