@@ -76,8 +76,8 @@ _WHY = {
         "Where it is large there is little else, for either side"
     ),
     "convolution": (
-        "Convolutions (the same share in brackets) gather what every position's taps fall on before "
-        "they multiply, so that each number is read as often as there are taps"
+        "Convolutions (the same share in brackets) run in full register tiles, of which lanes beyond the "
+        "last filter are for nothing; the rest of the time is the step's functions"
     ),
     "sample": (
         "Steps that see a sample compute their functions one number at a time, with the C library's; "
