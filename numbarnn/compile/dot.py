@@ -39,12 +39,15 @@ def _vector_matrix(a, b, out=None):
 @cache
 def _row_on_lanes(lanes):
     """The product of a row with a matrix, its columns side by side: of float type as the lanes."""
-    four, two, one = (column_tile(lanes, count) for count in (4, 2, 1))
+    six, four, two, one = (column_tile(lanes, count) for count in (6, 4, 2, 1))
     rest, width = column_tile(lanes, 1, partial=True), lanes.width
 
     def row(a, b, out):
         j, columns = 0, b.shape[1]
-        while columns - j >= 4 * width:
+        while columns - j >= 6 * width:
+            six(a, b, out, j)
+            j += 6 * width
+        if columns - j >= 4 * width:
             four(a, b, out, j)
             j += 4 * width
         if columns - j >= 2 * width:
