@@ -9,6 +9,7 @@ from ..elementary import exp, where
 from ..elementwise import elementwise
 from ..errors import ArgumentError
 from ..given.arrays import as_numbers, as_size
+from ..loop.tables import at_a_line
 from ..stages import step
 from .keras_arguments import name_of, take_initializers
 
@@ -176,9 +177,9 @@ class _AttentionCell(Cell):
         if mask.shape != values.shape[:2]:
             raise ArgumentError(f"`mask` must have shape {values.shape[:2]}; got {mask.shape}.")
         # What cannot be seen must not come through a share of 0 either.
-        values = np.where(mask[..., None] != 0, values, 0).astype(self.dtype)
-        keys = np.ascontiguousarray((values @ self.memory_kernel).swapaxes(1, 2))
-        return [values, keys, (mask != 0).astype(self.dtype)]
+        values = np.where(mask[..., None] != 0, values, 0)
+        keys = (values @ self.memory_kernel).swapaxes(1, 2)
+        return [at_a_line(each, self.dtype) for each in (values, keys, mask != 0)]
 
     def check_constants(self, shapes):
         """Refuse what `memory` does not make."""

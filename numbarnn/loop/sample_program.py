@@ -11,7 +11,7 @@ from .call import Idle, Slots, call_kind, fill_state, fill_task, run_blocks, set
 from .plan import THREAD_WORK, Plan
 from .recipes import SAMPLE_LOOP, Gather, SampleStep
 from .results import allocate
-from .tables import Tables, Workspace, address
+from .tables import Tables, Workspace, address, at_a_line
 
 #: Steps whose times are listed at once.
 _CHUNK = 256
@@ -45,7 +45,7 @@ class SampleProgram:
         if step.scratch and scratch_shape is None:
             raise CellError(f"{where} takes `scratch`, so its cell must have a `scratch_size`.")
         scratch = () if not step.scratch else (tuple(scratch_shape),)
-        self.weights = [np.ascontiguousarray(array, self.dtype) for array in weights]
+        self.weights = [at_a_line(array, self.dtype) for array in weights]
         self.shapes = {
             "inputs": tuple(input_shapes),
             "outputs": tuple(output_shapes),
