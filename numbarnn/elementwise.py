@@ -8,9 +8,8 @@ from .errors import ArgumentError
 def elementwise(function, out, *operands):
     """Write ``function(a[i], b[i], ...)`` into ``out[i]``, for every i.
 
-    In a compiled step the function runs on SIMD lanes, several i at once, as a step per unit does: what
-    `nr.tanh` and its like cost there is a tenth of what they cost in a loop. A function that branches on
-    its values runs one i at a time.
+    In a compiled step the function runs on SIMD lanes, many i at once, as a step per unit does. A
+    function that branches on its values takes one i at a time.
 
     Parameters
     ----------

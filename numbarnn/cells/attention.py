@@ -237,7 +237,7 @@ class BahdanauAttentionCell(_AttentionCell):
     The memory is given as constants, made by `memory`. With h' from a `GRUCell` whose inputs are the
     events beside the old attention, and t over the rows of the memory::
 
-        score[t]  = attention_v . tanh(keys[t] + h' @ query_kernel)
+        score[t]  = attention_v . tanh(keys[:, t] + h' @ query_kernel)
         context   = sum over t of softmax(score)[t] * values[t]
         attention = attention_activation([h', context] @ attention_kernel)
 
@@ -309,7 +309,7 @@ class LuongAttentionCell(_AttentionCell):
     The memory is given as constants, made by `memory`. With h' from a `GRUCell` whose inputs are the
     events beside the old attention, and t over the rows of the memory::
 
-        score[t]  = keys[t] . h'
+        score[t]  = keys[:, t] . h'
         context   = sum over t of softmax(score)[t] * values[t]
         attention = attention_activation([h', context] @ attention_kernel)
 

@@ -25,7 +25,8 @@ HEAD = """# The cells
 
 Made from the docstrings by `python tests/docs/cells_page.py`; a test compares. Every cell runs in `nr.RNN(cell)`, alone
 or in a list of cells; where there is a ready-made layer, that takes the arguments of both. One whose step sees a unit
-runs on the vectors of the processor. To write another: [Write your own cell](write-your-own-cell.md).
+runs on the vectors of the processor; of those that see a sample, LTC and attention do most of their work there. To write
+another: [Write your own cell](write-your-own-cell.md).
 
 In the equations, `x` are the values that the maps of the inputs give for one unit, and `r` those of the maps of the
 states, gate after gate; a prime marks the new value of a state.
