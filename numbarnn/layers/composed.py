@@ -6,6 +6,8 @@ from .layer import Layer
 class Composed(Layer):
     """A layer that is made of others, in `layers`; they have the cells and the weights."""
 
+    layers: list[Layer]
+
     def _cells(self):
         return [cell for layer in self.layers for cell in layer._cells()]
 
