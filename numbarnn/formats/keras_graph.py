@@ -33,7 +33,7 @@ from .keras_calls import (
 from .keras_config import MODELS, Maker, input_of
 from .keras_masks import Masks, is_operation
 from .keras_paths import Layout, layer_paths
-from .keras_texts import TEXTS, text_of, vocabulary_files
+from .keras_texts import TEXTS, check_front, fronts_of, text_of, vocabulary_files
 
 
 @dataclass
@@ -212,37 +212,27 @@ class Planner(Maker):
         """Where the vocabularies of a model's layers may lie beside its weights."""
         if part.kind != "model":
             return set()
-        return {
-            name
+        return {name for _, names in self._text_parts(part) for name in names}
+
+    def _text_parts(self, part):
+        """The layers of a model that make ids of texts, and where their vocabularies may lie."""
+        return [
+            (inner, vocabulary_files(inner.class_name, path))
             for inner, path in self._inner_paths(part)
             if inner.kind == "text"
-            for name in vocabulary_files(inner.class_name, path)
-        }
+        ]
 
     def _texts(self, part):
         """What the layers that make ids of texts stand for, by their names."""
-        found = {}
-        for inner, path in self._inner_paths(part):
+        for inner in part.parts:
             if inner.kind == "model" and any(each.kind == "text" for each in inner.parts):
                 raise FormatError(
                     f"model {inner.name!r:.80}, of texts, within another is not supported."
                 )
-            if inner.kind == "text":
-                files = [
-                    self.assets[name]
-                    for name in vocabulary_files(inner.class_name, path)
-                    if name in self.assets
-                ]
-                config = inner.data["config"]
-                where = _where(inner)
-                if not isinstance(config, dict):
-                    raise FormatError(f"{where} must have arguments; got {config!r:.80}.")
-                if len(set(files)) > 1:
-                    raise FormatError(f"the vocabularies of {where} must be one; they differ.")
-                found[inner.name] = text_of(
-                    inner.class_name, config, files[0] if files else None, where
-                )
-        return found
+        return {
+            inner.name: text_of(inner, names, self.assets)
+            for inner, names in self._text_parts(part)
+        }
 
     # --- putting together --------------------------------------------------------------------
 
@@ -268,7 +258,7 @@ class Planner(Maker):
             if part.class_name == "Sequential":
                 found = self._chain(part, list(layers.values()))
                 if texts:
-                    _check_front(part)
+                    check_front(part.parts)
                     (found.reading,) = texts.values()
                 return found
             return self._graph(part, layers, until, texts)
@@ -315,7 +305,7 @@ class Planner(Maker):
         _check_states(layers, calls)
         ends = self._ends(part, config, until)
         named = [name for name, _, _ in places_of(config.get("input_layers"))]
-        fronts = _fronts(part, texts, calls)
+        fronts = fronts_of(part.parts, calls)
         chain = self._straight(part, config, layers, calls, flat(ends), fronts)
         if chain is not None:
             found = self._chain(part, chain)
@@ -445,53 +435,6 @@ class _Wiring:
                 f"a call must name one of {len(outputs)} outputs; got {place!r:.100}."
             )
         return outputs[output]
-
-
-def _where(part):
-    return f"layer {part.name!r:.80} ({part.class_name})"
-
-
-def _check_front(part):
-    """That of a chain the first layer is the one that makes ids of texts, and no other."""
-    inner = [each for each in part.parts if each.kind != "input"]
-    for each in inner[1:]:
-        if each.kind == "text":
-            raise FormatError(f"{_where(each)} must be the first layer; it is not.")
-    _check_text_input(inner[0], [each for each in part.parts if each.kind == "input"])
-
-
-def _check_text_input(part, inputs):
-    """That there is a text in every row, or a list of tokens."""
-    for each in inputs:
-        shape = input_of(each.data)[0]
-        vectorizes = part.class_name == "TextVectorization"
-        good = shape[1:] in ((), (1,)) if vectorizes else len(shape) == 2
-        if not good:
-            raise FormatError(f"{_where(part)} with inputs of shape {shape} is not supported.")
-
-
-def _fronts(part, texts, calls):
-    """The layer that makes ids of an input of texts, by the name of the input."""
-    inputs = {each.name: each for each in part.parts if each.kind == "input"}
-    fronts = {}
-    for inner in part.parts:
-        if inner.name not in texts or inner.kind != "text":
-            continue
-        made = calls_of(inner.data)
-        places = made[0].inputs if len(made) == 1 else []
-        if len(places) != 1 or places[0][0] not in inputs or places[0][0] in fronts:
-            raise FormatError(
-                f"{_where(inner)} must be called once, with an input of its own; it is not."
-            )
-        _check_text_input(inner, [inputs[places[0][0]]])
-        fronts[places[0][0]] = inner.name
-    for name, _, call in calls:
-        used = [place[0] for place in call.places() if place[0] in fronts]
-        if used:
-            raise FormatError(
-                f"layer {name!r:.80} must take ids; it takes the texts of {used[0]!r:.80}."
-            )
-    return fronts
 
 
 def _counted_from(part, layers, calls):

@@ -6,6 +6,8 @@ every token that is not known has one id, or none.
 
 from ..errors import FormatError, NumbarnnError
 from ..reading import Text
+from .keras_calls import calls_of
+from .keras_config import input_of
 
 #: The classes, and what an argument must be; None stands for anything.
 TEXTS = {
@@ -34,24 +36,30 @@ def vocabulary_files(class_name, path):
     return names
 
 
-def text_of(class_name, config, file, where):
+def text_of(part, names, assets):
     """The reading that a layer stands for.
 
     Parameters
     ----------
-    class_name : str
-        A key of `TEXTS`.
-    config : dict
-    file : bytes or None
-        The vocabulary that lies beside the config, where it is not within.
-    where : str
-        What the layer is called in errors.
+    part : Part
+        Of a class in `TEXTS`.
+    names : list of str
+        Where its vocabulary may lie beside the config, if it is not within.
+    assets : dict of str -> bytes
+        What lies there.
 
     Raises
     ------
     FormatError
         If an argument makes other ids than `nr.Text` does, or there is no vocabulary.
     """
+    where, class_name, config = _where(part), part.class_name, part.data["config"]
+    if not isinstance(config, dict):
+        raise FormatError(f"{where} must have arguments; got {config!r:.80}.")
+    files = [assets[name] for name in names if name in assets]
+    if len(set(files)) > 1:
+        raise FormatError(f"the vocabularies of {where} must be one; they differ.")
+    file = files[0] if files else None
     for key, value in config.items():
         good = TEXTS[class_name].get(key)
         if key not in _ANY and (
@@ -95,3 +103,53 @@ def _vocabulary(given, file, where):
     if not isinstance(given, list) or not all(isinstance(token, str) for token in given):
         raise FormatError(f"{where} must have a vocabulary, a list of texts; got {given!r:.80}.")
     return given
+
+
+# --- the front of a model ----------------------------------------------------------------------
+
+
+def _where(part):
+    return f"layer {part.name!r:.80} ({part.class_name})"
+
+
+def check_front(parts):
+    """That of a chain the first layer is the one that makes ids of texts, and no other."""
+    inner = [each for each in parts if each.kind != "input"]
+    for each in inner[1:]:
+        if each.kind == "text":
+            raise FormatError(f"{_where(each)} must be the first layer; it is not.")
+    _check_text_input(inner[0], [each for each in parts if each.kind == "input"])
+
+
+def _check_text_input(part, inputs):
+    """That there is a text in every row, or a list of tokens."""
+    for each in inputs:
+        shape = input_of(each.data)[0]
+        vectorizes = part.class_name == "TextVectorization"
+        good = shape[1:] in ((), (1,)) if vectorizes else len(shape) == 2
+        if not good:
+            raise FormatError(f"{_where(part)} with inputs of shape {shape} is not supported.")
+
+
+def fronts_of(parts, calls):
+    """The layer that makes ids of an input of texts, by the name of the input."""
+    inputs = {each.name: each for each in parts if each.kind == "input"}
+    fronts = {}
+    for inner in parts:
+        if inner.kind != "text":
+            continue
+        made = calls_of(inner.data)
+        places = made[0].inputs if len(made) == 1 else []
+        if len(places) != 1 or places[0][0] not in inputs or places[0][0] in fronts:
+            raise FormatError(
+                f"{_where(inner)} must be called once, with an input of its own; it is not."
+            )
+        _check_text_input(inner, [inputs[places[0][0]]])
+        fronts[places[0][0]] = inner.name
+    for name, _, call in calls:
+        used = [place[0] for place in call.places() if place[0] in fronts]
+        if used:
+            raise FormatError(
+                f"layer {name!r:.80} must take ids; it takes the texts of {used[0]!r:.80}."
+            )
+    return fronts
