@@ -168,3 +168,23 @@ def test_an_adapted_layer_within_another_is_refused(tmp_path):
     path = changed(3, "norm.keras", tmp_path, within)
     with pytest.raises(nr.FormatError, match="adapted, within another layer is not supported"):
         nr.load(path)
+
+
+@pytest.mark.parametrize(
+    ("layer", "source", "told"),
+    [
+        ("table", ("vector", "text"), "layer 'table' must take ids; it takes the texts of 'text'"),
+        ("vector", ("text", "one"), "layer 'vector' .* must be called once, with an input of its own"),
+        ("vector", ("text", "x"), r"layer 'vector' .* with inputs of shape \(None, None, 3\) is not supported"),
+    ],
+)  # fmt: skip
+def test_a_graph_whose_texts_go_elsewhere_is_refused(layer, source, told, tmp_path):
+    def rewired(layers):
+        nodes = json.dumps(layers[layer]["inbound_nodes"])
+        assert f'["{source[0]}", 0, 0]' in nodes
+        layers[layer]["inbound_nodes"] = json.loads(
+            nodes.replace(f'["{source[0]}", 0, 0]', f'["{source[1]}", 0, 0]')
+        )
+
+    with pytest.raises(nr.FormatError, match=told):
+        nr.load(changed(3, "graph.keras", tmp_path, rewired))
