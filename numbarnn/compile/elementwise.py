@@ -9,7 +9,7 @@ from numba.extending import overload
 from ..elementwise import elementwise
 from ..lanes import Lanes
 from ..lanes.arrays import lie_side_by_side, putter, taker
-from .bind import INLINED, OPTIONS
+from .bind import INLINED
 from .machine import host
 
 #: Functions whose callers take them in, by the dispatcher that each was made of.
@@ -45,65 +45,61 @@ def _result(call, value_type, operands):
         return None
 
 
-def _on_numbers(dtype, call):
+def _on_numbers(dtype, call, several):
     take, _ = taker(dtype, inlined)
     put, _ = putter(dtype)
 
-    def loop(out, count, operands):
-        for i in range(count):
+    def loop(function, out, *operands):
+        for i in range(out[0].shape[0] if several else out.shape[0]):
             put(out, i, call(*take(operands, i)))
+        return out
 
-    return njit(**INLINED)(loop)
+    return loop
 
 
-def _on_lanes(lanes, call):
+def _on_lanes(lanes, call, several):
     take, take_first = taker(lanes, inlined)
     put, put_first = putter(lanes)
     width = lanes.width
 
-    def loop(out, count, operands):
-        i = 0
+    def loop(function, out, *operands):
+        i, count = 0, out[0].shape[0] if several else out.shape[0]
         while i + width <= count:
             put(out, i, call(*take(operands, i)))
             i += width
         if i < count:
             put_first(out, i, call(*take_first(operands, i, count - i)), count - i)
+        return out
 
-    return njit(**INLINED)(loop)
+    return loop
 
 
-@overload(elementwise, jit_options=OPTIONS)
+@overload(elementwise, jit_options=INLINED)
 def _typed_elementwise(function, out, *operands):
-    outs = tuple(out) if isinstance(out, types.BaseTuple) else (out,)
+    several = isinstance(out, types.BaseTuple)
+    outs = tuple(out) if several else (out,)
     arrays = outs + tuple(each for each in operands if isinstance(each, types.Array))
     if not all(isinstance(each, types.Array) and each.ndim == 1 for each in arrays):
         return None
-    dtype = outs[0].dtype
-    kind = inlined(function)
+    dtype, kind = outs[0].dtype, inlined(function)
     call = kind.dispatcher if isinstance(kind, types.Dispatcher) else kind.typing_key
-    several = isinstance(out, types.BaseTuple)
-    same = all(each.dtype == dtype for each in arrays)
-    lanes = lanes_of(dtype) if same and dtype in (types.float32, types.float64) else None
-    if lanes is None or _result(call, lanes, operands) is None:
-        return _written(several, _on_numbers(dtype, call))
-    at_once = _on_lanes(lanes, call)
+    one_by_one = _on_numbers(dtype, call, several)
+    if dtype not in (types.float32, types.float64) or any(each.dtype != dtype for each in arrays):
+        return one_by_one
+    lanes = lanes_of(dtype)
+    if _result(call, lanes, operands) is None:
+        return one_by_one
+    at_once = _on_lanes(lanes, call, several)
     if all(each.layout == "C" for each in arrays):
-        return _written(several, at_once)
-    one_by_one = _on_numbers(dtype, call)
+        return at_once
+    at_once, one_by_one = njit(**INLINED)(at_once), njit(**INLINED)(one_by_one)
 
-    @njit(**INLINED)
-    def by_layout(out, count, operands):
+    def by_layout(function, out, *operands):
+        # Both know the function; Numba would warn of a tuple that begins with one.
         if lie_side_by_side(operands) and lie_side_by_side(out if several else (out,)):
-            at_once(out, count, operands)
+            at_once(None, out, *operands)
         else:
-            one_by_one(out, count, operands)
-
-    return _written(several, by_layout)
-
-
-def _written(several, loop):
-    def written(function, out, *operands):
-        loop(out, out[0].shape[0] if several else out.shape[0], operands)
+            one_by_one(None, out, *operands)
         return out
 
-    return written
+    return by_layout
