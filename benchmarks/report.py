@@ -80,8 +80,8 @@ _WHY = {
         "last filter are for nothing; the rest of the time is the step's functions"
     ),
     "sample": (
-        "Steps that see a sample compute their functions one number at a time, with the C library's; "
-        "JAX computes them on vectors, over the batch too"
+        "Steps that see a sample multiply one row at a time, so that every weight is loaded for one "
+        "product, and wait for each sum in turn; JAX multiplies the rows of the batch together"
     ),
 }
 
