@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import ArgumentError, CellError
 from ..forms import (
+    check_constants,
     form_of,
     initial_states,
     output_nest,
@@ -405,8 +406,10 @@ def _sampled(layer, cells, features, dtype):
     nothing = dict.fromkeys(("counts", "firsts", "mask", "reset", "order", "offsets"))
     batch = Batch((values,), 1, 1, 1, **nothing, by_length=False, time_major=False)
     try:
+        check_constants(cells, (), 1)
         return sample_program(cell, batch, True, (), dtype)
-    except CellError as error:
+    except (ArgumentError, CellError) as error:
+        # A step that names constants where there are none does not compile.
         if "constants" not in str(error) and "tuple index" not in str(error):
             raise
         raise _refused(
