@@ -23,7 +23,7 @@ class Attempt:
         # In one order for all attempts, so that no two wait for each other.
         self._parts = sorted(changing, key=id)
         self._draws = [part._draws for part in parts if training and hasattr(part, "_draws")]
-        self._before, self._drawn = [], []
+        self._before, self._built, self._drawn = [], [], []
         self._locked = 0
 
     def __enter__(self):
@@ -32,6 +32,7 @@ class Attempt:
                 part._lock.acquire()
                 self._locked += 1
             self._before = [(part, part._memory(), _fields(part)) for part in self._parts]
+            self._built = [part.built for part in self._parts]
             self._drawn = [(draws, draws.calls) for draws in self._draws]
         except BaseException:
             self._release()
@@ -54,6 +55,16 @@ class Attempt:
         for part in reversed(self._parts[: self._locked]):
             part._lock.release()
         self._locked = 0
+
+    def take_back(self):
+        """Take back what a call that succeeded recorded and drew; what it built stays."""
+        for (part, memory, _), built in zip(self._before, self._built, strict=True):
+            if built:
+                part.__dict__.update(memory)
+            elif part.stateful:
+                part.reset_states()
+        for draws, calls in self._drawn:
+            draws.rewind(calls)
 
     def undo(self):
         """Take back what the call changed."""

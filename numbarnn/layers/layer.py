@@ -13,6 +13,7 @@ from ..errors import ArgumentError
 from ..given.arrays import as_list
 from ..markup import table
 from ..weights import Weighted
+from .attempt import Attempt
 
 #: Arguments of Keras's that every layer takes, keeps in its config, and that change nothing here.
 WITHOUT_EFFECT = (
@@ -170,6 +171,38 @@ class Layer(Configured):
 
     def reset_states(self):
         """Forget what was remembered between calls; a layer that remembers nothing does nothing."""
+
+    def prepare(self, *inputs, **arguments) -> None:
+        """Do what only a first call does: build, compile, pack weights, bring them to a device.
+
+        Calls with arrays of the same kinds and shapes then do nothing of it. On a device they wait for
+        nothing either, and can be captured in a graph of the library that the arrays come from, as by
+        ``torch.cuda.graph``. Weights that are set later are packed in the first call after.
+
+        Parameters
+        ----------
+        *inputs, **arguments
+            Those of a call, which is run, and its results thrown away: recorded states, and the draws of
+            dropout, are what they were.
+
+        Raises
+        ------
+        ArgumentError, CellError, DeviceError
+            As the call; nothing is changed then.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import numbarnn as nr
+        >>> layer = nr.GRU(4, stateful=True)
+        >>> layer.prepare(np.ones((2, 3, 5)))
+        >>> layer.built, [state.tolist() for state in layer.states]
+        (True, [[[0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]])
+        """
+        attempt = Attempt([self], training=True)
+        with attempt:
+            self(*inputs, **arguments)
+            attempt.take_back()
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the layer into one file, to be read by `numbarnn.load`.

@@ -292,6 +292,16 @@ def test_weights_are_packed_once_and_again_after_they_were_set(launches, layer, 
     assert len(uploads) == 6
 
 
+def test_after_prepare_a_call_uploads_nothing(launches, layer, monkeypatch):
+    x = fake(x_of(B, T, F))
+    layer.prepare(x)
+    prepared = len(launches)
+    monkeypatch.setattr(FakeLibrary, "upload", None)
+    monkeypatch.setattr("numbarnn.cuda.kernel.Kernel.__init__", None)
+    layer(x)
+    assert len(launches) == 2 * prepared
+
+
 def test_a_long_batch_is_projected_chunk_by_chunk(launches, layer, monkeypatch):
     monkeypatch.setattr("numbarnn.cuda.plan.CHUNK_BYTES", 4 * H * B * 4 * 10)
     layer(fake(x_of(B, 25, F)))

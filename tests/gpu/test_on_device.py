@@ -100,6 +100,23 @@ def test_streams_and_outs():
     assert library.equal(out, one)
 
 
+@pytest.mark.parametrize("case", cases.CASES[::5], ids=lambda case: case.name)
+def test_a_call_that_was_prepared_is_captured_in_a_graph(case):
+    layer = case.layer()
+    given, other = to_device(case.inputs()), to_device(2 * case.inputs())
+    layer.prepare(given)
+    library.cuda.synchronize()
+    graph = library.cuda.CUDAGraph()
+    with library.cuda.graph(graph):
+        captured = layer(given)
+    expected = to_host(layer(other))
+    given.copy_(other)
+    graph.replay()
+    library.cuda.synchronize()
+    for found, wanted in zip(to_host(captured), expected, strict=True):
+        assert np.array_equal(found, wanted)
+
+
 @pytest.mark.parametrize("case", cases.IN_HALF, ids=lambda case: case.name)
 @pytest.mark.parametrize("half", ["float16", "bfloat16"])
 def test_outs_in_half_as_many_bits_are_rounded_as_torch_rounds(case, half):
