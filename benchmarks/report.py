@@ -104,12 +104,26 @@ def slow(rows):
 def _rates(rows):
     yield "| | threads | ours, sequences/s | others, sequences/s | ratio to the best |"
     yield "|---|---|---|---|---|"
-    for row in _of(rows, "pipelines"):
+    for row in (row for row in _of(rows, "pipelines") if "sequences" in row):
         rates = {name: 1e6 * row["sequences"] / us for name, us in row["us"].items()}
         mine = rates.pop("numbarnn")
         others = ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items())
         ends = f"{mine:,.0f} | {others} | **{row['ratio']:.2f}** |"
         yield f"| {row['what']} | {row['threads']} | {ends}"
+
+
+def _alone(rows):
+    """What files cost beside the same run in memory, where every step has an output."""
+    yield "| | threads | files, ms | in memory, ms | ratio | writing alone, ms |"
+    yield "|---|---|---|---|---|---|"
+    for row in (row for row in _of(rows, "pipelines") if "alone" in row):
+        mine, memory = row["us"]["numbarnn"] / 1e3, row["us"]["in memory"] / 1e3
+        alone = ", ".join(f"{name.split()[0]} {us / 1e3:,.0f}" for name, us in row["alone"].items())
+        what = row["what"].rpartition(", against")[0]
+        yield (
+            f"| {what} | {row['threads']} | {mine:,.0f} | {memory:,.0f} "
+            f"| **{row['ratio']:.2f}** | {alone} |"
+        )
 
 
 def _section(rows, versions, machine):
@@ -141,6 +155,9 @@ def _section(rows, versions, machine):
         yield from ("", "### From Parquet to Parquet", "", *_rates(rows), "")
         yield "numbarnn is `numbarnn run`; torch and onnxruntime (`sequence_lens`) run batches of 64 rows"
         yield "of nearly one length that a script makes; Keras the same with masks, in its own process."
+        yield from ("", *_alone(rows), "")
+        yield "Outputs of all steps are so many numbers that writing them counts: pyarrow's Parquet alone,"
+        yield "as fast as it can be told to, needs about as much time as the model does."
     if _of(rows, "start-up"):
         yield from ("", "### A whole process, to the first result of LSTM (32, 100, 64, 128)", "")
         yield from ("| | seconds |", "|---|---|")

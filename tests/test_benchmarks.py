@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import json
 import re
 import sys
 import tomllib
@@ -67,6 +68,17 @@ def test_slow_cells_are_named_with_the_reason():
     assert sample.startswith("- Steps that see a sample")
     assert sample.endswith(": LTC (1, 2) 0.30.")
     assert list(module("report").slow(rows[1:2])) == []
+
+
+def test_every_row_that_was_measured_is_reported():
+    measured = json.loads((FOLDER / "results.json").read_text())
+    report = module("report")
+    text = "\n".join(report._section(measured["rows"], measured["versions"], measured["machine"]))
+    readme = (FOLDER.parent / "README.md").read_text()
+    for row in measured["rows"]:
+        what = row["what"].rpartition(", against the table")[0] or row["what"]
+        assert what in text, row["what"]
+        assert what in readme, f"README.md is older than results.json: {row['what']}"
 
 
 def extra(name, declared):
