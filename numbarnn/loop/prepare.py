@@ -30,12 +30,15 @@ class Product:
         Up to how many rows that takes.
     norm : Native or None
         What normalises the row that the map completes.
+    back : Native or None
+        What takes the place of `one` where the panel before it is the next one.
     """
 
     one: object
     pair: object = None
     pair_rows: int = 0
     norm: object = None
+    back: object = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,13 +136,15 @@ def _product(map_, dtype, width, groups):
     height = tile_height(vectors, registers)
     if map_.geometry is not None:
         return Product(native(Convolved(dtype, width, height, vectors, map_.targets)), norm=norm)
-    ahead = map_.panel.nbytes > this_machine().second_cache
-    one = native(Dense(dtype, width, height, vectors, map_.targets, ahead))
+    # Far weights: the panel that comes next is asked for.
+    ways = (1, -1) if map_.panel.nbytes > this_machine().second_cache else (0,)
+    one, *back = (native(Dense(dtype, width, height, vectors, map_.targets, way)) for way in ways)
+    back = back[0] if back else None
     rows = pair_rows(vectors, registers)
     if groups < 2 or rows < 1:
-        return Product(one, norm=norm)
+        return Product(one, norm=norm, back=back)
     pair = native(DensePair(dtype, width, rows, vectors, map_.targets))
-    return Product(one, pair, rows, norm)
+    return Product(one, pair, rows, norm, back)
 
 
 def prepare(declaration, input_sizes, constant_widths, dtype, training=False):

@@ -12,7 +12,7 @@ from ..compile.code import Recipe
 class Dense(Recipe):
     """The product of rows with one panel of weights, in tiles of up to `height` rows.
 
-    `ahead` says whether the next panel is asked for meanwhile.
+    `ahead` says which panel is asked for meanwhile: the one behind, 1, the one before, -1, or none.
     """
 
     dtype: str
@@ -20,7 +20,7 @@ class Dense(Recipe):
     height: int
     vectors: int
     targets: tuple
-    ahead: bool = False
+    ahead: int = 0
     arguments = 8
 
     def build(self):

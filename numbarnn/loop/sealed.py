@@ -111,7 +111,7 @@ class Loop(_Placed):
             for stage in cell.stages:
                 found.append(stage.pointwise)
                 for product in stage.products:
-                    found += [product.one, product.pair, product.norm]
+                    found += [product.one, product.back, product.pair, product.norm]
         return found
 
 

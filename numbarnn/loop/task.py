@@ -63,16 +63,17 @@ LAYER_ENTRY = 8 * EIGHT
 ) = _places(22)  # fmt: skip
 STAGE_ENTRY = 22 * EIGHT
 
-#: A map: of inputs, then of constants, then of states and inner values. PAIR is the product with two
-#: panels at once, for up to PAIR_ROWS rows. NORM is the address of what normalises the row that this
-#: map completes, or 0; GEOMETRY that of the image that it reads, or 0.
+#: A map: of inputs, then of constants, then of states and inner values. PRODUCT_BACK is the product
+#: where the panel before is the next one, PAIR that with two panels at once, for up to PAIR_ROWS rows.
+#: NORM is the address of what normalises the row that this map completes, or 0; GEOMETRY that of the
+#: image that it reads, or 0.
 (
-    PRODUCT, PANEL, PANEL_GROUP, BIAS, BIAS_GROUP, LENGTH, SOURCE_GROUP,
+    PRODUCT, PRODUCT_BACK, PANEL, PANEL_GROUP, BIAS, BIAS_GROUP, LENGTH, SOURCE_GROUP,
     SOURCE, SOURCE_SAMPLE, SOURCE_TIME, SOURCE_OFFSETS, GATHER, GATHER_ITEMS, GATHER_STRIDE, GATHER_ROW,
     WORK_OPERAND, OPERAND_ROW, OPERAND_COPY, DROPPED, DROPPED_ROW, SCALE, PAIR, PAIR_ROWS,
     NORM, GEOMETRY,
-) = _places(25)  # fmt: skip
-MAP_ENTRY = 25 * EIGHT
+) = _places(26)  # fmt: skip
+MAP_ENTRY = 26 * EIGHT
 
 #: How a row of a map is normalised: AT and TILE are bytes, to its first vector and between unit tiles.
 #: NUMBERS has two vectors: the number of columns and epsilon, in every lane.

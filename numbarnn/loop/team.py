@@ -62,11 +62,12 @@ def run_piece(task, work, team, piece, member):
 
 
 def take_pieces(task, work, team, job, member):
-    """Take pieces of a job until none is left, one's own share first."""
-    pieces = integer_at(team + slot.TEAM_PIECES)
-    home = member * pieces // integer_at(team + slot.TEAM_MEMBERS)
+    """Take pieces of a job until none is left, one's own share first; that in turn from either end."""
+    pieces, members = integer_at(team + slot.TEAM_PIECES), integer_at(team + slot.TEAM_MEMBERS)
+    home, own = member * pieces // members, pieces // members
     for number in range(pieces):
-        piece = (home + number) % pieces
+        turned = number < own and job & 1 != 0
+        piece = (home + (own - 1 - number if turned else number)) % pieces
         if claim(team + slot.TEAM_CLAIMS + slot.LINE * piece, job - 1, job) != 0:
             run_piece(task, work, team, piece, member)
             add_shared(team + slot.TEAM_DONE, 1)

@@ -215,7 +215,7 @@ def _all_tiles(builder, rows, height, tile_at):
     _switch(builder, left, range(1, height), lambda count: tile_at(done, count))
 
 
-def tiles(lanes, height, vectors, targets, ahead=False):
+def tiles(lanes, height, vectors, targets, ahead=0):
     """An intrinsic for the products of any number of rows with one panel.
 
     As many tiles of the full height as fit, then one of what is left.
@@ -229,8 +229,8 @@ def tiles(lanes, height, vectors, targets, ahead=False):
         Vectors of the panel.
     targets : tuple of int
         Where, in bytes behind the row's place in the output, each vector of sums is stored.
-    ahead : bool
-        Whether the panel that lies behind this one is asked for meanwhile.
+    ahead : {0, 1, -1}
+        Which panel is asked for meanwhile: none, the one that lies behind this one, or before it.
 
     Returns
     -------
@@ -251,7 +251,8 @@ def tiles(lanes, height, vectors, targets, ahead=False):
             def fetched_by(row):
                 # One part after the other; then what is near already.
                 part = builder.mul(builder.sdiv(row, _INT(height)), share)
-                there = builder.add(builder.add(panel, panel_bytes), part)
+                beside = builder.add if ahead > 0 else builder.sub
+                there = builder.add(beside(panel, panel_bytes), part)
                 return builder.select(builder.icmp_signed("<", part, panel_bytes), there, panel)
 
             def tile_at(row, count):

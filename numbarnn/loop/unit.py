@@ -139,9 +139,16 @@ def find_sources(task, work, layer, map_, rows, begin, steps):
 
 
 def multiply(map_, source, source_row, group, out, out_row, rows):
-    """The products of one map for one group."""
+    """The products of one map for one group; the next one is the group behind."""
+    multiply_by(
+        integer_at(map_ + slot.PRODUCT), map_, source, source_row, group, out, out_row, rows
+    )
+
+
+def multiply_by(product, map_, source, source_row, group, out, out_row, rows):
+    """The same by one of the map's products."""
     call_product(
-        integer_at(map_ + slot.PRODUCT),
+        product,
         (
             source + group * integer_at(map_ + slot.SOURCE_GROUP),
             source_row,
@@ -268,7 +275,11 @@ def x_places(stage, i, block, chunk):
 
 
 def stage_groups(task, work, stage, rows, i, parity, group, end, member):
-    """One stage at one step, all rows, groups `group` up to `end`; two at once where rows are few."""
+    """One stage at one step, all rows, groups `group` up to `end`; two at once where rows are few.
+
+    Every other step goes through the groups from the last to the first: of weights that do not fit a cache,
+    what a step reads last is there for the next.
+    """
     block, chunk = integer_at(task + slot.BLOCK), integer_at(task + slot.CHUNK)
     first = integer_at(stage + slot.INPUT_MAPS) + integer_at(stage + slot.CONSTANT_MAPS)
     maps = integer_at(stage + slot.MAPS) + first * slot.MAP_ENTRY
@@ -278,8 +289,12 @@ def stage_groups(task, work, stage, rows, i, parity, group, end, member):
     x_group, x_first = x_places(stage, i, block, chunk)
     r, r_row = work + integer_at(stage + slot.WORK_R) + own, integer_at(stage + slot.R_ROW)
     paired = rows <= integer_at(stage + slot.PAIRED_ROWS)
-    while group < end:
-        both = paired and group + 1 < end
+    first, count, done = group, end - group, 0
+    while done < count:
+        both = paired and done + 1 < count
+        taken = 2 if both else 1
+        group = end - done - taken if parity != 0 else first + done
+        done += taken
         map_ = maps
         while map_ < last:
             source = operand_of(task, work, map_, 0, rows, parity)
@@ -287,7 +302,8 @@ def stage_groups(task, work, stage, rows, i, parity, group, end, member):
             if both:
                 multiply_pair(map_, source, source_row, group, r, r_row, rows, r_group)
             else:
-                multiply(map_, source, source_row, group, r, r_row, rows)
+                product = integer_at(map_ + (slot.PRODUCT_BACK if parity != 0 else slot.PRODUCT))
+                multiply_by(product, map_, source, source_row, group, r, r_row, rows)
             map_ += slot.MAP_ENTRY
         x = group * x_group + x_first
         call_pointwise(step, (stage, work, 0, rows, i, group, parity, block, chunk, x, own))
@@ -308,7 +324,6 @@ def stage_groups(task, work, stage, rows, i, parity, group, end, member):
                     own + r_group,
                 ),
             )
-        group += 2 if both else 1
 
 
 def run_stage(task, work, stage, rows, i, parity):

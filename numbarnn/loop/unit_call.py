@@ -320,6 +320,7 @@ class UnitCall:
     def _fill_map(self, entry, map_, product, layout):
         elementwise = map_.kind in ("diagonal", "value")
         entry[slot.PRODUCT] = product.one.address
+        entry[slot.PRODUCT_BACK] = (product.back or product.one).address
         entry[slot.PANEL] = map_.panel.ctypes.data
         entry[slot.PANEL_GROUP] = map_.panel[0].nbytes
         entry[slot.BIAS] = map_.bias.ctypes.data

@@ -23,7 +23,9 @@ def stages(entry, dtype):
 
 def maps(stages):
     made = [product for stage in stages for product in stage.products]
-    found = [code for product in made for code in (product.one, product.pair, product.norm)]
+    found = [
+        code for product in made for code in (product.one, product.back, product.pair, product.norm)
+    ]
     return [code for code in found if code is not None]
 
 

@@ -1,8 +1,12 @@
 """The products of rows with a panel, against NumPy, and their bits in tiles of every height."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from compiled import stages_of
 
+import numbarnn as nr
 from numbarnn.compile.code import native
 from numbarnn.loop.plan import this_machine, tile_height
 from numbarnn.loop.prepare import host_width
@@ -31,18 +35,34 @@ def products(dtype, rows, ahead, length=LENGTH):
     return out[:rows].copy(), expected
 
 
-@pytest.mark.parametrize("ahead", [False, True])
+@pytest.mark.parametrize("ahead", [0, 1, -1])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_row_has_the_same_sums_in_tiles_of_every_height(dtype, ahead):
-    whole, expected = products(dtype, 40, False)
+    whole, expected = products(dtype, 40, 0)
     bound = LENGTH * np.finfo(dtype).eps * 20
     assert np.abs(whole - expected).max() < bound
     for rows in range(41):
         assert (products(dtype, rows, ahead)[0] == whole[:rows]).all()
 
 
-@pytest.mark.parametrize("ahead", [False, True])
+@pytest.mark.parametrize("ahead", [0, 1, -1])
 def test_a_sum_of_nothing_is_what_it_begins_with(ahead):
     for rows in (1, 6, 13):
         found, expected = products("float32", rows, ahead, length=0)
         assert (found == expected).all()
+
+
+@pytest.mark.parametrize("rows", [1, 2, 13])
+def test_weights_from_far_give_the_bits_of_near_ones(monkeypatch, rows):
+    x = np.random.default_rng(3).normal(size=(rows, 5, 3)).astype("float32")
+    layer, far = nr.LSTM(40, return_sequences=True), nr.LSTM(40, return_sequences=True)
+    near = layer(x)
+    small = replace(this_machine(), second_cache=1 << 10)
+    monkeypatch.setattr("numbarnn.loop.prepare.this_machine", lambda: small)
+    monkeypatch.setattr("numbarnn.loop.unit_call.this_machine", lambda: small)
+    far.build((None, None, 3))
+    far.set_weights(layer.get_weights())
+    assert np.array_equal(far(x), near)
+    (stage,) = stages_of(far.cell, 3)
+    recurrent = stage.products[1]
+    assert (recurrent.one.recipe.ahead, recurrent.back.recipe.ahead) == (1, -1)
