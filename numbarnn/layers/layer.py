@@ -199,9 +199,10 @@ class Layer(Configured):
         >>> layer.built, [state.tolist() for state in layer.states]
         (True, [[[0.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]])
         """
+        call: Any = self
         attempt = Attempt([self], training=True)
         with attempt:
-            self(*inputs, **arguments)
+            call(*inputs, **arguments)
             attempt.take_back()
 
     def save(self, path: str | os.PathLike) -> None:
