@@ -48,7 +48,10 @@ def _ready():
     global _linker
     if _linker is None:
         prepare_llvm()
-        _linker = llvm.create_lljit_compiler(target_machine())
+        # LLVM's older linker takes memory for every section of an object anywhere, and ends the process
+        # where two that name each other come to lie more than 2 GB apart. The newer one, which does not
+        # know Windows's objects yet, takes it for all of them together.
+        _linker = llvm.create_lljit_compiler(target_machine(), use_jit_link=os.name != "nt")
     return _linker
 
 
