@@ -1,8 +1,8 @@
 """Machine code made elsewhere, for a machine with a device but without the compiler for it.
 
 Under a folder that ``NUMBARNN_CUBINS`` names, and nowhere else. An entry is told by the kernel's source,
-its step's name and settings, and the sources of this package, not by versions of what made it: it is for
-trying out one state of the tree on another machine, not a cache.
+its step's name and settings, and the files that its names come from, not by versions of what made it: it is
+for trying out one state of the tree on another machine, not a cache.
 """
 
 import hashlib
@@ -20,11 +20,20 @@ def folder():
     return Path(chosen) if chosen else None
 
 
+#: Of this package: where what a kernel's source names is written. Whatever else writes it stands in it.
+_NAMED_IN = (
+    "cells/*.py", "compile/step.py", "compile/constants.py", "compile/names.py", "elementary.py", "dot.py",
+    "elementwise.py", "cuda/primitives.py", "cuda/exchange.py", "cuda/stand_ins.py",
+    "cuda/device_function.py", "cuda/products.py", "cuda/elementwise.py", "cuda/normal_kernel.py",
+    "cuda/small_kernels.py",
+)  # fmt: skip
+
+
 @lru_cache(maxsize=1)
 def _sources():
     found = hashlib.sha256()
     root = Path(__file__).parent.parent
-    for path in sorted(root.rglob("*.py")):
+    for path in sorted(path for pattern in _NAMED_IN for path in root.glob(pattern)):
         found.update(path.read_bytes())
     return found.hexdigest()
 

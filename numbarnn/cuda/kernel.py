@@ -159,7 +159,9 @@ class Kernel:
         stored = None if digest is None else cache.read(digest)
         if stored is not None:
             cache.STATISTICS.hits += 1
-            return stored[0]["entry"], stored[1]
+            entry, image = stored[0]["entry"], stored[1]
+            cubins.write(self, capability, entry, image)
+            return entry, image
         cache.STATISTICS.misses += 1
         text = self.assembly()
         entry = re.search(r"\.entry\s+(\S+?)\s*\(", text)[1]

@@ -1,6 +1,7 @@
 """Builds the machine code of every kernel that the tests and benchmarks on a device launch, without one.
 
 The calls are made on arrays that only say that they lie on a device; what would be launched is compiled.
+For the capabilities given, such as 9.0; for 8.0 and 9.0 if none is.
 """
 
 import sys
@@ -18,7 +19,7 @@ from benchmarks import on_gpu  # noqa: E402
 from numbarnn.cuda import driver, unit_program  # noqa: E402
 from numbarnn.given.libraries import BFLOAT16  # noqa: E402
 
-CAPABILITIES = [(8, 0), (9, 0)]
+CAPABILITIES = [tuple(map(int, given.split("."))) for given in sys.argv[1:] or ("8.0", "9.0")]
 
 
 class Compiling(driver.Stream):

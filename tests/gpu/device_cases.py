@@ -30,8 +30,13 @@ class Case:
         made = self.make(dtype=self.dtype, **self.options)
         made.build((None, None, *self.shape[2:]))
         rng = np.random.default_rng(7)
+        drawn = [
+            rng.normal(size=w.shape) / max(1, w.shape[0]) ** 0.5 for w in made.weights.values()
+        ]
+        # A covariance is some matrix times itself.
+        names = made.weights
         made.set_weights(
-            [rng.normal(size=w.shape) / max(1, w.shape[0]) ** 0.5 for w in made.get_weights()]
+            [w @ w.T if "noise" in name else w for name, w in zip(names, drawn, strict=True)]
         )
         return made
 

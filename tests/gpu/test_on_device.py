@@ -78,7 +78,8 @@ def test_masks_lengths_and_reversal(case):
     layer, exact, x = case.layer(), in_float64(case), case.inputs()
     mask = rng.random(case.shape[:2]) < 0.6
     lengths = rng.integers(0, case.shape[1] + 1, case.shape[0])
-    poisoned = np.where(mask[..., None], x, np.nan).astype(x.dtype)
+    poisoned = x.copy()
+    poisoned[~mask] = np.nan
     for found, wanted in [
         (layer(to_device(poisoned), mask=to_device(mask)), exact(x, mask=mask)),
         (layer(to_device(x), lengths=to_device(lengths)), exact(x, lengths=lengths)),
