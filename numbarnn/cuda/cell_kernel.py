@@ -19,6 +19,18 @@ NUMBERS = (
 )  # fmt: skip
 #: Addresses, some of them 0; `has_...` says which.
 FLAGS = ("has_mask", "has_reset", "has_lengths", "has_offsets")
+#: What a kernel of plain rows is not told: all are as long as the batch, every step counts.
+NOT_OF_PLAIN = (
+    *FLAGS, "mask_sample", "mask_time", "reset_sample", "reset_time", "zeros", "whole",
+)  # fmt: skip
+
+
+def is_plain(given):
+    """Whether what a kernel is told asks for none of what a kernel of plain rows leaves out."""
+    asked = any(given[name] for name in FLAGS)
+    return not asked and not any(
+        told for name, told in given.items() if name.startswith("has_track_")
+    )
 
 
 class CellKernel:
@@ -35,10 +47,13 @@ class CellKernel:
         Units that packed weights have room for.
     out : str, optional
         The dtype of the output, if not the cell's.
+    plain : bool
+        Whether no row is shorter than others or has steps that are skipped, no state is reset or wanted
+        after every step; see `is_plain`.
     """
 
-    def __init__(self, cell, steps, inputs, constants, padded, out=None):
-        self._cell, self._steps, self._padded = cell, steps, padded
+    def __init__(self, cell, steps, inputs, constants, padded, out=None, plain=False):
+        self._cell, self._steps, self._padded, self._plain = cell, steps, padded, plain
         self._inputs, self._constants_given = inputs, constants
         self._item = cell.dtype.itemsize
         self._number = f"f{self._item}"
@@ -56,14 +71,16 @@ class CellKernel:
         """Sizes, masks, lengths, products and results."""
         number = self._number + "*"
         for name in (*NUMBERS, *FLAGS):
-            self._take(name, "i8")
-        for name, kind in (
-            ("mask", "u1*"),
-            ("reset", "u1*"),
-            ("lengths", "i8*"),
-            ("offsets", "i8*"),
-        ):
-            self._take(name, kind)
+            if not (self._plain and name in NOT_OF_PLAIN):
+                self._take(name, "i8")
+        if not self._plain:
+            for name, kind in (
+                ("mask", "u1*"),
+                ("reset", "u1*"),
+                ("lengths", "i8*"),
+                ("offsets", "i8*"),
+            ):
+                self._take(name, kind)
         for name in ("x_values", "c_values", "held"):
             self._take(name, number)
         self._take("out", f"{self._out}*")
@@ -94,8 +111,10 @@ class CellKernel:
         """States, what they began with, and where they go after every step."""
         number = self._number + "*"
         for k in range(len(self._cell.state_sizes)):
-            self._take(f"initial_{k}", number)
             self._take(f"state_{k}", number)
+            if self._plain:
+                continue
+            self._take(f"initial_{k}", number)
             self._take(f"track_{k}", number)
             for name in (f"has_track_{k}", f"track_{k}_sample", f"track_{k}_time"):
                 self._take(name, "i8")
@@ -141,100 +160,110 @@ class CellKernel:
 
     # --- places --------------------------------------------------------------------------------
 
-    def _place(self, r, size):
+    def _place(self, size):
         """Where this unit of a row lies in an array of rows of `size`."""
-        return f"b_{r} * {size} + unit"
+        return f"b * {size} + unit"
 
     def _within(self, size):
         """Where this unit lies among all numbers of a sample."""
         return "unit"
 
-    def _product_row(self, r):
-        """The first product of a row at this step."""
+    def _product_row(self, it):
+        """The first product of a row at a step."""
         total = self._cell.columns("inputs")
-        return f"b_{r} * x_sample + (it - begin) * {total}"
+        return f"b * x_sample + ({it} - begin) * {total}"
 
     # --- a row ---------------------------------------------------------------------------------
 
-    def _begin_row(self, r):
+    def _begin_row(self):
         """How long a row is, where its results go, and its states."""
         write, cell = self._write, self._cell
+        write("if not real:", "    b = 0", "count = steps")
+        if not self._plain:
+            write("if has_lengths != 0:", "    count = min(max(lengths[b], 0), steps)")
+        write("if not real:", "    count = 0", "origin = b * out_sample")
+        if not self._plain:
+            write("if has_offsets != 0:", "    origin = offsets[b] * out_time")
         write(
-            f"if not real_{r}:",
-            f"    b_{r} = 0",
-            f"count_{r} = steps",
-            "if has_lengths != 0:",
-            f"    count_{r} = min(max(lengths[b_{r}], 0), steps)",
-            f"if not real_{r}:",
-            f"    count_{r} = 0",
-            f"origin_{r} = b_{r} * out_sample",
-            "if has_offsets != 0:",
-            f"    origin_{r} = offsets[b_{r}] * out_time",
-            f"held_{r} = zero",
+            "kept = zero",
             f"if unit < {cell.units}:",
-            f"    held_{r} = held[{self._place(r, cell.units)}]",
+            f"    kept = held[{self._place(cell.units)}]",
         )
         for k, size in enumerate(cell.state_sizes):
             write(
-                f"s_{k}_{r} = zero",
+                f"s_{k} = zero",
                 f"if unit < {size}:",
-                f"    s_{k}_{r} = state_{k}[{self._place(r, size)}]",
+                f"    s_{k} = state_{k}[{self._place(size)}]",
             )
 
-    def _constants(self, r, stages):
+    def _constants(self, stages):
         """The values of the maps of constants, which stay the same."""
         write, column = self._write, 0
         total = self._cell.columns("constants")
         for s, stage in enumerate(self._cell.stages):
             for m, map_ in enumerate(stage.constants):
                 for g in range(map_.gates) if s in stages else ():
-                    name = f"c_{s}_{m}_{g}_{r}"
+                    name = f"c_{s}_{m}_{g}"
                     write(f"{name} = zero", f"if unit < {stage.units}:")
                     with write:
                         if map_.kind == "dense":
-                            place = f"b_{r} * {total} + {column + g * stage.units} + unit"
+                            place = f"b * {total} + {column + g * stage.units} + unit"
                             write(f"{name} = c_values[{place}]")
                         else:
                             element = self._element(map_, g, stage.units)
                             source = f"constant_{map_.operand}"
-                            place = f"b_{r} * {source}_sample + ({element}) * {source}_item"
+                            place = f"b * {source}_sample + ({element}) * {source}_item"
                             kind = self._constants_given[map_.operand]
                             value = reading(kind, self._number, f"{source}[{place}]")
                             write(f"{name} = {self._own(f'constants_{s}_{m}', map_, g, value)}")
                 if map_.kind == "dense":
                     column += map_.gates * stage.units
 
-    def _reset(self, r, step):
+    def _reset(self, step):
         """Put the states of a row back if they are reset before a step."""
         write, cell = self._write, self._cell
-        write(f"if has_reset != 0 and real_{r} and {step} < steps:")
+        if self._plain:
+            return
+        write(f"if has_reset != 0 and real and {step} < steps:")
         with write:
             write(
-                f"t = {step}",
-                f"inside = {step} < count_{r}",
-                "if backwards != 0 and inside:",
-                f"    t = count_{r} - 1 - {step}",
-                f"if (inside or backwards == 0) and reset[b_{r} * reset_sample + t * reset_time] != 0:",
+                f"then = {step}",
+                f"counts = {step} < count",
+                "if backwards != 0 and counts:",
+                f"    then = count - 1 - {step}",
+                "if (counts or backwards == 0) and reset[b * reset_sample + then * reset_time] != 0:",
             )
             with write:
-                write(f"held_{r} = zero")
+                write("kept = zero")
                 for k, size in enumerate(cell.state_sizes):
                     write(
                         f"if unit < {size}:",
-                        f"    s_{k}_{r} = initial_{k}[{self._place(r, size)}]",
+                        f"    s_{k} = initial_{k}[{self._place(size)}]",
                     )
 
-    def _time(self, r):
-        """Which time a row reads at this step, and whether it does anything."""
+    def _time(self, it="it", mark=""):
+        """Which time a row reads at a step, and whether it does anything.
+
+        Parameters
+        ----------
+        it : str
+            The step.
+        mark : str
+            What the names of all that is found bear; "_n" for the step after this one.
+        """
+        inside, t, go = (f"{name}{mark}" for name in ("inside", "t", "go"))
         self._write(
-            f"inside_{r} = it < count_{r}",
-            f"t_{r} = it",
-            f"if backwards != 0 and inside_{r}:",
-            f"    t_{r} = count_{r} - 1 - it",
-            f"go_{r} = inside_{r}",
-            f"if has_mask != 0 and go_{r}:",
-            f"    go_{r} = mask[b_{r} * mask_sample + t_{r} * mask_time] != 0",
+            f"{inside} = {it} < count" + (f" and {it} < end" if mark else ""),
+            f"{t} = {it}",
+            f"if backwards != 0 and {inside}:",
+            f"    {t} = count - 1 - {it}",
+            f"{go} = {inside}",
         )
+        if not self._plain:
+            self._write(
+                f"if has_mask != 0 and {go}:",
+                f"    {go} = mask[b * mask_sample + {t} * mask_time] != 0",
+            )
 
     def _first_columns(self):
         """The first column of the products of every map of inputs."""
@@ -245,31 +274,39 @@ class CellKernel:
                 column += map_.gates * stage.units if map_.kind == "dense" else 0
         return columns
 
-    def _inputs_of(self, s, stage, r):
-        """The values of the maps of inputs of a row at this step."""
-        write, columns = self._write, self._first_columns()
-        names = [
-            f"x_{s}_{m}_{g}_{r}" for m, map_ in enumerate(stage.inputs) for g in range(map_.gates)
+    @staticmethod
+    def _input_names(s, stage, mark=""):
+        """What the values of the maps of inputs of a row are called."""
+        return [
+            f"x{mark}_{s}_{m}_{g}" for m, map_ in enumerate(stage.inputs) for g in range(map_.gates)
         ]
+
+    def _inputs_of(self, s, stage, it="it", mark=""):
+        """The values of the maps of inputs of a row at a step; as of `_time`."""
+        write, columns = self._write, self._first_columns()
+        names = self._input_names(s, stage, mark)
         if not names:
             return
         write(*[f"{name} = zero" for name in names])
-        write(f"if go_{r} and unit < {stage.units}:")
+        write(f"if go{mark} and unit < {stage.units}:")
         with write:
             if any(map_.kind == "dense" for map_ in stage.inputs):
-                write(f"place = {self._product_row(r)} + unit")
+                write(f"place = {self._product_row(it)} + unit")
             for m, map_ in enumerate(stage.inputs):
                 if map_.kind != "dense":
                     operand = map_.operand
                     write(
-                        f"time = it - begin if direct != 0 else t_{r}",
-                        f"where = b_{r} * input_{operand}_sample",
-                        "if has_offsets != 0 and direct == 0:",
-                        f"    where = offsets[b_{r}] * input_{operand}_time",
-                        f"where = where + time * input_{operand}_time",
+                        f"time = {it} - begin if direct != 0 else t{mark}",
+                        f"where = b * input_{operand}_sample",
                     )
+                    if not self._plain:
+                        write(
+                            "if has_offsets != 0 and direct == 0:",
+                            f"    where = offsets[b] * input_{operand}_time",
+                        )
+                    write(f"where = where + time * input_{operand}_time")
                 for g in range(map_.gates):
-                    name = f"x_{s}_{m}_{g}_{r}"
+                    name = f"x{mark}_{s}_{m}_{g}"
                     if map_.kind == "dense":
                         write(f"{name} = x_values[place + {columns[s, m] + g * stage.units}]")
                     else:
@@ -279,24 +316,24 @@ class CellKernel:
                         value = reading(self._inputs[map_.operand], self._number, value)
                         write(f"{name} = {self._own(f'inputs_{s}_{m}', map_, g, value)}")
 
-    def _call(self, s, stage, r):
+    def _call(self, s, stage):
         """The step of a stage on a row, unless it is skipped."""
         write = self._write
-        write(*[f"o_{s}_{i}_{r} = zero" for i in range(stage.outputs)])
-        write(f"if go_{r} and unit < {stage.units}:")
+        write(*[f"o_{s}_{i} = zero" for i in range(stage.outputs)])
+        write(f"if go and unit < {stage.units}:")
         with write:
             x = [
-                f"{letter}_{s}_{m}_{g}_{r}"
+                f"{letter}_{s}_{m}_{g}"
                 for letter, maps in (("x", stage.inputs), ("c", stage.constants))
                 for m, map_ in enumerate(maps)
                 for g in range(map_.gates)
             ]
             values = [
-                f"r_{s}_{m}_{g}_{r}"
+                f"r_{s}_{m}_{g}"
                 for m, map_ in enumerate(stage.recurrent)
                 for g in range(map_.gates)
             ]
-            states = [f"s_{k}_{r}" for k in stage.seen]
+            states = [f"s_{k}" for k in stage.seen]
             params = [f"p_{s}_{i}" for i in range(len(stage.params))]
             given = ", ".join(map(tuple_of, (x, values, states, params)))
             write(f"output, new = step_{s}({given})")
@@ -304,45 +341,51 @@ class CellKernel:
             # An inner output may be a tuple of one.
             if stage.in_tuple:
                 for i in range(stage.outputs):
-                    write(f"o_{s}_{i}_{r} = {number}(output[{i}])")
+                    write(f"o_{s}_{i} = {number}(output[{i}])")
             else:
-                write(f"o_{s}_0_{r} = {number}(output)")
+                write(f"o_{s}_0 = {number}(output)")
             for i, k in enumerate(stage.seen):
-                write(f"s_{k}_{r} = {number}(new[{i}])")
+                write(f"s_{k} = {number}(new[{i}])")
             if s + 1 == len(self._cell.stages):
-                write(f"held_{r} = o_{s}_0_{r}")
+                write(f"kept = o_{s}_0")
 
-    def _deliver(self, r):
+    def _deliver(self):
         """Write the output and states of a row at this step, if every step is wanted."""
         write, cell = self._write, self._cell
         inner, shown = self._within(cell.units), storing(self._out, "value")
         write(
             "at = it",
-            f"if inside_{r} and (backwards != 0) != (turned != 0):",
-            f"    at = count_{r} - 1 - it",
-            f"behind = not inside_{r} and backwards != 0 and turned == 0",
-            f"mine = lane == 0 and real_{r} and (inside_{r} or whole != 0)",
-            f"if sequences != 0 and mine and unit < {cell.units}:",
+            "if inside and (backwards != 0) != (turned != 0):",
+            "    at = count - 1 - it",
+            "mine = writes and real",
         )
-        with write:
+        if not self._plain:
             write(
-                f"value = held_{r}",
-                f"if behind or (zeros != 0 and not go_{r}):",
-                "    value = zero",
-                "if direct_out != 0:",
-                f"    out[b_{r} * out_sample + (it - begin) * out_time + {inner}] = {shown}",
-                "else:",
-                f"    out[origin_{r} + at * out_time + {inner}] = {shown}",
+                "behind = not inside and backwards != 0 and turned == 0",
+                "mine = mine and (inside or whole != 0)",
             )
+        write(f"if sequences != 0 and mine and unit < {cell.units}:")
+        with write:
+            write("value = kept")
+            if not self._plain:
+                write("if behind or (zeros != 0 and not go):", "    value = zero")
+            write(
+                "if direct_out != 0:",
+                f"    out[b * out_sample + (it - begin) * out_time + {inner}] = {shown}",
+                "else:",
+                f"    out[origin + at * out_time + {inner}] = {shown}",
+            )
+        if self._plain:
+            return
         for k, size in enumerate(cell.state_sizes):
             write(f"if has_track_{k} != 0 and mine and unit < {size}:")
             with write:
                 write(
-                    f"value = s_{k}_{r}",
+                    f"value = s_{k}",
                     "if behind:",
-                    f"    value = initial_{k}[{self._place(r, size)}]",
-                    f"where = b_{r} * track_{k}_sample",
+                    f"    value = initial_{k}[{self._place(size)}]",
+                    f"where = b * track_{k}_sample",
                     "if has_offsets != 0:",
-                    f"    where = offsets[b_{r}] * track_{k}_time",
+                    f"    where = offsets[b] * track_{k}_time",
                     f"track_{k}[where + at * track_{k}_time + {self._within(size)}] = value",
                 )

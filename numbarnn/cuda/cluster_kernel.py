@@ -2,8 +2,8 @@
 
 What one block does with a few rows (`UnitKernel`) the blocks of a cluster do together, each for its own
 units. All of them keep the whole state in shared memory, twice: a step reads one copy while the other is
-filled. After a step every unit writes its new number into the copies of all blocks, one lane into each, and
-the block goes on when all numbers of all units have come.
+filled. After a step every unit writes its new number into the copies of all blocks, a lane that of its own
+row into one of them, and the block goes on when all numbers of all units have come.
 
 Two copies are enough. A number of the state after next is written into the copy that is read now by a block
 that has the whole next state, to which every block has given its share; and a block gives that only after
@@ -60,7 +60,7 @@ class ClusterKernel(UnitKernel):
             self._hand_over()
 
     def _receive(self):
-        self._write("await_arrivals(arrivals, current, (it - begin) // 2 % 2)")
+        self._write("await_arrivals(arrivals, current, (it - begin) >> 1 & 1)")
 
     def _received(self):
         # Announced for the step after next; what comes before that counts too.
@@ -77,15 +77,16 @@ class ClusterKernel(UnitKernel):
 
     def _hand_over(self):
         """Write the states of a unit into all blocks; rows behind the batch and padding units are zero."""
-        write, rows = self._write, self._rows
-        write(f"if lane < {self._plan.blocks}:")
-        with write:
-            for k in range(len(self._cell.state_sizes)):
-                for name, width in self._feeds(k):
-                    for r in range(rows):
-                        place = f"(current * {rows} + {r}) * {self._row(width)} + "
+        write, rows, blocks = self._write, self._rows, self._plan.blocks
+        at_once = self._plan.lanes // rows
+        for first in range(0, blocks, at_once):
+            write(f"block = {first} + lane // {rows}", f"if block < {blocks}:")
+            with write:
+                for k in range(len(self._cell.state_sizes)):
+                    for name, width in self._feeds(k):
+                        place = f"(current * {rows} + own) * {self._row(width)} + "
                         place += self._slot(width, "unit")
-                        write(f"hand_over({name}, {place}, s_{k}_{r}, lane, arrivals, current)")
+                        write(f"hand_over({name}, {place}, s_{k}, block, arrivals, current)")
 
     def _close(self):
         self._write("together()")

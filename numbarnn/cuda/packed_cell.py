@@ -5,6 +5,7 @@ import numpy as np
 from ..compile.step import with_settings
 from ..given.device_arrays import DeviceArray
 from ..stages import plain_function
+from .cell_kernel import is_plain
 from .cluster_kernel import ClusterKernel
 from .cublas import is_chosen
 from .graphs import Graphs
@@ -112,11 +113,13 @@ class ResidentCell(PackedCell):
         self.weights[f"w_recurrent_{s}_{m}"] = memory.upload(packed)
         self._pack(f"b_recurrent_{s}_{m}", map_.bias, map_.gates, units, memory)
 
-    def kernel(self, rows, inputs, constants, out=None):
-        """The kernel for blocks of so many rows, and operands and an output of these dtypes."""
-        key = rows, inputs, constants, out
+    def kernel(self, rows, inputs, constants, out=None, plain=False):
+        """The kernel for blocks of so many rows, plain or not; operands and an output of these dtypes."""
+        key = rows, inputs, constants, out, plain
         if key not in self._kernels:
-            writer = self._kind(self.cell, self.plan, rows, self._steps, inputs, constants, out)
+            writer = self._kind(
+                self.cell, self.plan, rows, self._steps, inputs, constants, out, plain
+            )
             self._kernels[key] = writer.kernel()
         return self._kernels[key]
 
@@ -135,7 +138,8 @@ class ResidentCell(PackedCell):
         """
         samples = given["samples"]
         rows = plan_rows(self.cell, self.plan, samples, place.multiprocessors)
-        kernel = self.kernel(rows, inputs, constants, numbers_of(given["out"].dtype))
+        out = numbers_of(given["out"].dtype)
+        kernel = self.kernel(rows, inputs, constants, out, is_plain(given))
         memory.stream.launch(kernel, (-(-samples // rows),), given)
 
 
@@ -149,12 +153,12 @@ class SteppedCell(PackedCell):
     def _pack_recurrent(self, s, m, map_, units, memory):
         self._maps[s, m] = DenseMap(map_, memory, of_steps=True)
 
-    def _writers(self, inputs, constants, out):
-        """(kernel, blocks of a row) of every stage, for operands and an output of these dtypes."""
-        key = inputs, constants, out
+    def _writers(self, inputs, constants, out, plain):
+        """(kernel, blocks of a row) of every stage; as of `ResidentCell.kernel`."""
+        key = inputs, constants, out, plain
         if key not in self._kernels:
             writers = [
-                StageKernel(self.cell, s, self._steps, inputs, constants, out)
+                StageKernel(self.cell, s, self._steps, inputs, constants, out, plain)
                 for s in range(len(self.cell.stages))
             ]
             self._kernels[key] = [(writer.kernel(), writer.blocks) for writer in writers]
@@ -175,7 +179,8 @@ class SteppedCell(PackedCell):
         """Queue a chunk of time, step by step; as `ResidentCell.queue`."""
         cell, rows = self.cell, given["samples"] * self.cell.positions
         prepare, launches = memory.stream.prepared, []
-        writers = self._writers(inputs, constants, numbers_of(given["out"].dtype))
+        out = numbers_of(given["out"].dtype)
+        writers = self._writers(inputs, constants, out, is_plain(given))
         for s, (kernel, blocks) in enumerate(writers):
             own = dict(given)
             for m, map_ in enumerate(cell.stages[s].recurrent):

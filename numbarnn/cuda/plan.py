@@ -31,7 +31,7 @@ MOST_WEIGHTS = 128
 FEW_WEIGHTS = 64
 MOST_THREADS = 1024
 MOST_LANES = 32
-MOST_ROWS = 2
+MOST_ROWS = 4
 #: Bytes of shared memory of a block.
 SHARED_BYTES = 48 << 10
 WARP = 32
@@ -115,11 +115,12 @@ def _own_weights(cell):
 
 
 def row_registers(cell):
-    """4-byte words that one row of a block needs in every thread."""
+    """4-byte words that one row of a block needs in every thread; inputs those of the next step, too."""
     values = max(
         sum(map_.gates for map_ in (*stage.inputs, *stage.constants, *stage.recurrent))
         for stage in cell.stages
     )
+    values += sum(map_.gates for stage in cell.stages for map_ in stage.inputs)
     return (cell.dtype.itemsize // 4) * (values + 2 * len(cell.state_sizes) + 8)
 
 
@@ -138,7 +139,10 @@ def _fits(cell, plan, rows=1):
         read = rows * plan.slice(cell.units, cell.dtype.itemsize)
         if rows > 1 and read > MOST_READ_IN_CLUSTER:
             return False
-    needed = _weights(cell, plan) + beside + rows * row_registers(cell)
+    # A thread has the sums of all rows, and all else of one.
+    gates = max(map_.gates for stage in cell.stages for map_ in (*stage.recurrent, *stage.inputs))
+    needed = _weights(cell, plan) + beside + row_registers(cell)
+    needed += (rows - 1) * gates * (cell.dtype.itemsize // 4)
     # The assembler counts threads in fours of warps.
     threads = -(-plan.threads // (4 * WARP)) * 4 * WARP
     return needed <= min(REGISTERS_OF_THREAD, REGISTERS_OF_BLOCK // threads)
@@ -265,7 +269,8 @@ def plan_rows(cell, plan, samples, multiprocessors):
 
     The bits do not depend on it.
     """
-    wanted = min(MOST_ROWS, max(1, -(-samples // max(1, multiprocessors // plan.blocks))))
+    wanted = -(-samples // max(1, multiprocessors // plan.blocks))
+    wanted = max(1, min(MOST_ROWS, plan.lanes, wanted))
     while wanted > 1 and not _fits(cell, plan, wanted):
         wanted -= 1
     return 1 << (wanted.bit_length() - 1)

@@ -25,6 +25,10 @@ if SIMULATED:
             return np.uint16(bits >> 16 | 0x40)
         return np.uint16((bits + 0x7FFF + (bits >> 16 & 1)) >> 16)
 
+    def put(shared, place, value):
+        """Write a number into shared memory; a place is never negative."""
+        shared[place] = value
+
     def slice_of(gates, length, lanes, units):
         """A function that loads a lane's slice of a unit's weights, gate after gate."""
 
@@ -98,6 +102,17 @@ else:
             return builder.call(code, values)
 
         return types.uint16(types.float32), generate
+
+    @intrinsic
+    def put(context, shared, place, value):
+        """Write a number into shared memory; a place is never negative."""
+
+        def generate(context, builder, sig, values):
+            array = context.make_array(sig.args[0])(context, builder, values[0])
+            builder.store(values[2], builder.gep(array.data, [values[1]]))
+            return context.get_dummy_value()
+
+        return types.none(shared, types.int64, shared.dtype), generate
 
     def slice_of(gates, length, lanes, units):
         """A function that loads a lane's slice of a unit's weights, gate after gate."""

@@ -40,10 +40,12 @@ class StageKernel(CellKernel):
         Their dtypes.
     out : str, optional
         The dtype of the output, if not the cell's.
+    plain : bool
+        As of `CellKernel`.
     """
 
-    def __init__(self, cell, number, steps, inputs, constants=(), out=None):
-        super().__init__(cell, steps, inputs, constants, padded_units(cell), out)
+    def __init__(self, cell, number, steps, inputs, constants=(), out=None, plain=False):
+        super().__init__(cell, steps, inputs, constants, padded_units(cell), out, plain)
         self._s, self._stage = number, cell.stages[number]
         self._is_last = number == len(cell.stages) - 1
         units = [self._stage.units]
@@ -68,15 +70,15 @@ class StageKernel(CellKernel):
 
     # --- places --------------------------------------------------------------------------------
 
-    def _place(self, r, size):
+    def _place(self, size):
         return f"row * {size} + unit"
 
     def _within(self, size):
         return f"position * {size} + unit" if self._cell.shape else "unit"
 
-    def _product_row(self, r):
+    def _product_row(self, it):
         total, positions = self._cell.columns("inputs"), self._cell.positions
-        return f"b_{r} * x_sample + ((it - begin) * {positions} + position) * {total}"
+        return f"b * x_sample + (({it} - begin) * {positions} + position) * {total}"
 
     # --- the kernel ----------------------------------------------------------------------------
 
@@ -90,22 +92,22 @@ class StageKernel(CellKernel):
             write(
                 f"row = cuda.blockIdx.x // {self.blocks}",
                 f"unit = (cuda.blockIdx.x - row * {self.blocks}) * {self.threads} + cuda.threadIdx.x",
-                f"b_0 = row // {cell.positions}",
-                f"position = row - b_0 * {cell.positions}",
-                "real_0 = b_0 < samples",
-                "lane = 0",
+                f"b = row // {cell.positions}",
+                f"position = row - b * {cell.positions}",
+                "real = b < samples",
+                "writes = True",
                 f"zero = {self._number}(0)",
             )
             for m, map_ in enumerate(stage.recurrent):
                 if map_.kind != "dense":
                     self._load_elementwise(f"recurrent_{s}_{m}", map_)
             self._load_given(s, stage)
-            self._begin_row(0)
-            self._constants(0, (s,))
-            self._time(0)
-            self._inputs_of(s, stage, 0)
+            self._begin_row()
+            self._constants((s,))
+            self._time()
+            self._inputs_of(s, stage)
             self._recurrent()
-            self._call(s, stage, 0)
+            self._call(s, stage)
             self._finish()
         return Kernel(
             "stage_kernel", write.text(), tuple(self.arguments), {f"step_{s}": self._steps[s]},
@@ -118,7 +120,7 @@ class StageKernel(CellKernel):
         widths = {map_.operand: map_.width for map_ in stage.recurrent}
         for m, map_ in enumerate(stage.recurrent):
             for g in range(map_.gates):
-                name = f"r_{s}_{m}_{g}_0"
+                name = f"r_{s}_{m}_{g}"
                 write(f"{name} = zero", f"if unit < {stage.units}:")
                 with write:
                     if map_.kind == "dense":
@@ -135,20 +137,20 @@ class StageKernel(CellKernel):
             write(f"if unit < {stage.units}:")
             with write:
                 for i in range(stage.outputs):
-                    write(f"inner_{i}[row * {stage.units} + unit] = o_{s}_{i}_0")
+                    write(f"inner_{i}[row * {stage.units} + unit] = o_{s}_{i}")
                 for k in stage.seen:
-                    write(f"state_{k}[row * {stage.units} + unit] = s_{k}_0")
+                    write(f"state_{k}[row * {stage.units} + unit] = s_{k}")
             return
-        self._deliver(0)
-        self._reset(0, "(it + 1)")
+        self._deliver()
+        self._reset("(it + 1)")
         for k, size in enumerate(cell.state_sizes):
-            write(f"if unit < {size}:", f"    state_{k}[row * {size} + unit] = s_{k}_0")
+            write(f"if unit < {size}:", f"    state_{k}[row * {size} + unit] = s_{k}")
         write(f"if unit < {cell.units}:")
         with write:
             write(
-                f"held[row * {cell.units} + unit] = held_0",
+                f"held[row * {cell.units} + unit] = kept",
                 "if last != 0 and sequences == 0 and it + 1 == end:",
-                f"    out[b_0 * out_sample + {self._within(cell.units)}] = {storing(self._out, 'held_0')}",
+                f"    out[b * out_sample + {self._within(cell.units)}] = {storing(self._out, 'kept')}",
             )
 
 

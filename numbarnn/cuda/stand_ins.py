@@ -95,6 +95,28 @@ def fma(context, a, b, c):
     return common(a, b, c), code
 
 
+@intrinsic
+def quotient(context, a, b):
+    """``a / b`` of numbers from 0 to 1 and from 1 to 2: rounded to nearest, without the other cases."""
+    common = _common(a, b)
+
+    def code(context, builder, sig, values):
+        a, b = (
+            context.cast(builder, value, kind, common)
+            for value, kind in zip(values, sig.args, strict=True)
+        )
+        if not isinstance(a.type, ir.FloatType):
+            return builder.fdiv(a, b)
+        one, number = ir.Constant(a.type, 1.0), ir.FunctionType(a.type, [a.type])
+        about = ir.InlineAsm(number, "rcp.approx.ftz.f32 $0, $1;", "=f,f", False)
+        inverse, less = builder.call(about, [b]), builder.fsub(ir.Constant(a.type, -0.0), b)
+        inverse = builder.fma(inverse, builder.fma(less, inverse, one), inverse)
+        first = builder.fmul(a, inverse)
+        return builder.fma(inverse, builder.fma(less, first, a), first)
+
+    return common(a, b), code
+
+
 def _absolute(x):
     return math.fabs(x)
 
@@ -113,7 +135,7 @@ def _square(x):
 
 def _sigmoid(x):
     e = math.exp(-math.fabs(x))
-    return where(x < 0.0, e, 1.0) / (1.0 + e)
+    return quotient(where(x < 0.0, e, 1.0), 1.0 + e)
 
 
 def _softplus(x):

@@ -2,15 +2,19 @@
 
 A block runs a few rows of the batch through a chunk of time. Some threads, the lanes, share the sums of
 one unit: each keeps its slice of the unit's weights in registers and reads its slice of the operand, a
-state or the output of the stage before, from shared memory. A state that maps read whole is there twice,
-one copy read while the other is written, so that one barrier a step is enough; the output of an inner
-stage is there once, and costs a barrier. Everything else, the other states and the output that skipped
-steps repeat, stays in the registers of the unit's threads.
+state or the output of the stage before, from shared memory. All lanes come to have the sums of all rows;
+each runs the step of one of them, its own. A state that maps read whole is there twice, one copy read
+while the other is written, so that one barrier a step is enough; the output of an inner stage is there
+once, and costs a barrier. Everything else, the other states and the output that skipped steps repeat,
+stays in the registers of the unit's threads.
 """
 
 from .cell_kernel import CellKernel
 from .kernel import Kernel, storing
-from .primitives import SIMULATED, slice_of, sums_of
+from .primitives import SIMULATED, put, slice_of, sums_of
+
+#: What names of the step after the present one bear.
+NEXT = "_n"
 
 
 class UnitKernel(CellKernel):
@@ -21,20 +25,22 @@ class UnitKernel(CellKernel):
     cell : DeviceCell
     plan : UnitPlan
     rows : int
-        Rows of a block.
+        Rows of a block, at most as many as lanes.
     steps : list of dispatcher
         Of every stage.
     inputs, constants : sequence of str
         Their dtypes.
     out : str, optional
         The dtype of the output, if not the cell's.
+    plain : bool
+        As of `CellKernel`.
     """
 
     #: Blocks of a cluster, and what the source names beside steps and sums.
     _blocks, _bound = 1, {}
 
-    def __init__(self, cell, plan, rows, steps, inputs, constants=(), out=None):
-        super().__init__(cell, steps, inputs, constants, plan.units, out)
+    def __init__(self, cell, plan, rows, steps, inputs, constants=(), out=None, plain=False):
+        super().__init__(cell, steps, inputs, constants, plan.units, out, plain)
         self._plan, self._rows = plan, rows
         self._vector = 16 // self._item
 
@@ -82,6 +88,7 @@ class UnitKernel(CellKernel):
             self._close()
         source = write.text()
         bound = {f"step_{s}": step for s, step in enumerate(self._steps)} | self._bound
+        bound["put"] = put
         for s, stage in enumerate(self._cell.stages):
             for m, map_ in enumerate(stage.recurrent):
                 if map_.kind == "dense":
@@ -102,6 +109,8 @@ class UnitKernel(CellKernel):
             "thread = cuda.threadIdx.x",
             f"lane = thread % {plan.lanes}",
             f"zero = {number}(0)",
+            f"own = lane % {rows}",
+            f"writes = lane < {rows}",
         )
         self._whose()
         aligned = "" if SIMULATED else ", alignment=16"
@@ -119,21 +128,30 @@ class UnitKernel(CellKernel):
             write(f"for place in range(thread, {count}, {plan.threads}):")
             with write:
                 write(f"{name}[place] = zero")
-        for r in range(rows):
-            write(f"b_{r} = first + {r}", f"real_{r} = b_{r} < samples")
-            self._begin_row(r)
-            self._constants(r, range(len(cell.stages)))
-            self._reset(r, "begin")
-        write("stop = end")
-        longest = "count_0"
-        for r in range(1, rows):
-            longest = f"max({longest}, count_{r})"
+        write("b = first + own", "real = b < samples")
+        self._begin_row()
+        self._constants(range(len(cell.stages)))
+        self._reset("begin")
+        if not self._plain:
+            self._find_end()
+        write("current = 0")
+        self._first_exchange()
+        self._read("begin")
+
+    def _find_end(self):
+        """The loop ends for the whole block at once: with its longest row."""
+        write = self._write
         write("if whole == 0:")
         with write:
-            write(f"stop = min(end, {longest})")
-        # The loop ends for the whole block at once.
-        write("end = stop", "current = 0")
-        self._first_exchange()
+            write("longest = 0", f"for row in range(first, min(first + {self._rows}, samples)):")
+            with write:
+                write(
+                    "length = steps",
+                    "if has_lengths != 0:",
+                    "    length = min(max(lengths[row], 0), steps)",
+                    "longest = max(longest, length)",
+                )
+            write("end = min(end, longest)")
 
     # --- which unit and rows a thread has, and how states come to the threads that read them -------
 
@@ -176,43 +194,59 @@ class UnitKernel(CellKernel):
             self._load_given(s, stage)
 
     def _publish_state(self, k, copy):
-        """Write a state of every row into shared memory, for the maps that read it whole."""
+        """Write a state into shared memory, for the maps that read it whole."""
         write, size, rows = self._write, self._cell.state_sizes[k], self._rows
         for name, width in self._feeds(k):
-            write(f"if lane == 0 and unit < {size}:")
+            write(f"if writes and unit < {size}:")
             with write:
-                for r in range(rows):
-                    place = f"({copy} * {rows} + {r}) * {self._row(width)} + {self._slot(width, 'unit')}"
-                    write(f"{name}[{place}] = s_{k}_{r}")
+                place = (
+                    f"({copy} * {rows} + own) * {self._row(width)} + {self._slot(width, 'unit')}"
+                )
+                write(f"put({name}, {place}, s_{k})")
+
+    def _read(self, it):
+        """What the step `it` reads of the inputs: asked for one step ahead, as memory is far."""
+        self._time(it, NEXT)
+        for s, stage in enumerate(self._cell.stages):
+            self._inputs_of(s, stage, it, NEXT)
+
+    def _take_over(self):
+        """What was read for the step that is now the present one."""
+        self._write(f"inside = inside{NEXT}", f"go = go{NEXT}")
+        for s, stage in enumerate(self._cell.stages):
+            names = zip(self._input_names(s, stage), self._input_names(s, stage, NEXT), strict=True)
+            self._write(*[f"{name} = {ahead}" for name, ahead in names])
 
     def _step(self):
-        write, cell, rows = self._write, self._cell, self._rows
-        for r in range(rows):
-            self._time(r)
+        write, cell = self._write, self._cell
+        self._take_over()
+        write("ahead = it + 1")
+        self._read("ahead")
         for s, stage in enumerate(cell.stages):
-            # Loads first: they are under way while the sums run.
-            for r in range(rows):
-                self._inputs_of(s, stage, r)
             if s == 0:
                 self._receive()
-            for r in range(rows):
-                self._sums(s, stage, r)
+            self._sums(s, stage)
             if s == 0:
                 self._received()
             self._run(s, stage)
             if s < len(cell.stages) - 1 and cell.exchanged(s + 1):
                 write("cuda.syncthreads()")
-        for r in range(rows):
-            self._deliver(r)
-        for r in range(rows):
-            write("if it + 1 < end:")
-            with write:
-                self._reset(r, "(it + 1)")
-        write("current = 1 - current")
+        if self._plain:  # others wait for the states, nobody for the output
+            self._pass_on()
+            self._deliver()
+            return
+        self._deliver()
+        write("if it + 1 < end:")
+        with write:
+            self._reset("(it + 1)")
+        self._pass_on()
+
+    def _pass_on(self):
+        self._write("current = 1 - current")
         self._exchange()
 
-    def _sums(self, s, stage, r):
-        """The values of the recurrent maps of a row."""
+    def _sums(self, s, stage):
+        """The values of the recurrent maps, those of dense ones summed up for all rows."""
         write, plan, rows = self._write, self._plan, self._rows
         copy = "current" if s == 0 else "0"
         exchanged = self._cell.exchanged(s)
@@ -221,58 +255,54 @@ class UnitKernel(CellKernel):
             row = self._row(map_.width)
             if map_.kind == "dense":
                 slice_ = plan.slice(map_.width, self._item)
-                write(f"place = ({copy} * {rows} + {r}) * {row} + lane * {slice_ + self._vector}")
-                write(f"a = sum_{s}_{m}({shared}, place, u_{s}_{m}, scratch)")
-                for g in range(map_.gates):
-                    bias = "" if map_.bias is None else f" + e_{name}_{g}"
-                    write(f"r_{s}_{m}_{g}_{r} = a[{g}]{bias}")
+                for r in range(rows):
+                    write(
+                        f"place = ({copy} * {rows} + {r}) * {row} + lane * {slice_ + self._vector}",
+                        f"a = sum_{s}_{m}({shared}, place, u_{s}_{m}, scratch)",
+                    )
+                    taken = [f"r_{s}_{m}_{g} = a[{g}]" for g in range(map_.gates)]
+                    write(*taken) if r == 0 else write(
+                        f"if own == {r}:", *[f"    {line}" for line in taken]
+                    )
+                if map_.bias is not None:
+                    write(*[f"r_{s}_{m}_{g} += e_{name}_{g}" for g in range(map_.gates)])
                 continue
             for g in range(map_.gates):
                 element = self._element(map_, g, stage.units)
-                value = f"s_{map_.operand}_{r}"
+                value = f"s_{map_.operand}"
                 if map_.operand in exchanged:
-                    place = f"({copy} * {rows} + {r}) * {row} + {self._slot(map_.width, f'({element})')}"
-                    write(f"r_{s}_{m}_{g}_{r} = zero", f"if unit < {stage.units}:")
+                    place = f"({copy} * {rows} + own) * {row} + {self._slot(map_.width, f'({element})')}"
+                    write(f"r_{s}_{m}_{g} = zero", f"if unit < {stage.units}:")
                     with write:
-                        write(
-                            f"r_{s}_{m}_{g}_{r} = {self._own(name, map_, g, f'{shared}[{place}]')}"
-                        )
+                        write(f"r_{s}_{m}_{g} = {self._own(name, map_, g, f'{shared}[{place}]')}")
                 else:
                     if s > 0:
-                        value = f"o_{s - 1}_{map_.operand}_{r}"
-                    write(f"r_{s}_{m}_{g}_{r} = {self._own(name, map_, g, value)}")
+                        value = f"o_{s - 1}_{map_.operand}"
+                    write(f"r_{s}_{m}_{g} = {self._own(name, map_, g, value)}")
 
     def _run(self, s, stage):
-        """The step of a stage, of every row, and its output where the next stage finds it."""
-        write, cell, rows = self._write, self._cell, self._rows
+        """The step of a stage, and its output where the next stage finds it."""
+        write, cell, width = self._write, self._cell, stage.units
         following = cell.exchanged(s + 1) if s + 1 < len(cell.stages) else []
-        for r in range(rows):
-            self._call(s, stage, r)
+        self._call(s, stage)
         for operand in following:
-            width = stage.units
-            write(f"if lane == 0 and unit < {stage.units}:")
-            with write:
-                for r in range(rows):
-                    place = f"{r * self._row(width)} + {self._slot(width, 'unit')}"
-                    write(f"shared_{s + 1}_{operand}[{place}] = o_{s}_{operand}_{r}")
+            place = f"own * {self._row(width)} + {self._slot(width, 'unit')}"
+            write(
+                f"if writes and unit < {width}:",
+                f"    put(shared_{s + 1}_{operand}, {place}, o_{s}_{operand})",
+            )
 
     def _finish(self):
         """Leave states and output for the next chunk, or as the last ones."""
         write, cell = self._write, self._cell
-        write("if lane == 0:")
+        write("if writes and real:")
         with write:
-            for r in range(self._rows):
-                write(f"if real_{r}:")
-                with write:
-                    for k, size in enumerate(cell.state_sizes):
-                        write(
-                            f"if unit < {size}:",
-                            f"    state_{k}[b_{r} * {size} + unit] = s_{k}_{r}",
-                        )
-                    write(f"if unit < {cell.units}:")
-                    with write:
-                        write(f"held[b_{r} * {cell.units} + unit] = held_{r}")
-                        write("if last != 0 and sequences == 0:")
-                        with write:
-                            shown = storing(self._out, f"held_{r}")
-                            write(f"out[b_{r} * out_sample + unit] = {shown}")
+            for k, size in enumerate(cell.state_sizes):
+                write(f"if unit < {size}:", f"    state_{k}[b * {size} + unit] = s_{k}")
+            write(f"if unit < {cell.units}:")
+            with write:
+                write(
+                    f"held[b * {cell.units} + unit] = kept",
+                    "if last != 0 and sequences == 0:",
+                    f"    out[b * out_sample + unit] = {storing(self._out, 'kept')}",
+                )

@@ -168,12 +168,12 @@ FAULTS = {
     "nothing is announced again":
         (r"\n        if thread == 0:\n            announce\(.*\)", ""),
     "too few bytes are announced": (r"(announce\(arrivals, current, )(\d+)", r"\1\2 // 5 * 4"),
-    "the other parity": (r"// 2 % 2\)", "// 2 % 2 ^ 1)"),
-    "the last step hands over, too": (r"if it \+ 1 < end:(\n            if lane)", r"if True:\1"),
-    "one unit is not handed over": (r"if lane < 3:", "if lane < 3 and unit != 4:"),
-    "one block is handed nothing": (r"if lane < 3:", "if lane < 2:"),
+    "the other parity": (r">> 1 & 1\)", ">> 1 & 1 ^ 1)"),
+    "the last step hands over, too": (r"if it \+ 1 < end:(\n            block)", r"if True:\1"),
+    "one unit is not handed over": (r"if block < 3:", "if block < 3 and unit != 4:"),
+    "one block is handed nothing": (r"if block < 3:", "if block < 2:"),
     "nobody waits until all have begun": (r"together\(\)\n    if begin", "pass\n    if begin"),
-    "a block leaves early": (r"end = stop\n", "end = stop - (rank == 1)\n"),
+    "a block leaves early": (r"current = 0\n", "current = 0\n    end = end - (rank == 1)\n"),
 }  # fmt: skip
 
 
