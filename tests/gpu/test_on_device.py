@@ -88,6 +88,17 @@ def test_masks_lengths_and_reversal(case):
             np.testing.assert_allclose(one, other, atol=TOLERANCE[case.dtype], rtol=0)
 
 
+@pytest.mark.parametrize(
+    "case", cases.CASES[1 : -len(CLUSTERS) : 3] + CLUSTERS[::2], ids=lambda case: case.name
+)
+def test_whole_rows_have_the_bits_that_they_have_among_shorter_ones(case):
+    # Two kernels: one of plain rows, which asks for no lengths and masks, and one of all others.
+    layer, x = case.layer(), to_device(case.inputs())
+    lengths = library.full((len(x),), case.shape[1], device="cuda")
+    for plain, told in zip(to_host(layer(x)), to_host(layer(x, lengths=lengths)), strict=True):
+        assert np.array_equal(plain, told)
+
+
 def test_streams_and_outs():
     case = cases.CASES[0]
     layer, x = case.layer(), to_device(case.inputs())
