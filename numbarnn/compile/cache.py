@@ -3,8 +3,8 @@
 What is found there is executed, so the folder must belong to the user and be writable by nobody else.
 Whatever goes wrong, a full disk, a damaged file, a folder that cannot be written, costs time and
 nothing else. ``NUMBARNN_CACHE_DIR`` names the folder, empty turns the cache off;
-``NUMBARNN_CACHE_SIZE`` is the most megabytes it takes; ``NUMBARNN_CACHE_LOG`` tells on standard error
-what was found and what was not.
+``NUMBARNN_CACHE_SIZE`` is the most megabytes it takes, a sixteenth of which is left free whenever a
+process looks; ``NUMBARNN_CACHE_LOG`` tells on standard error what was found and what was not.
 """
 
 import contextlib
@@ -133,7 +133,7 @@ def write(digest, meta, image):
             file.write(_MAGIC + checksum + body)
         os.replace(temporary, _file(root, digest))
         STATISTICS.stores += 1
-        prune(root)
+        _leave_room(root, len(_MAGIC) + 32 + len(body))
     except OSError as error:
         log("not stored:", error)
         if temporary is not None:
@@ -161,19 +161,36 @@ def entries(root=None):
     """Every entry, the oldest use first."""
     root = folder() if root is None else root
     found = []
-    if root is None or not root.is_dir():
+    if root is None:
         return found
-    for path in root.glob("*.code"):
-        with contextlib.suppress(OSError):
-            status = path.stat()
-            found.append(Entry(path, status.st_size, status.st_mtime))
+    with contextlib.suppress(OSError), os.scandir(root) as listed:
+        for each in listed:
+            if each.name.endswith(".code"):
+                with contextlib.suppress(OSError):
+                    status = each.stat()
+                    found.append(Entry(Path(each.path), status.st_size, status.st_mtime))
     return sorted(found, key=lambda entry: entry.used)
 
 
-def prune(root):
+#: Bytes that this process has written to a folder since it last looked how much is there.
+_written = {}
+
+
+def _leave_room(root, size):
+    """Look how much is there: first of all, then once in a while, as it takes longer than writing."""
+    most = most_bytes()
+    free = most // 16
+    written = _written.get(root, free) + size
+    if written > free:
+        prune(root, most - free)
+        written = 0
+    _written[root] = written
+
+
+def prune(root, most):
     """Remove the entries that were used the longest ago until the rest is small enough."""
     found = entries(root)
-    total, most = sum(entry.size for entry in found), most_bytes()
+    total = sum(entry.size for entry in found)
     for entry in found:
         if total <= most:
             return

@@ -395,9 +395,23 @@ def test_the_entries_used_longest_ago_go_first(folder, monkeypatch):
         cache.write(name, {}, bytes(300_000))
         os.utime(folder / f"{name}.code", (index, index))
     cache.read("a")
-    monkeypatch.setenv("NUMBARNN_CACHE_SIZE", "0.9")
+    monkeypatch.setenv("NUMBARNN_CACHE_SIZE", "1")
     cache.write("e", {}, bytes(300_000))
     assert sorted(path.name for path in folder.iterdir()) == ["a.code", "d.code", "e.code"]
+
+
+def test_a_folder_is_never_too_large_and_seldom_looked_at(folder, monkeypatch):
+    looks, look = [], cache.entries
+    monkeypatch.setattr(cache, "entries", lambda root: looks.append(root) or look(root))
+    monkeypatch.setenv("NUMBARNN_CACHE_SIZE", "1")
+    sizes = []
+    for number in range(300):
+        cache.write(f"{number:03}", {}, bytes(9_900))
+        sizes.append(sum(path.stat().st_size for path in folder.iterdir()))
+    assert max(sizes) <= 2**20
+    assert min(sizes[150:]) > 0.9 * 2**20
+    # The first time, and after every seventh: 65,536 bytes are a sixteenth.
+    assert len(looks) == 1 + 299 // 7
 
 
 def test_the_command_shows_and_clears(folder, capsys):
