@@ -1,79 +1,35 @@
-"""The device gives what the CPU gives, for every cell and by every rule: masks, lengths, order, states.
-
-Memory that the device hands out is full of NaN, and so are inputs at masked steps. The sums of the device
-are added in another order than those of the CPU: the tolerance is that of the CPU against float64.
-"""
+"""The device gives what the CPU gives, for every cell and by every rule: masks, lengths, order, states."""
 
 import numpy as np
 import pytest
+from beside_cpu import (
+    ALL,
+    B,
+    F,
+    T,
+    arguments,
+    assert_same,
+    both,
+    cell_of,
+    masked_backwards,
+    poisoned,
+)
 from catalogue import CATALOGUE
 from fake_device import fake, on_host
 
 import numbarnn as nr
 from numbarnn.cuda import plan
 from numbarnn.given.libraries import BFLOAT16
-from numbarnn.given.nesting import flattened, mapped
 
 ENTRIES = [e for e in CATALOGUE if e.per in ("unit", "sample") and not e.normalises]
 CELLS = pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 #: What the CPU runs is compiled for each: of what does not depend on the cell, a few are enough.
 SOME = pytest.mark.parametrize("entry", ENTRIES[::9], ids=lambda entry: entry.name)
-TOLERANCE = {"float32": 1e-5, "float64": 1e-13}
-B, T, F = 3, 4, 3
-
-
-def on_device(nest):
-    """A nest of arguments on the fake device."""
-
-    def moved(leaf):
-        if isinstance(leaf, nr.Ragged):
-            return leaf.with_values(fake(leaf.values))
-        if isinstance(leaf, nr.Shared):
-            return nr.Shared(fake(leaf.array))
-        return fake(leaf)
-
-    return mapped(moved, nest)
-
-
-def assert_same(device, cpu, dtype="float32"):
-    found, wanted = flattened(on_host(device)), flattened(on_host(cpu))
-    assert len(found) == len(wanted)
-    for one, other in zip(found, wanted, strict=True):
-        assert one.dtype == other.dtype
-        np.testing.assert_allclose(one, other, atol=TOLERANCE[dtype], rtol=TOLERANCE[dtype])
-
-
-def both(layer, inputs, **given):
-    """The results of the device and of the CPU."""
-    cpu = layer(inputs, **given)
-    lengths = given.get("lengths")
-    moved = {name: on_device(value) for name, value in given.items() if name != "lengths"}
-    if lengths is not None:
-        moved["lengths"] = fake(lengths, np.int64)
-    return layer(on_device(inputs), **moved), cpu
-
-
-def cell_of(entry, rng, dtype, units=5, **options):
-    layer = entry.made(units, F, rng, dtype=dtype, **options)
-    return layer, entry._given(layer)
-
-
-def poisoned(x, mask):
-    return np.where(mask[..., None], x, np.nan)
 
 
 @CELLS
 def test_masks_backwards_with_states_after_every_step(entry, rng):
-    dtype = "float32"
-    layer, given = cell_of(
-        entry, rng, dtype, return_sequences=True, return_state=True, go_backwards=True,
-        return_states="all",
-    )  # fmt: skip
-    x = entry.numbers(rng, B, T, entry.features(F, 5)).astype(dtype)
-    mask = np.array([[1, 0, 1, 1], [0, 0, 1, 0], [0, 0, 0, 0]], bool)
-    initial = [state.astype(dtype) for state in entry.initial(rng, B, layer)]
-    inputs = entry.inputs(poisoned(x, mask))
-    assert_same(*both(layer, inputs, mask=mask, initial_state=initial, **given), dtype)
+    assert_same(*masked_backwards(entry, rng))
 
 
 @SOME
@@ -93,7 +49,7 @@ FLAGS = [
         (True, False, True, False),
     ]
 ]
-FORMS = ["mask", "lengths", "ragged", "reset", "reset and lengths", "plain"]
+FORMS = ["mask", "lengths", "ragged", "reset and mask", "reset and lengths", "plain"]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -101,28 +57,10 @@ FORMS = ["mask", "lengths", "ragged", "reset", "reset and lengths", "plain"]
 @pytest.mark.parametrize("kind", ["unit", "sample"])
 def test_every_flag_and_form(rng, kind, flags, form):
     cell = nr.GRUCell(5, reset_after=False) if kind == "unit" else nr.KalmanFilterCell(2, F)
-    layer = nr.RNN(cell, return_sequences=True, return_state=True, return_states="all", **flags)
-    major = flags["time_major"]
-    x = rng.normal(size=(B, T, F)).astype("f4")
-    mask = rng.random((B, T)) < 0.6
-    reset = rng.random((B, T)) < 0.4
-    given = {}
-    if form == "mask":
-        x, given = poisoned(x, mask), {"mask": mask}
-    if "lengths" in form:
-        given = {"lengths": np.array([2, 0, 4])}
-    if "reset" in form:
-        given["reset_mask"] = reset
-        if form == "reset":
-            given["mask"] = mask
-    if major:
-        given = {n: v if n == "lengths" else v.T.copy() for n, v in given.items()}
-        x = x.transpose(1, 0, 2).copy()
-    if form == "ragged":
-        if major:
-            return
-        x = nr.Ragged(x.reshape(B * T, F)[:9], [0, 5, 5, 8])
-    assert_same(*both(layer, x, **given))
+    if form == "ragged" and flags["time_major"]:
+        return
+    x, given = arguments(form, rng, flags["time_major"])
+    assert_same(*both(nr.RNN(cell, **ALL, **flags), x, **given))
 
 
 @pytest.mark.parametrize(("lanes", "rows"), [(1, 2), (2, 1), (4, 2), (8, 1)])

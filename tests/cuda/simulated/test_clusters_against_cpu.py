@@ -8,14 +8,11 @@ import re
 
 import numpy as np
 import pytest
+from beside_cpu import ALL, FORMS, MASK, B, F, T, arguments, assert_same, both, filled, poisoned
 from fake_device import fake, on_host
-from test_against_cpu import B, F, T, assert_same, both, poisoned
 
 import numbarnn as nr
 from numbarnn.cuda import cluster_kernel, plan, simulated_cluster
-
-ALL = dict(return_sequences=True, return_state=True, return_states="all")
-MASK = np.array([[1, 0, 1, 1], [0, 0, 1, 0], [0, 0, 0, 0]], bool)
 
 
 @pytest.fixture(autouse=True)
@@ -83,9 +80,7 @@ LAYOUTS = [
 def test_masks_backwards_with_states_after_every_step(rng, monkeypatch, make, layout):
     cell = make()
     laid_out(monkeypatch, *layout)
-    layer = nr.RNN(cell, go_backwards=True, **ALL)
-    layer.build((None, None, F))
-    layer.set_weights([rng.normal(size=w.shape) for w in layer.get_weights()])
+    layer = filled(nr.RNN(cell, go_backwards=True, **ALL), rng)
     x = poisoned(rng.normal(size=(B, T, F)).astype("f4"), MASK)
     sizes = np.atleast_1d(cell.state_size)
     initial = [rng.normal(size=(B, size)).astype("f4") for size in sizes]
@@ -95,33 +90,10 @@ def test_masks_backwards_with_states_after_every_step(rng, monkeypatch, make, la
     assert_same(*both(layer, x, mask=MASK, initial_state=initial, **given))
 
 
-FORMS = [
-    ("mask", dict(go_backwards=True, keep_order=True)),
-    ("lengths", dict(go_backwards=True)),
-    ("ragged", dict(zero_output_for_mask=True)),
-    ("reset", dict(go_backwards=True, time_major=True)),
-    ("reset and lengths", dict(go_backwards=True, keep_order=True)),
-    ("plain", dict(go_backwards=True, zero_output_for_mask=True)),
-]
-
-
 @pytest.mark.parametrize(("form", "flags"), FORMS, ids=[form for form, _ in FORMS])
 def test_every_form_in_tiles_of_two_rows_of_which_one_is_behind_the_batch(rng, seen, form, flags):
     layer = nr.RNN(nr.GRUCell(5), **ALL, **flags)
-    x = rng.normal(size=(B, T, F)).astype("f4")
-    reset = rng.random((B, T)) < 0.4
-    given = {}
-    if form == "mask":
-        x, given = poisoned(x, MASK), {"mask": MASK}
-    if "lengths" in form:
-        given = {"lengths": np.array([2, 0, 4])}
-    if "reset" in form:
-        given["reset_mask"] = reset
-    if flags.get("time_major"):
-        given = {name: value.T.copy() for name, value in given.items()}
-        x = x.transpose(1, 0, 2).copy()
-    if form == "ragged":
-        x = nr.Ragged(x.reshape(B * T, F)[:9], [0, 5, 5, 8])
+    x, given = arguments(form, rng, "time_major" in flags)
     assert_same(*both(layer, x, **given))
     assert {rows for _, rows in seen} == {2}
 
@@ -146,9 +118,7 @@ def numbers_under(seed, monkeypatch, layer, x, **given):
 def drawn(rng, monkeypatch):
     """(layer, inputs, mask) of three blocks, two of whose three units are of one warp."""
     laid_out(monkeypatch, 4, 3, 3)
-    layer = nr.RNN(nr.SimpleRNNCell(8), return_sequences=True)
-    layer.build((None, None, F))
-    layer.set_weights([rng.normal(size=w.shape) for w in layer.get_weights()])
+    layer = filled(nr.RNN(nr.SimpleRNNCell(8), return_sequences=True), rng)
     return layer, rng.normal(size=(1, 6, F)).astype("f4"), np.array([[1, 1, 0, 1, 0, 1]], bool)
 
 

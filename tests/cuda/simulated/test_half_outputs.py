@@ -2,15 +2,13 @@
 
 import numpy as np
 import pytest
+from beside_cpu import MASK, B, F, T
 from fake_device import fake, on_host
-from test_against_cpu import B, F, T
 
 import numbarnn as nr
 from numbarnn.cuda import plan
 from numbarnn.cuda.primitives import narrowed
 from numbarnn.given.libraries import BFLOAT16
-
-MASK = np.array([[1, 0, 1, 1], [0, 0, 1, 0], [0, 0, 0, 0]], bool)
 
 
 def rounded(values):

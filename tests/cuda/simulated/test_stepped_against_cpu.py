@@ -4,9 +4,22 @@ import ctypes
 
 import numpy as np
 import pytest
+from beside_cpu import (
+    ALL,
+    FORMS,
+    MASK,
+    B,
+    F,
+    T,
+    arguments,
+    assert_same,
+    both,
+    filled,
+    masked_backwards,
+    poisoned,
+)
 from catalogue import CATALOGUE
 from fake_device import fake, on_host
-from test_against_cpu import B, F, T, assert_same, both, cell_of, poisoned
 
 import numbarnn as nr
 from numbarnn.cuda import cublas, plan
@@ -14,8 +27,6 @@ from numbarnn.cuda import cublas, plan
 UNITS = [entry for entry in CATALOGUE if entry.per == "unit"]
 #: All that are run so anyhow, and a few others.
 ENTRIES = [e for number, e in enumerate(UNITS) if e.normalises or number % 5 == 2]
-MASK = np.array([[1, 0, 1, 1], [0, 0, 1, 0], [0, 0, 0, 0]], bool)
-ALL = dict(return_sequences=True, return_state=True, return_states="all")
 
 
 @pytest.fixture
@@ -25,41 +36,13 @@ def stepped(monkeypatch):
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
 def test_masks_backwards_with_states_after_every_step(entry, rng, stepped):
-    layer, given = cell_of(entry, rng, "float32", go_backwards=True, **ALL)
-    x = entry.numbers(rng, B, T, entry.features(F, 5)).astype("f4")
-    initial = [state.astype("f4") for state in entry.initial(rng, B, layer)]
-    inputs = entry.inputs(poisoned(x, MASK))
-    assert_same(*both(layer, inputs, mask=MASK, initial_state=initial, **given))
+    assert_same(*masked_backwards(entry, rng))
 
 
-@pytest.mark.parametrize(
-    ("form", "flags"),
-    [
-        ("mask", dict(go_backwards=True, keep_order=True)),
-        ("lengths", dict(go_backwards=True)),
-        ("ragged", dict(zero_output_for_mask=True)),
-        ("reset", dict(go_backwards=True, time_major=True)),
-        ("reset and lengths", dict(go_backwards=True, keep_order=True)),
-        ("plain", dict(go_backwards=True, zero_output_for_mask=True)),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
+@pytest.mark.parametrize(("form", "flags"), FORMS, ids=[form for form, _ in FORMS])
 def test_every_form(rng, stepped, form, flags):
     layer = nr.RNN(nr.GRUCell(5, reset_after=False), **ALL, **flags)
-    x = rng.normal(size=(B, T, F)).astype("f4")
-    reset = rng.random((B, T)) < 0.4
-    given = {}
-    if form == "mask":
-        x, given = poisoned(x, MASK), {"mask": MASK}
-    if "lengths" in form:
-        given = {"lengths": np.array([2, 0, 4])}
-    if "reset" in form:
-        given["reset_mask"] = reset
-    if flags.get("time_major"):
-        given = {name: value.T.copy() for name, value in given.items()}
-        x = x.transpose(1, 0, 2).copy()
-    if form == "ragged":
-        x = nr.Ragged(x.reshape(B * T, F)[:9], [0, 5, 5, 8])
+    x, given = arguments(form, rng, "time_major" in flags)
     assert_same(*both(layer, x, **given))
 
 
@@ -119,10 +102,8 @@ class Normalised(nr.Cell):
 
 @pytest.mark.parametrize("where", ["inputs", "constants", "states"])
 def test_normalised_maps_of_every_kind(rng, where):
-    layer = nr.RNN(Normalised(F, where), **ALL)
+    layer = filled(nr.RNN(Normalised(F, where), **ALL), rng)
     x, constant = rng.normal(size=(B, T, F)).astype("f4"), rng.normal(size=(B, F)).astype("f4")
-    layer.build((None, None, F))
-    layer.set_weights([rng.normal(size=w.shape) for w in layer.get_weights()])
     assert_same(*both(layer, x, mask=MASK, constants=constant))
 
 
@@ -257,9 +238,7 @@ def test_products_by_cublas(rng, stepped, monkeypatch, cell, dtype):
     library = ColumnByColumn()
     monkeypatch.setattr(cublas, "library", lambda: library)
     monkeypatch.setenv("NUMBARNN_GPU_GEMM", "cublas")
-    layer = nr.RNN(type(cell).from_config(cell.get_config()), dtype=dtype, **ALL)
-    layer.build((None, None, F))
-    layer.set_weights([rng.normal(size=w.shape) for w in layer.get_weights()])
+    layer = filled(nr.RNN(type(cell).from_config(cell.get_config()), dtype=dtype, **ALL), rng)
     x = rng.normal(size=(B, T, F)).astype(dtype)
     assert_same(*both(layer, poisoned(x, MASK), mask=MASK), dtype)
     maps = sum(
