@@ -5,8 +5,9 @@ PYTHON ?= python3
 demo: .venv-demo/ready
 	.venv-demo/bin/numbarnn demo
 
-# Two parts at a time, as most tests keep one core busy, the longest first. Each writes what it does into a file of its own;
-# a failing one shows what failed, and the test that was running if the process broke down.
+# Two parts at a time, as most tests keep one core busy, the longest first; machine code that one has made the others
+# find. Each writes what it does into a file of its own; a failing one shows what failed, and the test that was running
+# if the process broke down.
 PARTS = rest loop cells layers
 TESTS_loop = tests/loop tests/lanes tests/compile
 TESTS_layers = tests/layers tests/given
@@ -15,7 +16,8 @@ TESTS_rest = tests $(addprefix --ignore=,$(filter tests/%,$(TESTS_loop) $(TESTS_
 
 test: .venv-test/ready
 	@echo "The tests take several minutes, in $(words $(PARTS)) parts: tail -f .test-*.log shows them."
-	@$(MAKE) --jobs=2 --keep-going --output-sync=target --no-print-directory $(PARTS:%=test-%)
+	@rm -rf .test-cache && mkdir -m 700 .test-cache
+	@NUMBARNN_TESTS_CACHE="$(CURDIR)/.test-cache" $(MAKE) --jobs=2 --keep-going --output-sync=target --no-print-directory $(PARTS:%=test-%)
 
 test-%: .venv-test/ready
 	@.venv-test/bin/python -m pytest -v $(TESTS_$*) > .test-$*.log 2>&1 || { \
@@ -74,4 +76,4 @@ lint:
 	touch $@
 
 clean:
-	rm -rf .venv-demo .venv-test .venv-bench .venv-docs .venv-types .cubins demo-output docs-output
+	rm -rf .venv-demo .venv-test .venv-bench .venv-docs .venv-types .cubins .test-cache demo-output docs-output
