@@ -1,5 +1,7 @@
 """Run a function of one to three numbers on lanes, over whole arrays."""
 
+from functools import cache
+
 import numpy as np
 from numba import types
 
@@ -24,14 +26,14 @@ def lanes_of(dtype, bits=None):
 def _one(a, b, c, out, count):
     for i in range(count):
         (x,) = load(a + i * WIDE)
-        store(out + i * WIDE, function(x))
+        put(out + i * WIDE, count * WIDE, function(x))
 
 
 def _two(a, b, c, out, count):
     for i in range(count):
         (x,) = load(a + i * WIDE)
         (y,) = load(b + i * WIDE)
-        store(out + i * WIDE, function(x, y))
+        put(out + i * WIDE, count * WIDE, function(x, y))
 
 
 def _three(a, b, c, out, count):
@@ -39,17 +41,27 @@ def _three(a, b, c, out, count):
         (x,) = load(a + i * WIDE)
         (y,) = load(b + i * WIDE)
         (z,) = load(c + i * WIDE)
-        store(out + i * WIDE, function(x, y, z))
+        put(out + i * WIDE, count * WIDE, function(x, y, z))
 
 
-def compiled(function, arity, dtype, bits=None):
-    """``call(*arrays) -> array`` for a Python function."""
+def _put(place, step, value):
+    store(place, value)
+
+
+def _put_each(place, step, values):
+    for n in range(len(values)):
+        store(place + n * step, values[n])
+
+
+@cache
+def compiled(function, arity, dtype, bits=None, results=None):
+    """``call(*arrays) -> array`` for a Python function; a list of arrays if it gives several numbers."""
     lanes = lanes_of(dtype, bits)
     made = bound(
         (_one, _two, _three)[arity - 1],
         function=made_over(function, None),
         load=loader(lanes, (0,)),
-        store=storer(lanes),
+        put=bound(_put if results is None else _put_each, store=storer(lanes)),
         WIDE=np.dtype(dtype).itemsize * lanes.width,
     )
 
@@ -61,16 +73,15 @@ def compiled(function, arity, dtype, bits=None):
         padded = -(-length // lanes.width) * lanes.width
         full = [np.resize(np.asarray(a, dtype), padded) for a in arrays]
         full += [full[0]] * (3 - len(full))
-        out = np.empty(padded, dtype)
+        out = np.empty((results or 1, padded), dtype)
         loop(*(a.ctypes.data for a in full), out.ctypes.data, padded // lanes.width)
-        return out[:length]
+        return out[0, :length] if results is None else list(out[:, :length])
 
     call.llvm = lambda: str(module_of(made, 5))
     call.library = library  # the code lives as long
     return call
 
 
-def on_lanes(function, *arrays, bits=None):
-    """`function` of the arrays, lane by lane."""
-    dtype = arrays[0].dtype
-    return compiled(function, len(arrays), dtype, bits)(*arrays)
+def on_lanes(function, *arrays, bits=None, results=None):
+    """`function` of the arrays, lane by lane; a list of so many results, if it gives several."""
+    return compiled(function, len(arrays), arrays[0].dtype, bits, results)(*arrays)

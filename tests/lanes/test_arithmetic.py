@@ -23,18 +23,20 @@ def same(got, wanted):
     np.testing.assert_array_equal(got, wanted)
 
 
+def all_same(function, arrays, wanted, bits=None):
+    """The same of a function that gives several numbers: one is not compiled faster."""
+    found = on_lanes(function, *arrays, bits=bits, results=len(wanted))
+    for got, want in zip(found, wanted, strict=True):
+        same(got, want)
+
+
 @pytest.mark.parametrize("bits", [128, 256, 512])
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_four_operations_round_like_numpy(dtype, bits):
     a, b = pairs(dtype)
     with np.errstate(all="ignore"):
-        same(on_lanes(lambda x, y: x + y, a, b, bits=bits), a + b)
-        same(on_lanes(lambda x, y: x - y, a, b, bits=bits), a - b)
-        same(on_lanes(lambda x, y: x * y, a, b, bits=bits), a * b)
-        same(on_lanes(lambda x, y: x / y, a, b, bits=bits), a / b)
-        same(on_lanes(lambda x: -x, a, bits=bits), -a)
-        same(on_lanes(lambda x: +x, a, bits=bits), a)
-        same(on_lanes(lambda x: abs(x), a, bits=bits), np.abs(a))
+        wanted = [a + b, a - b, a * b, a / b, -a, a, np.abs(a)]
+    all_same(lambda x, y: (x + y, x - y, x * y, x / y, -x, +x, abs(x)), (a, b), wanted, bits)
 
 
 def in_place(x, y):
@@ -57,70 +59,82 @@ def test_literals_are_weak(dtype, rng):
     a = rng.normal(size=40).astype(dtype)
     number = a.dtype.type
     third = number(1 / 3)
-    same(on_lanes(lambda x: 1 / 3 * x, a), third * a)
-    same(on_lanes(lambda x: x - 0.1, a), a - number(0.1))
-    same(on_lanes(lambda x: 1 - x, a), number(1) - a)
-    same(on_lanes(lambda x: x / 3, a), a / number(3))
-    same(on_lanes(lambda x: 0.1 / x, a), number(0.1) / a)
+    wanted = [third * a, a - number(0.1), number(1) - a, a / number(3), number(0.1) / a]
+    all_same(lambda x: (1 / 3 * x, x - 0.1, 1 - x, x / 3, 0.1 / x), (a,), wanted)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_integer_powers_are_products(dtype, rng):
     a = rng.normal(size=40).astype(dtype)
-    same(on_lanes(lambda x: x**2, a), a * a)
-    same(on_lanes(lambda x: x**3, a), a * (a * a))
-    same(on_lanes(lambda x: x**0, a), np.ones_like(a))
-    same(on_lanes(lambda x: x**1, a), a)
-    same(on_lanes(lambda x: x**-1, a), a.dtype.type(1) / a)
-    np.testing.assert_allclose(on_lanes(lambda x: x**-5, a), a**-5.0, rtol=8 * np.finfo(dtype).eps)
+    wanted = [a * a, a * (a * a), np.ones_like(a), a, a.dtype.type(1) / a]
+    *found, fifth = on_lanes(lambda x: (x**2, x**3, x**0, x**1, x**-1, x**-5), a, results=6)
+    for got, want in zip(found, wanted, strict=True):
+        same(got, want)
+    np.testing.assert_allclose(fifth, a**-5.0, rtol=8 * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_comparisons_choose_and_nan_compares_false(dtype):
     a, b = pairs(dtype)
-    for compare, wanted in (
-        (lambda x, y: nr.where(x < y, 1, 0), a < b),
-        (lambda x, y: nr.where(x <= y, 1, 0.0), a <= b),
-        (lambda x, y: nr.where(x > y, 1.0, 0), a > b),
-        (lambda x, y: np.where(x >= y, 1, 0), a >= b),
-        (lambda x, y: np.where(x == y, 1, 0), a == b),
-        (lambda x, y: nr.where(x != y, 1, 0), a != b),
-        (lambda x, y: nr.where(x < 1, 1, 0), a < 1),
-        (lambda x, y: nr.where(0.5 >= y, 1, 0), 0.5 >= b),
-    ):
-        same(on_lanes(compare, a, b), wanted.astype(dtype))
-    same(on_lanes(lambda x, y: nr.where(x < y, x, y), a, b), np.where(a < b, a, b))
-    same(on_lanes(lambda x, y: np.where(x > y, x, 7), a, b), np.where(a > b, a, a.dtype.type(7)))
+    flags = [a < b, a <= b, a > b, a >= b, a == b, a != b, a < 1, 0.5 >= b]
+    all_same(
+        lambda x, y: (
+            nr.where(x < y, 1, 0),
+            nr.where(x <= y, 1, 0.0),
+            nr.where(x > y, 1.0, 0),
+            np.where(x >= y, 1, 0),
+            np.where(x == y, 1, 0),
+            nr.where(x != y, 1, 0),
+            nr.where(x < 1, 1, 0),
+            nr.where(0.5 >= y, 1, 0),
+        ),
+        (a, b),
+        [flag.astype(dtype) for flag in flags],
+    )
+    all_same(
+        lambda x, y: (nr.where(x < y, x, y), np.where(x > y, x, 7)),
+        (a, b),
+        [np.where(a < b, a, b), np.where(a > b, a, a.dtype.type(7))],
+    )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_masks_combine(dtype):
     a, b = pairs(dtype)
-    same(
-        on_lanes(lambda x, y: nr.where((x > 0) & (y > 0), x, y), a, b),
-        np.where((a > 0) & (b > 0), a, b),
-    )
-    same(
-        on_lanes(lambda x, y: nr.where((x > 0) | ~(y > 0), x, y), a, b),
-        np.where((a > 0) | ~(b > 0), a, b),
-    )
-    same(
-        on_lanes(lambda x, y: nr.where((x > 0) ^ (y > 0), x, y), a, b),
-        np.where((a > 0) ^ (b > 0), a, b),
+    all_same(
+        lambda x, y: (
+            nr.where((x > 0) & (y > 0), x, y),
+            nr.where((x > 0) | ~(y > 0), x, y),
+            nr.where((x > 0) ^ (y > 0), x, y),
+        ),
+        (a, b),
+        [
+            np.where((a > 0) & (b > 0), a, b),
+            np.where((a > 0) | ~(b > 0), a, b),
+            np.where((a > 0) ^ (b > 0), a, b),
+        ],
     )
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_min_and_max_let_nan_through(dtype):
     a, b = pairs(dtype)
-    same(on_lanes(lambda x, y: min(x, y), a, b), np.minimum(a, b))
-    same(on_lanes(lambda x, y: max(x, y), a, b), np.maximum(a, b))
-    same(on_lanes(lambda x, y: np.minimum(x, y), a, b), np.minimum(a, b))
-    same(on_lanes(lambda x, y: np.maximum(x, y), a, b), np.maximum(a, b))
-    same(on_lanes(lambda x: min(x, 1), a), np.minimum(a, a.dtype.type(1)))
-    same(on_lanes(lambda x: max(0.5, x), a), np.maximum(a, a.dtype.type(0.5)))
-    same(on_lanes(lambda x, y: min(x, y, 2), a, b), np.minimum(np.minimum(a, b), a.dtype.type(2)))
-    same(on_lanes(lambda x, y: max(x, y, 0), a, b), np.maximum(np.maximum(a, b), a.dtype.type(0)))
+    number, smaller, larger = a.dtype.type, np.minimum(a, b), np.maximum(a, b)
+    all_same(
+        lambda x, y: (min(x, y), max(x, y), np.minimum(x, y), np.maximum(x, y)),
+        (a, b),
+        [smaller, larger, smaller, larger],
+    )
+    all_same(
+        lambda x, y: (min(x, 1), max(0.5, x), min(x, y, 2), max(x, y, 0)),
+        (a, b),
+        [
+            np.minimum(a, number(1)),
+            np.maximum(a, number(0.5)),
+            np.minimum(smaller, number(2)),
+            np.maximum(larger, number(0)),
+        ],
+    )
 
 
 def test_fma_rounds_once(rng):
