@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -59,12 +60,14 @@ def cells():
 class Told:
     """What a process of `RUN` told."""
 
-    def __init__(self, text):
+    def __init__(self, text, errors=""):
         outputs, rest = text.rsplit("]", 1)
         self.outputs = eval(outputs + "]")
         *counts, numba = rest.split()
         self.hits, self.misses, self.stores, self.uncacheable = map(int, counts)
         self.numba = numba == "True"
+        #: (kind of recipe, fingerprint) of all that was asked for, where the process was to log it.
+        self.asked = re.findall(r"(?:hit|miss): (\w+) (\w+)", errors)
 
 
 class Place:
@@ -92,36 +95,49 @@ class Place:
         process = self.start(**environ)
         output, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
-        return Told(output)
+        return Told(output, errors)
 
     def entries(self):
         return sorted(self.cache.glob("*.code"))
 
 
 @pytest.fixture(scope="module")
-def warm(tmp_path_factory):
-    """A cache with all but the steps: compiling the loop takes seconds."""
-    place = tmp_path_factory.mktemp("warm")
-    place.chmod(0o700)
-    (place / "empty").mkdir()
-    made = Place(tmp_path_factory.mktemp("first"), place / "empty")
-    told = made.run(PLAIN)
-    assert (told.outputs, told.hits, told.numba) == ([[70.0]], 0, True)
-    assert told.misses == told.stores == len(made.entries())
-    pointwise = max(made.entries(), key=lambda path: b'"reason"' in path.read_bytes())
-    pointwise.unlink()
-    return made.cache
+def found(tmp_path_factory):
+    """A cache of all that the cell of `PLAIN` asks for: compiling the loop takes seconds, so the tests' own has it."""
+    (tmp_path_factory.getbasetemp() / "empty").mkdir()
+    place = Place(tmp_path_factory.mktemp("found"), tmp_path_factory.getbasetemp() / "empty")
+    shared = Path(os.environ["NUMBARNN_CACHE_DIR"])
+    told = place.run(PLAIN, NUMBARNN_CACHE_DIR=str(shared), NUMBARNN_CACHE_LOG="1")
+    assert told.outputs == [[70.0]]
+    assert len(told.asked) == told.hits + told.misses
+    for _, digest_ in told.asked:
+        shutil.copy(shared / f"{digest_}.code", place.cache)
+    place.steps = [digest_ for kind, digest_ in told.asked if kind == "Pointwise"]
+    return place
 
 
 @pytest.fixture
-def place(tmp_path, warm):
-    return Place(tmp_path, warm)
+def known(tmp_path, found):
+    """A place where `PLAIN` has run."""
+    made = Place(tmp_path, found.cache)
+    made.write(PLAIN)
+    return made
+
+
+@pytest.fixture
+def place(tmp_path, found):
+    """A place where nothing has run, and the loop, which cells share, is compiled."""
+    made = Place(tmp_path, found.cache)
+    for step in found.steps:
+        (made.cache / f"{step}.code").unlink()
+    return made
 
 
 def test_a_second_process_finds_all_of_it_and_imports_no_numba(place):
     first, second = place.run(PLAIN), place.run()
     assert first.outputs == second.outputs == [[70.0]]
     assert first.misses == first.stores == 1
+    assert first.numba
     assert (second.misses, second.stores, second.numba) == (0, 0, False)
     assert second.hits == first.hits + 1
 
@@ -134,15 +150,13 @@ def test_a_second_process_finds_all_of_it_and_imports_no_numba(place):
         (("FACTOR * h", "FACTOR + h"), 17.0),
     ],
 )
-def test_an_edited_step_or_global_is_a_miss(place, edit, output):
-    place.run(PLAIN)
-    told = place.run(PLAIN.replace(*edit))
+def test_an_edited_step_or_global_is_a_miss(known, edit, output):
+    told = known.run(PLAIN.replace(*edit))
     assert (told.outputs, told.misses) == ([[output]], 1)
 
 
-def test_a_step_that_was_moved_is_a_hit(place):
-    place.run(PLAIN)
-    told = place.run("# a comment\n\n\n" + PLAIN)
+def test_a_step_that_was_moved_is_a_hit(known):
+    told = known.run("# a comment\n\n\n" + PLAIN)
     assert (told.outputs, told.misses) == ([[70.0]], 0)
 
 
@@ -245,17 +259,14 @@ def test_code_with_addresses_of_its_process_is_not_stored(place):
         assert told.misses > told.stores
 
 
-def test_code_from_a_notebook_cell_is_found_again(place):
-    cell = "\n".join(
-        [
-            "source = '''" + PLAIN + "'''",
-            "namespace = {'__name__': '__main__'}",
-            "exec(compile(source, '<ipython-input-NUMBER>', 'exec'), namespace)",
-            "cells = namespace['cells']",
-        ]
+def test_code_from_a_notebook_cell_is_found_again(known):
+    told = known.run(
+        f"source = '''{PLAIN}'''\n"
+        "namespace = {'__name__': '__main__'}\n"
+        "exec(compile(source, '<ipython-input-7>', 'exec'), namespace)\n"
+        "cells = namespace['cells']\n"
     )
-    assert place.run(cell.replace("NUMBER", "1")).misses == 1
-    assert place.run(cell.replace("NUMBER", "7")).misses == 0
+    assert (told.outputs, told.misses) == ([[70.0]], 0)
 
 
 @pytest.mark.parametrize(
@@ -299,22 +310,14 @@ def _flip(raw):
     [_flip, lambda raw: raw[: len(raw) // 2], lambda raw: b"", lambda raw: b"rubbish" * 99],
     ids=["a flipped byte", "half of it", "empty", "rubbish"],
 )
-def test_a_damaged_entry_is_made_again(place, damage):
-    first = place.run(PLAIN)
-    for path in place.entries():
-        if b'"reason"' in path.read_bytes():
-            path.write_bytes(damage(path.read_bytes()))
-    second = place.run()
-    assert second.outputs == first.outputs
-    assert second.misses == second.stores == 1
-    assert place.run().misses == 0
-
-
-def test_a_folder_that_others_may_write_to_is_not_used(place):
-    place.cache.chmod(0o777)
-    told = place.run(PLAIN)
+def test_a_damaged_entry_is_made_again(known, found, damage):
+    (step,) = found.steps
+    path = known.cache / f"{step}.code"
+    path.write_bytes(damage(path.read_bytes()))
+    told = known.run()
     assert told.outputs == [[70.0]]
-    assert told.hits == told.stores == 0
+    assert told.misses == told.stores == 1
+    assert path.read_bytes() == (found.cache / path.name).read_bytes()
 
 
 def test_a_folder_that_cannot_be_made_costs_time_only(place):
@@ -323,20 +326,13 @@ def test_a_folder_that_cannot_be_made_costs_time_only(place):
     assert (told.outputs, told.stores) == ([[70.0]], 0)
 
 
-def test_no_cache_if_the_variable_is_empty(place):
-    told = place.run(PLAIN, NUMBARNN_CACHE_DIR="", HOME=str(place.root))
-    assert (told.outputs, told.hits, told.stores) == ([[70.0]], 0, 0)
-    assert not (place.root / ".cache").exists()
-
-
-def test_another_processor_has_entries_of_its_own(place):
-    ours = place.run(PLAIN)
-    count = len(place.entries())
-    plain = place.run(NUMBA_CPU_NAME="generic")
-    assert plain.outputs == ours.outputs
+def test_another_processor_has_entries_of_its_own(known):
+    count = len(known.entries())
+    plain = known.run(NUMBA_CPU_NAME="generic")
+    assert plain.outputs == [[70.0]]
     assert plain.hits == 0
-    assert len(place.entries()) == count + plain.stores
-    assert place.run(NUMBA_CPU_NAME="generic").misses == 0
+    assert plain.misses == plain.stores == len(known.entries()) - count
+    assert known.run(NUMBA_CPU_NAME="generic").misses == 0
 
 
 def test_writers_at_the_same_time(place):
@@ -350,12 +346,11 @@ def test_writers_at_the_same_time(place):
     assert not list(place.cache.glob(".part*"))
 
 
-def test_a_changed_setting_of_numba_is_no_hit(place):
-    place.run(PLAIN)
-    told = place.run("import numba\nnumba.config.BOUNDSCHECK = 1\n" + PLAIN)
+def test_a_changed_setting_of_numba_is_no_hit(known):
+    told = known.run("import numba\nnumba.config.BOUNDSCHECK = 1\n" + PLAIN)
     assert told.outputs == [[70.0]]
     assert (told.hits, told.stores) == (0, 0)
-    assert place.run(PLAIN, NUMBA_BOUNDSCHECK="1").hits == 0
+    assert surroundings(NUMBA_BOUNDSCHECK="1") != digest.surroundings()
 
 
 @pytest.fixture
@@ -380,6 +375,23 @@ def test_a_full_disk_costs_time_only(folder, monkeypatch):
     cache.write("a", {}, b"code")
     assert cache.read("a") is None
     assert not list(folder.iterdir())
+
+
+def test_a_folder_that_others_may_write_to_is_not_used(folder):
+    cache.write("a", {}, b"code")
+    folder.chmod(0o777)
+    assert cache.read("a") is None
+    cache.write("b", {}, b"code")
+    assert [path.name for path in folder.iterdir()] == ["a.code"]
+
+
+def test_no_cache_if_the_variable_is_empty(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBARNN_CACHE_DIR", "")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    cache.write("a", {}, b"code")
+    assert cache.read("a") is None
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_of_somebody_else_is_not_used(folder, monkeypatch):
@@ -442,21 +454,24 @@ def test_where_it_lies(monkeypatch, variables, expected):
     assert cache.folder() == Path(expected)
 
 
+def surroundings(folder=None, **environ):
+    """What a process says that all fingerprints depend on; with the numbarnn of a folder."""
+    code = "from numbarnn.compile.digest import surroundings; print(surroundings())"
+    if folder is not None:
+        environ["PYTHONPATH"] = str(folder)
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env={**os.environ, **environ},
+        capture_output=True, text=True, check=True,
+    ).stdout.strip()  # fmt: skip
+
+
 def test_our_own_sources_are_part_of_the_fingerprint(tmp_path):
     root = tmp_path / "numbarnn"
     shutil.copytree(Path(nr.__file__).parent, root, ignore=shutil.ignore_patterns("__pycache__"))
-    code = "from numbarnn.compile.digest import surroundings; print(surroundings())"
-
-    def told():
-        return subprocess.run(
-            [sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)},
-            capture_output=True, text=True, check=True,
-        ).stdout.strip()  # fmt: skip
-
-    assert told() == digest.surroundings()
+    assert surroundings(tmp_path) == digest.surroundings()
     source = root / "lanes" / "elementary.py"
     source.write_text(source.read_text() + "\n")
-    assert told() != digest.surroundings()
+    assert surroundings(tmp_path) != digest.surroundings()
 
 
 PER_BATCH = """
