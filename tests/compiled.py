@@ -1,10 +1,35 @@
-"""What a built layer's cell was compiled to, for tests that look at machine code."""
+"""What a built layer's cell was compiled to, for tests that look at machine code.
+
+From the import on, the LLVM text of all that this process compiles is kept: to compile it once more only to look
+takes as long again.
+"""
 
 from functools import cache
 
+import llvmlite.binding as llvm
+
+from numbarnn.compile import code, objects
 from numbarnn.compile.loader import target_machine
-from numbarnn.compile.objects import module_of
 from numbarnn.forms import unit_program
+
+_module_of, _made = objects.module_of, code._made
+_last = []
+
+
+def _kept(dispatcher, arguments):
+    module = _module_of(dispatcher, arguments)
+    _last[:] = [str(module)]
+    return module
+
+
+def _made_with_text(recipe, digest):
+    made = _made(recipe, digest)
+    if _last:
+        made.text = _last.pop()
+    return made
+
+
+objects.module_of, code._made = _kept, _made_with_text
 
 
 def stages_of(cell, *features, dtype=None):
@@ -19,17 +44,14 @@ def stage_of(cell, features, dtype=None):
     return stage
 
 
-def _module(recipe):
-    return module_of(recipe.build()[0], recipe.arguments)
+def llvm_of(native):
+    """The LLVM text that a piece of code was made from; made again where it was found on the disk."""
+    if not hasattr(native, "text"):
+        native.text = str(_module_of(native.recipe.build()[0], native.recipe.arguments))
+    return native.text
 
 
 @cache
-def llvm_of(code):
-    """The LLVM text that a piece of code was made from."""
-    return str(_module(code.recipe))
-
-
-@cache
-def assembly_of(code):
+def assembly_of(native):
     """Its assembly."""
-    return target_machine().emit_assembly(_module(code.recipe))
+    return target_machine().emit_assembly(llvm.parse_assembly(llvm_of(native)))
