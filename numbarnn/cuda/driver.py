@@ -6,12 +6,13 @@ In the simulator the "device" is the host's memory, and kernels are run one thre
 import ctypes
 import os
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
 from ..errors import DeviceError, MissingExtraError
 from ..given.device_arrays import DeviceArray
+from . import libcuda
 from .primitives import SIMULATED
 from .simulator import run
 
@@ -81,10 +82,14 @@ class Stream:
     def __init__(self, handle, place):
         self.handle, self.place = int(handle), place
         if not SIMULATED:
-            core = _core()
-            core.Device(place.number).set_current()
-            foreign = core.Stream.from_handle
-            self._stream = foreign(self.handle) if self.handle else core.LEGACY_DEFAULT_STREAM
+            make_current(place.number)
+
+    @cached_property
+    def in_core(self):
+        """The stream of `cuda.core`."""
+        core = _core()
+        foreign = core.Stream.from_handle
+        return foreign(self.handle) if self.handle else core.LEGACY_DEFAULT_STREAM
 
     def launch(self, kernel, grid, given):
         """Queue a kernel.
@@ -131,11 +136,11 @@ class Stream:
                 for launch in launches:
                     launch(it)
             return
-        graphs.launch(_core(), self._stream, self.place, launches, steps)
+        graphs.launch(_core(), self.in_core, self.place, launches, steps)
 
 
 class Launch:
-    """A kernel with its grid and its arguments.
+    """A kernel with its grid and its arguments, each 8 bytes.
 
     Parameters
     ----------
@@ -149,42 +154,43 @@ class Launch:
         self._kernel, self._grid = kernel, grid
         self._changing = names.index("it") if "it" in names else None
         values = [given.get(name, 0) if name == "it" else given[name] for name in names]
+        self.words = np.array(list(map(_word, values)), np.int64)
         if SIMULATED:
-            kinds = [kind for _, kind in kernel.arguments]
-            self._values = list(map(_simulated, values, kinds))
+            self._reach = list(map(_reach, values))
             return
-        self._values = list(map(_word, values))
-        core, self._stream = _core(), stream._stream
         self._ready = loaded(kernel, stream.place)
-        if kernel.cluster == 1:
-            self._config = core.LaunchConfig(grid=grid, block=(kernel.threads,))
-            return
-        size = (kernel.cluster,)
-        self._config = core.LaunchConfig(grid=grid, block=(kernel.threads,), cluster=size)
-        key = kernel, stream.place.number
-        if key not in _fitting:
-            asked = self._ready.occupancy.max_active_clusters
-            _fitting[key] = asked(self._config, stream=self._stream) > 0
-        if not _fitting[key]:
-            raise DeviceError(
-                f"`NUMBARNN_GPU_KERNEL` must not be 'K2c' on this device: {kernel.cluster} blocks of "
-                f"{kernel.threads} threads do not fit it at once."
-            )
+        if kernel.cluster > 1:
+            _check_fits(kernel, grid, stream, self._ready)
+        self._config = libcuda.config(grid, kernel.threads, kernel.cluster, stream.handle)
+        self._asked = ctypes.byref(self._config), ctypes.c_void_p(int(self._ready.handle)), None
+        self._told = libcuda.told(self.words)
 
     def __call__(self, it=0, onto=None):
         """Queue it, for step `it`; or record it in a graph that is being built."""
         if self._changing is not None:
-            self._values[self._changing] = it if SIMULATED else np.int64(it)
+            self.words[self._changing] = it
         if SIMULATED:
             kernel = self._kernel
-            run(kernel.in_python, self._grid, kernel.threads, self._values, kernel.cluster)
-        else:
-            _core().launch(onto or self._stream, self._config, self._ready, *self._values)
+            kinds = [kind for _, kind in kernel.arguments]
+            values = list(map(_simulated, self.words.tolist(), self._reach, kinds))
+            run(kernel.in_python, self._grid, kernel.threads, values, kernel.cluster)
+            return
+        own = self._config.stream
+        if onto is not None:
+            self._config.stream = int(onto.stream.handle)
+        try:
+            status = libcuda.library().cuLaunchKernelEx(*self._asked, self._told)
+        finally:
+            self._config.stream = own
+        if status:
+            libcuda.check(status, f"launch {self._kernel.name}")
 
     @property
     def told(self):
         """All that tells it from another launch, but for the step."""
-        others = [int(v) for i, v in enumerate(self._values) if i != self._changing]
+        others = self.words.tolist()
+        if self._changing is not None:
+            del others[self._changing]
         return self._kernel, self._grid, tuple(others)
 
 
@@ -192,21 +198,53 @@ def _word(value):
     """An argument of a kernel: 8 bytes."""
     if isinstance(value, DeviceArray):
         return value.pointer
-    return np.int64(0 if value is None else value)
+    return 0 if value is None else int(value)
 
 
-def _simulated(value, kind):
-    """An argument of a kernel in the simulator: an array from the address on."""
-    if not kind.endswith("*"):
-        return int(value)
-    dtype = np.dtype(kind[:-1].replace("b2", "u2"))
-    if value is None or value.size == 0:
-        return np.zeros(1, dtype)
+def _reach(value):
+    """The bytes from an array's address to its end."""
+    if not isinstance(value, DeviceArray) or value.size == 0:
+        return 0
     first, end = value.extent
     if first != value.pointer:
         raise DeviceError("The simulator must be given arrays without negative strides.")
-    bytes_ = (ctypes.c_char * (end - first)).from_address(first)
-    return np.frombuffer(bytes_, np.uint8).view(dtype)
+    return end - first
+
+
+def _simulated(word, reach, kind):
+    """An argument of a kernel in the simulator: an array from the address on."""
+    if not kind.endswith("*"):
+        return word
+    dtype = np.dtype(kind[:-1].replace("b2", "u2"))
+    if reach == 0:
+        return np.zeros(1, dtype)
+    return np.frombuffer((ctypes.c_char * reach).from_address(word), np.uint8).view(dtype)
+
+
+def _check_fits(kernel, grid, stream, ready):
+    """Refuse clusters of which not one fits the device."""
+    key = kernel, stream.place.number
+    if key not in _fitting:
+        made = _core().LaunchConfig(grid=grid, block=(kernel.threads,), cluster=(kernel.cluster,))
+        _fitting[key] = ready.occupancy.max_active_clusters(made, stream=stream.in_core) > 0
+    if not _fitting[key]:
+        raise DeviceError(
+            f"`NUMBARNN_GPU_KERNEL` must not be 'K2c' on this device: {kernel.cluster} blocks of "
+            f"{kernel.threads} threads do not fit it at once."
+        )
+
+
+#: The context of every device that was current once.
+_contexts = {}
+
+
+def make_current(number):
+    """Let this thread work on a device; other libraries may have let it work on another one since."""
+    known = _contexts.get(number)
+    if known is not None and libcuda.current_context() == known:
+        return
+    _core().Device(number).set_current()
+    _contexts[number] = libcuda.current_context()
 
 
 _loaded = {}

@@ -3,9 +3,10 @@
 from types import SimpleNamespace
 
 import pytest
+from stand_in_libcuda import StandIn
 
 import numbarnn as nr
-from numbarnn.cuda import driver, graphs
+from numbarnn.cuda import driver, graphs, libcuda
 from numbarnn.cuda.driver import Device, Stream
 from numbarnn.cuda.graphs import Graphs
 from numbarnn.cuda.small_kernels import copy_kernel
@@ -17,6 +18,8 @@ def told(monkeypatch):
     found = []
 
     class Builder:
+        stream = SimpleNamespace(handle=99)
+
         def begin_building(self):
             found.append("begin")
             return self
@@ -28,9 +31,9 @@ def told(monkeypatch):
         def complete(self):
             return SimpleNamespace(launch=lambda stream: found.append(("graph", stream)))
 
-    def launch(stream, config, kernel, *values):
-        where = "builder" if isinstance(stream, Builder) else stream
-        found.append((where, kernel, [int(value) for value in values]))
+    def launched(launch):
+        where = "builder" if launch.stream == 99 else f"stream {launch.stream}"
+        found.append((where, launch.kernel, launch.words))
 
     core = SimpleNamespace(
         Device=lambda number: SimpleNamespace(
@@ -38,11 +41,17 @@ def told(monkeypatch):
         ),
         Stream=SimpleNamespace(from_handle=lambda handle: f"stream {handle}"),
         LaunchConfig=lambda grid, block, cluster=None: (grid, block, cluster),
-        launch=launch,
     )
     monkeypatch.setattr(driver, "_core", lambda: core)
-    monkeypatch.setattr(driver, "loaded", lambda kernel, place: kernel.name)
+    monkeypatch.setattr(driver, "loaded", lambda kernel, place: SimpleNamespace(handle=KERNEL))
+    monkeypatch.setattr(driver, "_contexts", {})
+    stand_in = StandIn(launched)
+    monkeypatch.setattr(libcuda, "library", lambda: stand_in)
     return found
+
+
+#: The handle of every kernel.
+KERNEL = 1234
 
 
 class Stepping:
@@ -62,17 +71,17 @@ def test_without_the_switch_every_step_is_launched(told):
     known = Graphs()
     for _ in range(3):
         repeat(known, 7)
-    assert told == [("stream 5", "stepping", [7, it]) for it in (0, 1, 2)] * 3
+    assert told == [("stream 5", KERNEL, [7, it]) for it in (0, 1, 2)] * 3
 
 
 def test_the_second_call_is_recorded_and_the_third_replayed(told, monkeypatch):
     monkeypatch.setenv("NUMBARNN_GPU_GRAPH", "1")
     known = Graphs()
     repeat(known, 7)
-    assert told == [("stream 5", "stepping", [7, it]) for it in (0, 1, 2)]
+    assert told == [("stream 5", KERNEL, [7, it]) for it in (0, 1, 2)]
     told.clear()
     repeat(known, 7)
-    recorded = [("builder", "stepping", [7, it]) for it in (0, 1, 2)]
+    recorded = [("builder", KERNEL, [7, it]) for it in (0, 1, 2)]
     assert told == ["begin", *recorded, "end", ("graph", "stream 5")]
     told.clear()
     repeat(known, 7)
@@ -91,7 +100,7 @@ def test_no_more_graphs_are_kept_than_a_few(told, monkeypatch):
         repeat(known, size)
     told.clear()
     repeat(known, 0)  # forgotten: launched as the first time
-    assert told == [("stream 5", "stepping", [0, it]) for it in (0, 1, 2)]
+    assert told == [("stream 5", KERNEL, [0, it]) for it in (0, 1, 2)]
 
 
 def test_a_launch_without_a_step_is_the_same_every_time(told):
@@ -101,7 +110,7 @@ def test_a_launch_without_a_step_is_the_same_every_time(told):
     launch = stream.prepared(kernel, (2,), given)
     launch(0)
     launch(4)
-    assert told[0] == told[1] == ("stream 5", "copy_rows", [3] * len(kernel.arguments))
+    assert told[0] == told[1] == ("stream 5", KERNEL, [3] * len(kernel.arguments))
 
 
 class Clustered(Stepping):
@@ -118,7 +127,7 @@ def test_clusters_are_launched_only_where_some_fit(told, monkeypatch, at_once):
         asked.append((config, stream))
         return at_once
 
-    ready = SimpleNamespace(occupancy=SimpleNamespace(max_active_clusters=fitting))
+    ready = SimpleNamespace(handle=KERNEL, occupancy=SimpleNamespace(max_active_clusters=fitting))
     monkeypatch.setattr(driver, "loaded", lambda kernel, place: ready)
     monkeypatch.setattr(driver, "_fitting", {})
     stream = Stream(5, Device(0))
@@ -130,5 +139,5 @@ def test_clusters_are_launched_only_where_some_fit(told, monkeypatch, at_once):
         assert not told
     else:
         stream.launch(Clustered, (3,), {"size": 7})
-        assert told == [("stream 5", ready, [7, 0])]
+        assert told == [("stream 5", KERNEL, [7, 0])]
     assert asked == [(((3,), (32,), (4,)), "stream 5")]
