@@ -25,7 +25,7 @@ _NAMED_IN = (
     "cells/*.py", "compile/step.py", "compile/constants.py", "compile/names.py", "elementary.py", "dot.py",
     "elementwise.py", "cuda/primitives.py", "cuda/exchange.py", "cuda/stand_ins.py",
     "cuda/device_function.py", "cuda/products.py", "cuda/elementwise.py", "cuda/normal_kernel.py",
-    "cuda/small_kernels.py",
+    "cuda/small_kernels.py", "cuda/tile_product.py",
 )  # fmt: skip
 
 

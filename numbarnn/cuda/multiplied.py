@@ -1,14 +1,72 @@
 """Products of whole matrices on a device: dense maps, with what they gather, normalise and add."""
 
+from functools import lru_cache
+
+from ..errors import DeviceError
 from .cublas import Gemm
 from .normal_kernel import normal_kernel, softmax_kernel
 from .primitives import SIMULATED
-from .project_kernel import Tile, project_kernel
+from .project_kernel import project_kernel
+from .tile_product import Tile
 
+#: For float32, the larger first.
+TILES = (
+    Tile(128, 128, 16, 8, 8), Tile(64, 64, 16, 4, 4), Tile(64, 32, 32, 4, 4), Tile(32, 32, 32, 4, 2),
+    Tile(16, 16, 64, 2, 2), Tile(8, 8, 64, 1, 1),
+)  # fmt: skip
 #: The simulator has a thread of Python for every thread of a block.
-_TILE = Tile(8, 8, 8, 4, 4) if SIMULATED else Tile()
-#: Between states and their products, of a few rows: as many columns, and longer pieces of the sums.
-_TILE_OF_STEPS = Tile(4, 8, 8, 4, 4) if SIMULATED else Tile(32, 32, 32, 2, 2)
+_SIMULATED = Tile(8, 8, 8, 4, 4)
+#: Cycles until numbers have come from memory, and until all threads have met.
+_AWAY, _MEETING = 400, 60
+#: Instructions by which a thread reads one number and puts it into a tile.
+_BROUGHT = 6
+#: Rows and weights are counted in 32 bits.
+_MOST = 2**31
+
+
+def tiles(item):
+    """The tiles for numbers of so many bytes: of float64 half as deep, and none of so many sums."""
+    if item == 4:
+        return TILES
+    return tuple(
+        Tile(tile.rows, tile.columns, tile.depth // 2, tile.own_rows, tile.own_columns)
+        for tile in TILES
+        if tile.own_rows * tile.own_columns <= 16
+    )
+
+
+def _cycles(tile, item, rows, columns, multiprocessors):
+    """What one step of all sums takes, about: the device has no multiprocessor that does nothing."""
+    blocks = -(-rows // tile.rows) * -(-columns // tile.columns)
+    warps, vector = -(-tile.threads // 32), 16 // item
+    reads = -(-tile.own_rows // vector) + -(-tile.own_columns // vector)
+    own = tile.own_rows * tile.own_columns + reads
+    own += _BROUGHT * (tile.rows + tile.columns) / tile.threads
+    busy = max(own * warps / 4, reads * warps)
+    alone = max(own, busy, _AWAY / tile.depth) + _MEETING / tile.depth
+    return max(-(-blocks // multiprocessors) * busy, alone)
+
+
+@lru_cache(maxsize=256)
+def choose_tile(item, rows, columns, multiprocessors):
+    """The tile that is done first; the bits of a sum are the same in every one.
+
+    Parameters
+    ----------
+    item : int
+        Bytes of a number.
+    rows, columns : int
+        Of the products.
+    multiprocessors : int
+        Of the device.
+
+    Returns
+    -------
+    Tile
+    """
+    if SIMULATED:
+        return _SIMULATED
+    return min(tiles(item), key=lambda tile: _cycles(tile, item, rows, columns, multiprocessors))
 
 
 class DenseMap:
@@ -18,25 +76,14 @@ class DenseMap:
     ----------
     map_ : DeviceMap
     memory : Memory
-    of_steps : bool
-        Whether it maps what each step makes anew.
     """
 
-    def __init__(self, map_, memory, of_steps=False):
-        self.map_, self._tile = map_, _TILE_OF_STEPS if of_steps else _TILE
+    def __init__(self, map_, memory):
+        self.map_, self._multiprocessors = map_, memory.stream.place.multiprocessors
         self.columns = map_.kernel.shape[1]
         self._kernel = memory.upload(map_.kernel)
         self._bias = None if map_.bias is None else memory.upload(map_.bias)
         self._gamma = None if map_.gamma is None else memory.upload(map_.gamma)
-
-    def kernels(self, dtype, source):
-        """The kernels that it needs for operands of dtype `source`, such as "f4"."""
-        found = [project_kernel(dtype, source, self._tile, self.map_.geometry)]
-        if self._gamma is not None:
-            found.append(normal_kernel(dtype, self.map_.epsilon))
-        if self.map_.softmax:
-            found.append(softmax_kernel(dtype))
-        return found
 
     def launches(self, given, source, kind, out, row):
         """What is launched for its products.
@@ -57,32 +104,46 @@ class DenseMap:
         Returns
         -------
         list of (Kernel, grid, dict)
+
+        Raises
+        ------
+        DeviceError
+            If there are more rows, or weights, than kernels count.
         """
         map_ = self.map_
         positions = 1 if map_.geometry is None else map_.geometry.positions
         rows = given["samples"] * given["count"] * positions
-        project, *normalise = self.kernels(out.dtype, kind)
-        grid = -(-rows // self._tile.rows), -(-self.columns // self._tile.columns)
+        if rows >= _MOST or map_.kernel.size >= _MOST:
+            raise DeviceError(
+                f"`inputs` must have fewer than 2**31 samples and positions, and a map fewer weights, on a"
+                f" device; got {rows} rows of products with {map_.kernel.size} weights."
+            )
+        tile = choose_tile(out.dtype.itemsize, rows, self.columns, self._multiprocessors)
+        project = project_kernel(out.dtype, kind, tile, map_.geometry)
+        grid = -(-rows // tile.rows), -(-self.columns // tile.columns)
         given = {"in_axis_0": 0, "in_axis_1": 0, "in_axis_2": 0, "out_position": row} | given
         given |= {
             "width": map_.width, "columns": self.columns, "inputs": source, "kernel": self._kernel,
             "has_bias": self._bias is not None and self._gamma is None, "bias": self._bias, "out": out,
         }  # fmt: skip
-        return [(project, grid, given), *self._after(normalise, out, rows, row)]
+        return [(project, grid, given), *self._after(out, rows, row)]
 
     def by_cublas(self, memory, source, out):
         """The same of a matrix that lies plainly in memory, by cuBLAS: prepared launches."""
-        _, *normalise = self.kernels(out.dtype, out.dtype.str[1:])
         adds = self._bias is not None and self._gamma is None
         found = [memory.copy_launch(out, self._bias, repeated=True)] if adds else []
         found = [memory.stream.prepared(*each) for each in found]
         found.append(Gemm(memory.stream, source, self._kernel, out, onto_out=adds))
-        after = self._after(normalise, out, out.shape[0], self.columns)
+        after = self._after(out, out.shape[0], self.columns)
         return found + [memory.stream.prepared(*each) for each in after]
 
-    def _after(self, kernels, out, rows, row):
+    def _after(self, out, rows, row):
         """What is launched behind the product: what all columns of a row have together."""
-        found = []
+        kernels, found = [], []
+        if self._gamma is not None:
+            kernels.append(normal_kernel(out.dtype, self.map_.epsilon))
+        if self.map_.softmax:
+            kernels.append(softmax_kernel(out.dtype))
         for kernel in kernels:
             given = {
                 "row": row, "columns": self.columns, "values": out, "gamma": self._gamma,

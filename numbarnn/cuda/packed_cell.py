@@ -151,7 +151,7 @@ class SteppedCell(PackedCell):
         super().__init__(cell, memory, padded_units(cell))
 
     def _pack_recurrent(self, s, m, map_, units, memory):
-        self._maps[s, m] = DenseMap(map_, memory, of_steps=True)
+        self._maps[s, m] = DenseMap(map_, memory)
 
     def _writers(self, inputs, constants, out, plain):
         """(kernel, blocks of a row) of every stage; as of `ResidentCell.kernel`."""

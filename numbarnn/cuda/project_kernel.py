@@ -1,17 +1,31 @@
 """The kernel for products of whole matrices.
 
 Dense maps of inputs and constants are made before the time loop, of states one step at a time. One tile of
-rows (samples, steps in the order of processing, positions) and columns at a time, through shared memory;
-every sum runs over k in ascending order, so its bits do not depend on the tile it is in. A convolution
-gathers, for every position, the channels at all taps.
+rows (samples, steps in the order of processing, positions) and columns at a time, through shared memory:
+while one pair of tiles is multiplied, the numbers of the next one are on their way. A convolution gathers,
+for every position, the channels at all taps.
+
+Every sum is one chain of fused multiply-adds over k in ascending order, from zero. Beyond the last k tiles
+are filled with -0 on the left and 0 on the right, whose product changes no sum, not even the sign of a
+zero. So the bits of a sum do not depend on the tile it is in: the shape and the device may choose it.
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from .kernel import Kernel, reading
+from .source import tuple_of
+from .tile_product import (
+    chosen,
+    deliver_of,
+    load,
+    multiply_of,
+    put_of,
+    quotient,
+    within,
+    zeros_of,
+)
 
 #: Numbers that every such kernel takes, in this order.
 NUMBERS = (
@@ -24,28 +38,31 @@ ARGUMENTS = tuple((name, "i8") for name in NUMBERS)
 _SOURCE = """\
 def project({names}):
     thread = cuda.threadIdx.x
-    row_ = thread // {threads_across}
-    column_ = thread % {threads_across}
-    zero = {number}(0)
-    first_row = cuda.blockIdx.x * {tile_rows}
-    first_column = cuda.blockIdx.y * {tile_columns}
-    left = cuda.shared.array({left}, {number})
-    right = cuda.shared.array({right}, {number})
-    bases = cuda.shared.array({tile_rows}, i8)
+    first_row = cuda.blockIdx.x * {rows}
+    first_column = cuda.blockIdx.y * {columns}
+    left = cuda.shared.array({twice_left}, {number})
+    right = cuda.shared.array({twice_right}, {number})
+    bases = cuda.shared.array({rows}, i8)
+    places = cuda.shared.array({rows}, i8)
 {shared_spots}
-    for i in range(thread, {tile_rows}, {threads}):
+    i = thread
+    while i < {rows}:
         row = first_row + i
         base = -1
-        inner = 0
+        place = -1
+        spot = 0
         if row < samples * count * {positions}:
-            b = row // (count * {positions})
+            b = quotient(row, count * {positions})
             inner = row - b * count * {positions}
-            it = begin + inner // {positions}
+            step = quotient(inner, {positions})
+            spot = inner - step * {positions}
+            place = b * out_sample + step * out_time + spot * out_position
+            it = begin + step
             valid = steps
             if has_lengths != 0:
                 valid = min(max(lengths[b], 0), steps)
             if direct != 0:
-                base = b * in_sample + (it - begin) * in_time
+                base = b * in_sample + step * in_time
             elif it < valid:
                 t = it
                 if backwards != 0:
@@ -55,85 +72,113 @@ def project({names}):
                     start = offsets[b] * in_time
                 base = start + t * in_time
         bases[i] = base
+        places[i] = place
 {spots}
-{sums}
+        i += {threads}
+    lane = thread % {lanes}
+    warp = thread // {lanes}
+    own_row = (warp // {warps} * {down} + lane // {across}) * {vector_down}
+    own_column = (warp % {warps} * {across} + lane % {across}) * {vector_across}
+    given_k = thread % {together}
+    given_row = thread // {together}
+    lower_k = thread // {columns_at_once}
+    given_column = thread % {columns_at_once}
+    pad = {number}(-0.0)
+    zero = {number}(0)
     cuda.syncthreads()
+{mine}
+    put_left = given_k * {left_row} + given_row
+    put_right = lower_k * {columns} + given_column
+    weight = lower_k * columns + first_column + given_column
+    weights_apart = columns * {lower_apart}
+    item = given_k * in_item
+    items_apart = in_item * {together}
+    left_at = 0
+    right_at = 0
+    sums = zeros(zero)
     k0 = 0
+{fetch}
+{put}
+    cuda.syncthreads()
     while k0 < width:
-        for i in range(thread, {left}, {threads}):
-            base = bases[i // {tile_depth}]
-            k = k0 + i % {tile_depth}
-            value = zero
-            if base >= 0 and k < width:
-{gather}
-            left[i] = value
-        for i in range(thread, {right}, {threads}):
-            k = k0 + i // {tile_columns}
-            column = first_column + i % {tile_columns}
-            value = zero
-            if k < width and column < columns:
-                value = kernel[k * columns + column]
-            right[i] = value
+        k0 += {depth}
+        weight += columns * {depth}
+        item += in_item * {depth}
+{fetch_next}
+        sums = multiply(left, right, left_at + own_row, right_at + own_column, sums)
+        left_at = {left} - left_at
+        right_at = {right} - right_at
+{put_next}
         cuda.syncthreads()
-        for k in range({tile_depth}):
-{products}
-        cuda.syncthreads()
-        k0 += {tile_depth}
-{results}
+    deliver(out, places, own_row, first_column + own_column, columns, has_bias, bias, sums)
 """
 
 
-@dataclass(frozen=True)
-class Tile:
-    """How the work of a block is cut.
+def _lines(lines, depth=1):
+    return "\n".join("    " * depth + line for line in lines)
 
-    Attributes
-    ----------
-    rows, columns, depth : int
-        Of the tile in shared memory.
-    own_rows, own_columns : int
-        Sums that one thread has.
+
+def _gather(number, source, tile, geometry):
+    """How a thread reads its numbers of the left tile, as source.
+
+    Returns
+    -------
+    spots : list of str
+        Lines that keep where in space a row begins.
+    mine : list of str
+        Lines that find what a thread knows of its rows.
+    fetch : list of str
+        Lines that read the numbers of the tile at `k0`.
+    convert : list of str
+        Lines that make numbers of the compute type of them.
     """
-
-    rows: int = 64
-    columns: int = 64
-    depth: int = 16
-    own_rows: int = 4
-    own_columns: int = 4
-
-    @property
-    def threads(self):
-        """Threads of a block."""
-        return (self.rows // self.own_rows) * (self.columns // self.own_columns)
-
-
-def _gather(number, source, geometry):
-    """(lines that find the positions of rows, lines that read number k of a row), as source."""
-    if geometry is None:
-        return [], [f"value = {reading(source, number, 'inputs[base + k * in_item]')}"]
-    axes, channels = geometry.axes, geometry.channels
-    _, across, along = (axis.positions for axis in axes)
-    spots = [f"spot = inner % {geometry.positions}"]
-    spots += [f"spots[i] = spot // {across * along}"]
-    spots += [f"spots[i + {{tile_rows}}] = spot // {along} % {across}"]
-    spots += [f"spots[i + 2 * {{tile_rows}}] = spot % {along}"]
-    read = [
-        f"tap = k // {channels}",
-        f"spot = base + (k - tap * {channels}) * in_item",
-        "inside = True",
-    ]
-    each = 1
-    for number_, axis in reversed(list(enumerate(axes))):
-        if axis.size == axis.positions == axis.taps == 1:
-            continue
-        read += [
-            f"q = spots[i // {{tile_depth}} + {number_} * {{tile_rows}}] * {axis.stride}"
-            f" + tap // {each} % {axis.taps} * {axis.dilation} - {axis.before}",
-            f"inside = inside and 0 <= q and q < {axis.size}",
-            f"spot = spot + q * in_axis_{number_}",
-        ]
-        each *= axis.taps
-    return spots, [*read, "if inside:", f"    value = {reading(source, number, 'inputs[spot]')}"]
+    rows = range(0, tile.rows, tile.rows_at_once)
+    steps = range(tile.depth // tile.together)
+    mine = [f"base_{s} = bases[given_row + {row}]" for s, row in enumerate(rows)]
+    spots, fetch, convert, kept = [], [], [], []
+    if geometry is not None:
+        behind = 1
+        for n, axis in reversed(list(enumerate(geometry.axes))):
+            if axis.size == axis.positions == axis.taps == 1:
+                continue
+            kept.append((n, axis))
+            found = f"quotient(spot, {behind})"
+            found = f"({found} - quotient(spot, {behind * axis.positions}) * {axis.positions})"
+            spots.append(f"spots[i + {n * tile.rows}] = {found} * {axis.stride} - {axis.before}")
+            behind *= axis.positions
+            mine += [
+                f"spot_{s}_{n} = spots[given_row + {row + n * tile.rows}]"
+                for s, row in enumerate(rows)
+            ]
+    for g in steps:
+        k = f"k0 + given_k + {g * tile.together}"
+        if geometry is None:
+            at, taken = f"item + {g} * items_apart", []
+        else:
+            channels, each = geometry.channels, 1
+            at = "at"
+            taken = [f"tap = quotient({k}, {channels})"]
+            taken.append(f"at = ({k} - tap * {channels}) * in_item")
+            for n, axis in kept:
+                whole = f"quotient(tap, {each}) - quotient(tap, {each * axis.taps}) * {axis.taps}"
+                taken.append(f"tap_{n} = ({whole}) * {axis.dilation}")
+                each *= axis.taps
+        fetch += [f"inside = within({k}, width)", *taken]
+        for s, _ in enumerate(rows):
+            fetch.append(f"found = inside & (base_{s} >= 0)")
+            place = f"base_{s} + {at}"
+            for n, axis in kept:
+                fetch.append(f"q_{n} = spot_{s}_{n} + tap_{n}")
+                fetch.append(f"found = found & within(q_{n}, {axis.size})")
+                place += f" + q_{n} * in_axis_{n}"
+            if source == number:
+                fetch.append(f"a_{g}_{s} = load(inputs, {place}, found, pad)")
+                continue
+            # A number is waited for where it is converted: after what else there is to do.
+            fetch += [f"raw_{g}_{s} = load(inputs, {place}, found, 0)", f"found_{g}_{s} = found"]
+            read = reading(source, number, f"raw_{g}_{s}")
+            convert.append(f"a_{g}_{s} = chosen(found_{g}_{s}, {read}, pad)")
+    return spots, mine, fetch, convert
 
 
 @lru_cache(maxsize=64)
@@ -152,62 +197,69 @@ def project_kernel(dtype, source, tile, geometry=None):
     -------
     Kernel
     """
-    number = f"f{dtype.itemsize}"
-    positions = 1 if geometry is None else geometry.positions
+    item, number = dtype.itemsize, f"f{dtype.itemsize}"
     arguments = (
         *ARGUMENTS, ("lengths", "i8*"), ("offsets", "i8*"), ("inputs", f"{source}*"),
         ("kernel", f"{number}*"), ("bias", f"{number}*"), ("out", f"{number}*"),
     )  # fmt: skip
-    across, down = tile.columns // tile.own_columns, tile.rows // tile.own_rows
-    own = [(i, j) for i in range(tile.own_rows) for j in range(tile.own_columns)]
-    products = [
-        f"a_{i} = left[(row_ + {i * down}) * {tile.depth} + k]" for i in range(tile.own_rows)
+    spots, mine, fetch, put = _gather(number, source, tile, geometry)
+    lower = range(tile.depth // tile.lower_at_once)
+    across = range(tile.columns // tile.columns_at_once)
+    mine += [
+        f"has_column_{j} = first_column + given_column + {j * tile.columns_at_once} < columns"
+        for j in across
     ]
-    products += [
-        f"w_{j} = right[k * {tile.columns} + column_ + {j * across}]"
-        for j in range(tile.own_columns)
-    ]
-    products += [f"sum_{i}_{j} += a_{i} * w_{j}" for i, j in own]
-    results = []
-    for i in range(tile.own_rows):
-        results += [
-            f"row = first_row + row_ + {i * down}",
-            f"if row < samples * count * {positions}:",
-            f"    b = row // (count * {positions})",
-            f"    inner = row - b * count * {positions}",
-            f"    it = inner // {positions}",
-            f"    spot = inner - it * {positions}",
-            "    place = b * out_sample + it * out_time + spot * out_position",
-        ]
-        for j in range(tile.own_columns):
-            results += [
-                f"    column = first_column + column_ + {j * across}",
-                "    if column < columns:",
-                f"        value = sum_{i}_{j}",
-                "        if has_bias != 0:",
-                "            value = value + bias[column]",
-                "        out[place + column] = value",
-            ]
-    spots, gather = _gather(number, source, geometry)
-    sizes = {"tile_rows": tile.rows, "tile_depth": tile.depth}
+    for g in lower:
+        fetch.append(f"inside = within(k0 + lower_k + {g * tile.lower_at_once}, width)")
+        for j in across:
+            place = f"weight + {g} * weights_apart + {j * tile.columns_at_once}"
+            fetch.append(f"w_{g}_{j} = load(kernel, {place}, inside & has_column_{j}, zero)")
+    for g in range(tile.depth // tile.together):
+        values = [f"a_{g}_{s}" for s in range(tile.rows // tile.rows_at_once)]
+        place = f"left_at + put_left + {g * tile.together * tile.row(item)}"
+        put.append(f"put_rows(left, {place}, {tuple_of(values)})")
+    for j in across:
+        values = [f"w_{g}_{j}" for g in lower]
+        place = f"right_at + put_right + {j * tile.columns_at_once}"
+        put.append(f"put_lower(right, {place}, {tuple_of(values)})")
+    (down, lanes_across), vector = tile.warp, 16 // item
+    left, right = tile.sizes(item)
     text = _SOURCE.format(
-        positions=positions,
+        names=", ".join(name for name, _ in arguments),
+        number=number,
+        positions=1 if geometry is None else geometry.positions,
+        rows=tile.rows,
+        columns=tile.columns,
+        depth=tile.depth,
+        threads=tile.threads,
+        left=left,
+        right=right,
+        twice_left=2 * left,
+        twice_right=2 * right,
+        left_row=tile.row(item),
+        lanes=down * lanes_across,
+        down=down,
+        across=lanes_across,
+        warps=tile.across // lanes_across,
+        vector_down=min(tile.own_rows, vector),
+        vector_across=min(tile.own_columns, vector),
+        together=tile.together,
+        columns_at_once=tile.columns_at_once,
+        lower_apart=tile.lower_at_once,
         shared_spots=""
         if geometry is None
         else f"    spots = cuda.shared.array({3 * tile.rows}, i8)",
-        spots="\n".join(f"        {line.format(**sizes)}" for line in spots),
-        gather="\n".join(f"                {line.format(**sizes)}" for line in gather),
-        names=", ".join(name for name, _ in arguments),
-        number=number,
-        threads=tile.threads,
-        threads_across=across,
-        tile_rows=tile.rows,
-        tile_columns=tile.columns,
-        tile_depth=tile.depth,
-        left=tile.rows * tile.depth,
-        right=tile.depth * tile.columns,
-        sums="\n".join(f"    sum_{i}_{j} = zero" for i, j in own),
-        products="\n".join(f"            {line}" for line in products),
-        results="\n".join(f"    {line}" for line in results),
+        spots=_lines(spots, 2),
+        mine=_lines(mine),
+        fetch=_lines(fetch),
+        put=_lines(put),
+        fetch_next=_lines(fetch, 2),
+        put_next=_lines(put, 2),
     )
-    return Kernel("project", text, arguments, {"i8": np.int64}, tile.threads)
+    bound = {
+        "i8": np.int64, "quotient": quotient, "within": within, "load": load, "chosen": chosen,
+        "put_rows": put_of(tile.rows_at_once), "put_lower": put_of(tile.lower_at_once * tile.columns),
+        "zeros": zeros_of(tile.own_rows * tile.own_columns), "multiply": multiply_of(tile, item),
+        "deliver": deliver_of(tile, item),
+    }  # fmt: skip
+    return Kernel("project", text, arguments, bound, tile.threads)

@@ -21,10 +21,11 @@ from numbarnn.compile import cache
 from numbarnn.cuda.cluster_kernel import ClusterKernel
 from numbarnn.cuda.declared import declared
 from numbarnn.cuda.kernel import linked
+from numbarnn.cuda.multiplied import TILES, choose_tile, tiles
 from numbarnn.cuda.normal_kernel import normal_kernel, softmax_kernel
 from numbarnn.cuda.packed_cell import device_steps
 from numbarnn.cuda.plan import plan_cluster, plan_rows, plan_unit
-from numbarnn.cuda.project_kernel import Tile, project_kernel
+from numbarnn.cuda.project_kernel import project_kernel
 from numbarnn.cuda.sample_program import DeviceSampleProgram
 from numbarnn.cuda.small_kernels import MERGED, copy_kernel, merge_kernel
 from numbarnn.cuda.stage_kernel import StageKernel
@@ -78,6 +79,24 @@ def instructions(tmp_path):
     return Counter(
         re.findall(r"^\s+/\*[0-9a-f]+\*/\s+(?:@!?U?P\w+ )?([A-Z0-9_.]+)", told, re.MULTILINE)
     )
+
+
+def largest_loop(tmp_path):
+    """How often each instruction is in the longest loop of the cubin that `resources` has read."""
+    told = subprocess.run(
+        [object_dump(), "-sass", str(tmp_path / "kernel.cubin")],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    found = re.findall(
+        r"^\s+/\*([0-9a-f]+)\*/\s+(?:@!?U?P\w+ )?([A-Z0-9_.]+)(.*)", told, re.MULTILINE
+    )
+    places, best = {int(place, 16): i for i, (place, *_) in enumerate(found)}, Counter()
+    for i, (_, name, rest) in enumerate(found):
+        target = re.search(r"0x([0-9a-f]+)", rest)
+        if name.startswith("BRA") and target and places[int(target[1], 16)] < i:
+            body = Counter(each for _, each, _ in found[places[int(target[1], 16)] : i + 1])
+            best = max(best, body, key=Counter.total)
+    return best
 
 
 def unit_kernel(
@@ -134,7 +153,7 @@ def test_convolutions_step_by_step(tmp_path):
     for kernel in stage_kernels(layer, ((10, 12, 3),), "float32"):
         assert_good(kernel, "float32", tmp_path)
     for maps in (found.stages[0].inputs, found.stages[0].recurrent):
-        kernel = project_kernel(np.dtype("f4"), "f4", Tile(), maps[0].geometry)
+        kernel = project_kernel(np.dtype("f4"), "f4", TILES[1], maps[0].geometry)
         assert_good(kernel, "float32", tmp_path)
 
 
@@ -236,9 +255,8 @@ def test_every_cell_per_sample(entry, dtype, tmp_path):
 
 
 def test_the_small_kernels(tmp_path):
-    assert_good(project_kernel(np.dtype("f4"), "f4", Tile()), "float32", tmp_path)
     for source in ("i8", "f2", "b2"):
-        assert_good(project_kernel(np.dtype("f4"), source, Tile()), "float32", tmp_path)
+        assert_good(project_kernel(np.dtype("f4"), source, TILES[1]), "float32", tmp_path)
     assert_good(copy_kernel("f4", "b2"), "float32", tmp_path)
     for dtype, name in (("f4", "float32"), ("f8", "float64")):
         assert_good(normal_kernel(np.dtype(dtype), 0.001), name, tmp_path)
@@ -246,6 +264,53 @@ def test_the_small_kernels(tmp_path):
     assert_good(copy_kernel("f4", "i2"), "float32", tmp_path)
     for mode in MERGED:
         assert_good(merge_kernel("f4", mode), "float32", tmp_path)
+
+
+#: (tile, least share of multiplications in the loop over k, most registers); threads of small tiles wait
+#: for memory, whatever else they do.
+PRODUCTS = [
+    ("f4", TILES[0], 0.75, 200),
+    ("f4", TILES[1], 0.6, 128),
+    ("f4", TILES[2], 0.6, 200),
+    ("f4", TILES[3], 0.5, 160),
+    ("f4", TILES[4], 0.35, 200),
+    ("f4", TILES[5], 0.15, 128),
+    ("f8", tiles(8)[0], 0.5, 160),
+]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "tile", "share", "most"),
+    PRODUCTS,
+    ids=lambda value: f"{value.rows}x{value.columns}" if hasattr(value, "rows") else str(value),
+)
+def test_the_loop_of_products_multiplies(dtype, tile, share, most, tmp_path):
+    name = {"f4": "float32", "f8": "float64"}[dtype]
+    kernel = project_kernel(np.dtype(dtype), dtype, tile)
+    text = assert_good(kernel, name, tmp_path, capabilities=[(9, 0)])
+    assert not re.search(r"\b(div|rem)\.[su]64", text)
+    assert resources((tmp_path / "kernel.cubin").read_bytes(), tmp_path)[0] <= most
+    loop = largest_loop(tmp_path)
+    operation = {"f4": "FFMA", "f8": "DFMA"}[dtype]
+    assert loop[operation] == tile.depth * tile.own_rows * tile.own_columns
+    assert loop[operation] >= share * loop.total()
+    assert loop["BAR.SYNC.DEFER_BLOCKING"] == 1
+    assert not [each for each in instructions(tmp_path) if each.startswith(("STL", "LDL", "CALL"))]
+    # Whole vectors, and none for one number more than once.
+    vector = 16 // np.dtype(dtype).itemsize
+    reads = sum(-(-own // vector) for own in (tile.own_rows, tile.own_columns))
+    assert sum(loop[each] for each in loop if each.startswith("LDS")) == tile.depth * reads
+    if min(tile.own_rows, tile.own_columns) >= vector:
+        assert loop["LDS.128"] == tile.depth * reads
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "tile"),
+    [(25_600, 2048, TILES[0]), (64, 4096, TILES[2]), (64, 2048, TILES[3]), (32, 1024, TILES[4]),
+     (1, 1024, TILES[5])],
+)  # fmt: skip
+def test_as_many_blocks_as_the_device_has_room_for(rows, columns, tile):
+    assert choose_tile(4, rows, columns, 132) == tile
 
 
 @pytest.mark.parametrize(("out", "rounding"), [("f2", "cvt.rn.f16.f32"), ("b2", "cvt.rn.bf16.f32")])
