@@ -59,7 +59,7 @@ class FakeLibrary:
 
     def empty(self, shape, dtype, device):
         """Memory full of what must not be read."""
-        poison = np.nan if np.dtype(dtype).kind == "f" else 113
+        poison = np.nan if np.dtype(dtype).kind == "f" else 255
         return FakeArray(np.full(shape, poison, dtype), device)
 
     def upload(self, array, device):
@@ -72,6 +72,26 @@ class FakeLibrary:
         offset = array.pointer - owner.array.__array_interface__["data"][0]
         seen = np.ndarray(array.shape, array.dtype, owner.array, offset, array.strides)
         return FakeArray(seen, owner.number)
+
+
+class Queued:
+    """What is queued where no kernel is run: `queue` is called with the step.
+
+    Parameters
+    ----------
+    queue : callable, optional
+    """
+
+    addresses, words = (), np.zeros(0, np.int64)
+
+    def __init__(self, queue=lambda it: None):
+        self._queue = queue
+
+    def __call__(self, it=0, onto=None):
+        self._queue(it)
+
+    def move(self, words):
+        """There are no arguments."""
 
 
 libraries.KINDS["fake_device"] = FakeLibrary

@@ -13,7 +13,7 @@ class DeviceCall:
 
     Parameters
     ----------
-    memory : Memory
+    memory : RecordedMemory
     batch : Batch
     request : Request
     initial : list of DeviceArray, ndarray or None
@@ -30,14 +30,15 @@ class DeviceCall:
     def __init__(self, memory, batch, request, initial, state_shapes, output_shapes, dtype):
         self.memory, self.batch, self.request = memory, batch, request
         self.dtype, self.item = dtype, dtype.itemsize
+        self._initial = initial
         states = [
-            memory.filled(state, (batch.samples, *shape), dtype)
+            memory.filled(state, (batch.samples, *shape), dtype, lasting=request.states)
             for state, shape in zip(initial, state_shapes, strict=True)
         ]
         over_time = []
         if request.all_states:
             shapes = [sequence_shape(batch, shape) for shape in state_shapes]
-            over_time = [memory.filled(None, shape, dtype) for shape in shapes]
+            over_time = [self._new(shape, sequences=True) for shape in shapes]
         outs = [None] * len(output_shapes) if request.out is None else request.out
         outputs = [self._output(out, shape) for out, shape in zip(outs, output_shapes, strict=True)]
         self.results = Results(outputs, states, over_time, 0)
@@ -47,13 +48,22 @@ class DeviceCall:
         self._counts = counts
         self._offsets = None if batch.offsets is None else memory.upload(batch.offsets)
 
+    def _is_left_out(self, sequences):
+        """Whether there are elements of a result that no kernel writes."""
+        return not self.batch.steps or (self.batch.offsets is not None and sequences)
+
+    def _new(self, shape, sequences):
+        """An array for a result, zeros where no kernel may write."""
+        if self._is_left_out(sequences):
+            return self.memory.filled(None, shape, self.dtype)
+        return self.memory.empty(shape, self.dtype)
+
     def _output(self, out, shape):
-        """An array for outputs of a shape, zeros where no kernel may write."""
-        batch, request = self.batch, self.request
+        """The same for outputs of a shape."""
+        batch, sequences = self.batch, self.request.sequences
         if out is None:
-            full = output_shape(batch, shape, request.sequences)
-            return self.memory.filled(None, full, self.dtype)
-        if not batch.steps or (batch.offsets is not None and request.sequences):
+            return self._new(output_shape(batch, shape, sequences), sequences)
+        if self._is_left_out(sequences):
             self.memory.fill(out)
         return out
 
@@ -62,7 +72,12 @@ class DeviceCall:
         finals = self.results.finals
         if self.batch.reset is None and not self.request.all_states:
             return finals
-        return [self.memory.filled(state, state.shape, self.dtype) for state in finals]
+        return [
+            self.memory.filled(
+                None if first is None else state, state.shape, self.dtype, lasting=False
+            )
+            for first, state in zip(self._initial, finals, strict=True)
+        ]
 
     def steps(self):
         """What a kernel is told of the steps of every row."""

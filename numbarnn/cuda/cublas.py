@@ -9,11 +9,15 @@ import os
 import threading
 from functools import lru_cache
 
+import numpy as np
+
 from ..errors import DeviceError, MissingExtraError
 
 _NAMES = {"f4": "cublasSgemm_v2", "f8": "cublasDgemm_v2"}
 _NUMBERS = {"f4": ctypes.c_float, "f8": ctypes.c_double}
 _AS_IT_LIES = 0
+#: Where the weights, what is multiplied, and the product stand among what a product is given.
+_ADDRESSES = (6, 8, 11)
 _handles = threading.local()
 
 
@@ -79,19 +83,32 @@ class Gemm:
         rows, width = source.shape
         columns, item = kernel.shape[1], out.dtype.itemsize
         whole, address = ctypes.c_int, ctypes.c_void_p
+        #: As of a `Launch`.
+        self.addresses = list(enumerate((kernel, source, out)))
+        self.words = np.array([array.pointer for _, array in self.addresses], np.int64)
+        self._sizes = rows, columns, width, onto_out
         self._given = (
             whole(_AS_IT_LIES), whole(_AS_IT_LIES), whole(columns), whole(rows), whole(width),
-            ctypes.byref(one(1)), address(kernel.pointer), whole(kernel.strides[0] // item),
-            address(source.pointer), whole(source.strides[0] // item), ctypes.byref(one(onto_out)),
-            address(out.pointer), whole(out.strides[0] // item),
+            ctypes.byref(one(1)), address(), whole(kernel.strides[0] // item),
+            address(), whole(source.strides[0] // item), ctypes.byref(one(onto_out)),
+            address(), whole(out.strides[0] // item),
         )  # fmt: skip
-        self.told = (
-            "gemm", rows, columns, width, kernel.pointer, source.pointer, out.pointer, onto_out
-        )  # fmt: skip
+
+    def move(self, words):
+        """As of a `Launch`."""
+        words[:] = self.words
+        self.words = words
+
+    @property
+    def told(self):
+        """As of a `Launch`."""
+        return "gemm", *self._sizes, *self.words.tolist()
 
     def __call__(self, it=0, onto=None):
         """Queue it, or record it in a graph that is being built; as a `Launch`, but alike at every step."""
         handle = _handle(self._stream.place.number)
         stream = self._stream.handle if onto is None else int(onto.stream.handle)
         _checked(library().cublasSetStream_v2(handle, ctypes.c_void_p(stream)), "take the stream")
+        for place, word in zip(_ADDRESSES, self.words.tolist(), strict=True):
+            self._given[place].value = word
         _checked(self._function(handle, *self._given), "multiply")

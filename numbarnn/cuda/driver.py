@@ -79,6 +79,9 @@ class Stream:
     place : Device
     """
 
+    #: Where what is queued is written down instead, while a call is recorded.
+    tape = None
+
     def __init__(self, handle, place):
         self.handle, self.place = int(handle), place
         if not SIMULATED:
@@ -102,7 +105,11 @@ class Stream:
         given : dict of str -> DeviceArray, int or None
             By the names of the kernel's arguments; None is an address that is not used.
         """
-        self.prepared(kernel, grid, given)()
+        self._queue([self.prepared(kernel, grid, given)], range(1))
+
+    def clear(self, array):
+        """Queue zeros for an array whose elements lie side by side."""
+        self._queue([self.clearing(array)], range(1))
 
     def prepared(self, kernel, grid, given):
         """A kernel that can be queued again and again, with another value of its argument `it`.
@@ -118,6 +125,10 @@ class Stream:
         """
         return Launch(self, kernel, grid, given)
 
+    def clearing(self, array):
+        """Zeros for an array, that can be queued again and again, as a `Launch`."""
+        return Clearing(self, array)
+
     def repeat(self, launches, begin, end, graphs):
         """Queue launches, one after the other, for every step from `begin` up to `end`.
 
@@ -130,8 +141,18 @@ class Stream:
         begin, end : int
         graphs : Graphs
         """
-        steps = range(begin, end)
-        if SIMULATED or not launches or os.environ.get("NUMBARNN_GPU_GRAPH") != "1":
+        self._queue(launches, range(begin, end), graphs)
+
+    def _queue(self, launches, steps, graphs=None):
+        if self.tape is None:
+            self.run(launches, steps, graphs)
+        else:
+            self.tape.add(launches, steps, graphs)
+
+    def run(self, launches, steps, graphs=None):
+        """Queue launches for every step; as of `repeat`, whether a call is recorded or not."""
+        once = SIMULATED or graphs is None or not launches
+        if once or os.environ.get("NUMBARNN_GPU_GRAPH") != "1":
             for it in steps:
                 for launch in launches:
                     launch(it)
@@ -147,6 +168,13 @@ class Launch:
     stream : Stream
     kernel, grid, given
         As of `Stream.launch`.
+
+    Attributes
+    ----------
+    words : ndarray of int64
+        The arguments.
+    addresses : sequence of (int, DeviceArray)
+        Which of them are addresses of what.
     """
 
     def __init__(self, stream, kernel, grid, given):
@@ -155,6 +183,7 @@ class Launch:
         self._changing = names.index("it") if "it" in names else None
         values = [given.get(name, 0) if name == "it" else given[name] for name in names]
         self.words = np.array(list(map(_word, values)), np.int64)
+        self.addresses = [(i, v) for i, v in enumerate(values) if isinstance(v, DeviceArray)]
         if SIMULATED:
             self._reach = list(map(_reach, values))
             return
@@ -185,6 +214,13 @@ class Launch:
         if status:
             libcuda.check(status, f"launch {self._kernel.name}")
 
+    def move(self, words):
+        """Have the arguments in another buffer from now on."""
+        words[:] = self.words
+        self.words = words
+        if not SIMULATED:
+            self._told = libcuda.told(words)
+
     @property
     def told(self):
         """All that tells it from another launch, but for the step."""
@@ -192,6 +228,41 @@ class Launch:
         if self._changing is not None:
             del others[self._changing]
         return self._kernel, self._grid, tuple(others)
+
+
+class Clearing:
+    """Zeros for an array whose elements lie side by side; to be queued as a `Launch`.
+
+    Parameters
+    ----------
+    stream : Stream
+    array : DeviceArray
+    """
+
+    def __init__(self, stream, array):
+        self._stream, self.addresses = stream, [(0, array)]
+        self.words = np.array([array.pointer, array.size * array.dtype.itemsize], np.int64)
+
+    def __call__(self, it=0, onto=None):
+        """Queue it, or record it in a graph that is being built."""
+        address, size = self.words.tolist()
+        if SIMULATED:
+            ctypes.memset(address, 0, size)
+            return
+        stream = self._stream.handle if onto is None else int(onto.stream.handle)
+        status = libcuda.library().cuMemsetD8Async(address, 0, size, stream)
+        if status:
+            libcuda.check(status, "write zeros")
+
+    def move(self, words):
+        """As of `Launch`."""
+        words[:] = self.words
+        self.words = words
+
+    @property
+    def told(self):
+        """As of `Launch`."""
+        return "zeros", *self.words.tolist()
 
 
 def _word(value):

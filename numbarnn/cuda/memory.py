@@ -25,6 +25,8 @@ class Memory:
         self._library, self._device = place.library, place.device
         self.stream = stream_of(place, stream)
         self._given = stream is not None
+        #: What was brought over from the host.
+        self.uploads = []
 
     def _in_order(self):
         """Memory is handed out, and used again, in the order of the stream that the work goes to."""
@@ -32,8 +34,16 @@ class Memory:
             return nullcontext()
         return self._library.within(self.stream.handle, self._device)
 
-    def empty(self, shape, dtype):
-        """A new array."""
+    def empty(self, shape, dtype, lasting=True):
+        """A new array.
+
+        Parameters
+        ----------
+        shape : tuple of int
+        dtype : NumPy dtype
+        lasting : bool
+            Whether it may be needed when the call has returned.
+        """
         with self._in_order():
             made = self._library.empty(shape, np.dtype(dtype), self._device)
         return device_array("out", made)
@@ -42,11 +52,12 @@ class Memory:
         """An array of the host, on the device."""
         with self._in_order():
             made = self._library.upload(np.ascontiguousarray(array), self._device)
-        return device_array("out", made)
+        self.uploads.append(device_array("out", made))
+        return self.uploads[-1]
 
-    def filled(self, array, shape, dtype):
+    def filled(self, array, shape, dtype, lasting=True):
         """A new array of `shape` with the numbers of another one, on device or host, or zeros."""
-        target = self.empty(shape, dtype)
+        target = self.empty(shape, dtype, lasting)
         self.fill(target, array)
         return target
 
@@ -55,6 +66,9 @@ class Memory:
         if array is not None and not isinstance(array, DeviceArray):
             array = self.upload(array)
         if target.size == 0:
+            return
+        if array is None and target.is_plain:
+            self.stream.clear(target)
             return
         if target.ndim > 2:
             both = [target] if array is None else [target, array]

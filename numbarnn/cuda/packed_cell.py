@@ -169,10 +169,10 @@ class SteppedCell(PackedCell):
         cell, work = self.cell, {}
         rows = samples * cell.positions
         for (s, m), dense in self._maps.items():
-            work[f"products_{s}_{m}"] = memory.empty((rows, dense.columns), cell.dtype)
+            work[f"products_{s}_{m}"] = memory.empty((rows, dense.columns), cell.dtype, False)
         for s, stage in enumerate(cell.stages[:-1]):
             for i in range(stage.outputs):
-                work[f"inner_{s}_{i}"] = memory.empty((rows, stage.units), cell.dtype)
+                work[f"inner_{s}_{i}"] = memory.empty((rows, stage.units), cell.dtype, False)
         return work
 
     def queue(self, memory, given, work, place, inputs, constants):

@@ -10,6 +10,7 @@ from .call import DeviceCall
 from .memory import Memory, numbers_of
 from .primitives import SIMULATED
 from .sample_kernel import THREADS, SampleKernel
+from .tape import Tapes
 
 
 class DeviceSampleProgram:
@@ -60,7 +61,7 @@ class DeviceSampleProgram:
             "parts": ((step.function, tuple(settings.items()), self.dtype.str),),
         }
         self._step = self._device_step(step, settings, where)
-        self._kernels, self._uploaded = {}, {}
+        self._kernels, self._uploaded, self._tapes = {}, {}, Tapes()
 
     def _device_step(self, step, settings, where):
         if SIMULATED:
@@ -87,21 +88,34 @@ class DeviceSampleProgram:
 
     def run(self, batch, request, initial, constants, stream=None):
         """Run a batch that lies on a device; as `DeviceProgram.run`."""
-        memory = Memory(batch.place, stream)
-        call = DeviceCall(
-            memory, batch, request, initial, self._state_shapes, self._output_shapes, self.dtype
-        )
-        call.results.nest = self._nest
-        if batch.samples and batch.steps:
-            given = self._given(call, constants, memory)
-            kernel = self.kernel(
-                tuple(numbers_of(values.array.dtype) for values in batch.inputs),
-                tuple(numbers_of(out.dtype) for out in call.results.outputs),
-            )
-            memory.stream.launch(kernel, (-(-batch.samples // THREADS),), given)
-        return call.results
+        memory, number = Memory(batch.place, stream), batch.place.device
+        if number not in self._uploaded:
+            self._uploaded[number] = [memory.upload(array) for array in self._weights]
+        weights = self._uploaded[number]
 
-    def _given(self, call, constants, memory):
+        def queue(recorded):
+            call = DeviceCall(
+                recorded,
+                batch,
+                request,
+                initial,
+                self._state_shapes,
+                self._output_shapes,
+                self.dtype,
+            )
+            call.results.nest = self._nest
+            if batch.samples and batch.steps:
+                given = self._given(call, weights, constants, recorded)
+                kernel = self.kernel(
+                    tuple(numbers_of(values.array.dtype) for values in batch.inputs),
+                    tuple(numbers_of(out.dtype) for out in call.results.outputs),
+                )
+                recorded.stream.launch(kernel, (-(-batch.samples // THREADS),), given)
+            return call.results
+
+        return self._tapes.run(memory, weights, (batch, request, initial, constants), queue)
+
+    def _given(self, call, weights, constants, memory):
         batch, request, results = call.batch, call.request, call.results
         given = call.steps() | {
             "zeros": request.zeros, "sequences": request.sequences,
@@ -115,9 +129,7 @@ class DeviceSampleProgram:
             }  # fmt: skip
             for axis, stride in enumerate(values.item_strides):
                 given[f"{name}_{axis}"] = stride // item
-        if batch.place.device not in self._uploaded:
-            self._uploaded[batch.place.device] = [memory.upload(array) for array in self._weights]
-        for i, array in enumerate(self._uploaded[batch.place.device]):
+        for i, array in enumerate(weights):
             given[f"weight_{i}"] = array
         for i, (array, batched) in enumerate(constants):
             array = self._constant(array, batched, memory)
@@ -138,4 +150,4 @@ class DeviceSampleProgram:
         one = array[0] if batched and len(array) else array
         if array.dtype == self.dtype and one.is_plain:
             return array
-        return memory.filled(array, array.shape, self.dtype)
+        return memory.filled(array, array.shape, self.dtype, lasting=False)

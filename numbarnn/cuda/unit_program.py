@@ -5,6 +5,7 @@ from .driver import device
 from .memory import Memory, numbers_of
 from .packed_cell import packed_cell, plain_axes
 from .plan import plan_chunk
+from .tape import Tapes
 
 
 class DeviceProgram:
@@ -17,12 +18,13 @@ class DeviceProgram:
 
     def __init__(self, cells):
         self.cells, self.dtype = tuple(cells), cells[0].dtype
-        self._packed = {}
+        self._packed, self._tapes = {}, Tapes()
 
     def packed(self, memory, number):
-        """The weights of every cell on a device."""
+        """The weights of every cell on a device, and all arrays that they lie in."""
         if number not in self._packed:
-            self._packed[number] = [packed_cell(cell, memory) for cell in self.cells]
+            cells = [packed_cell(cell, memory) for cell in self.cells]
+            self._packed[number] = cells, tuple(memory.uploads)
         return self._packed[number]
 
     def run(self, batch, request, initial, constants, stream=None):
@@ -41,22 +43,28 @@ class DeviceProgram:
         -------
         Results
         """
-        call = _Call(self, batch, request, initial, constants, Memory(batch.place, stream))
-        if batch.samples and batch.steps:
-            call.run()
-        return call.results
+        memory = Memory(batch.place, stream)
+        # Whether the cells fit the device is known before anything is queued.
+        cells, weights = self.packed(memory, batch.place.device)
+
+        def queue(recorded):
+            call = _Call(cells, batch, request, initial, constants, recorded)
+            if batch.samples and batch.steps:
+                call.run()
+            return call.results
+
+        return self._tapes.run(memory, weights, (batch, request, initial, constants), queue)
 
 
 class _Call(DeviceCall):
     """One call: its buffers, and what the kernels of every layer are told."""
 
-    def __init__(self, program, batch, request, initial, constants, memory):
-        sizes = [(*cell.shape, size) for cell in program.cells for size in cell.state_sizes]
-        shape = program.cells[-1].shape
-        units = program.cells[-1].units
-        # Whether the cells fit the device is known before anything is queued.
-        self._cells = program.packed(memory, batch.place.device)
-        super().__init__(memory, batch, request, initial, sizes, [(*shape, units)], program.dtype)
+    def __init__(self, cells, batch, request, initial, constants, memory):
+        declared = [packed.cell for packed in cells]
+        sizes = [(*cell.shape, size) for cell in declared for size in cell.state_sizes]
+        last, self._cells = declared[-1], cells
+        shapes = [(*last.shape, last.units)]
+        super().__init__(memory, batch, request, initial, sizes, shapes, last.dtype)
         self._place = device(batch.place.device)
         self._constants = constants
         #: Numbers of the output of a sample at one step.
@@ -70,10 +78,15 @@ class _Call(DeviceCall):
         chunk = plan_chunk(columns, samples, batch.steps, self.item)
         # What one layer hands to the next, and the products of one layer, chunk by chunk.
         self._inner = [
-            memory.empty((samples, chunk, width), self.dtype) for width in self._widths[:-1]
+            memory.empty((samples, chunk, width), self.dtype, lasting=False)
+            for width in self._widths[:-1]
         ]
-        self._products = memory.empty((samples, max(1, chunk * columns)), self.dtype)
-        held = [memory.filled(None, (samples, width), self.dtype) for width in self._widths]
+        shape = samples, max(1, chunk * columns)
+        self._products = memory.empty(shape, self.dtype, lasting=False)
+        held = [
+            memory.filled(None, (samples, width), self.dtype, lasting=False)
+            for width in self._widths
+        ]
         constant = [self._constant_products(packed) for packed in self._cells]
         work = [packed.workspace(memory, samples) for packed in self._cells]
         beginnings = self.beginnings()
@@ -135,7 +148,8 @@ class _Call(DeviceCall):
         total = packed.cell.columns("constants")
         if total == 0:
             return None
-        out, column = self.memory.empty((self.batch.samples, total), self.dtype), 0
+        shape, column = (self.batch.samples, total), 0
+        out = self.memory.empty(shape, self.dtype, lasting=False)
         for dense in packed.projected["constants"]:
             source, batched = self._constants[dense.map_.operand]
             item = source.dtype.itemsize

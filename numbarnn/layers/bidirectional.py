@@ -387,7 +387,7 @@ class Bidirectional(Layer):
         from ..cuda.memory import Memory
 
         memory = Memory(batch.place, batch.stream)
-        return memory.filled(None, output_shape(batch, shape, sequences), self.dtype)
+        return memory.empty(output_shape(batch, shape, sequences), self.dtype)
 
     def _not_mergeable(self):
         return ArgumentError(

@@ -392,7 +392,8 @@ class RNN(Arguments, Recorded, Layer):
                 given = self.given(
                     inputs, initial_state, constants, mask, lengths, training, reset_mask, batched, stream
                 )  # fmt: skip
-                outputs, states, over_time = self.run_given(given, out=out)
+                wanted = self.return_state or self.stateful
+                outputs, states, over_time = self.run_given(given, out=out, states=wanted)
                 if plain and is_repeatable(self, given):
                     repeated = Repeated(self, given.batch, self._request())
                     self._repeated.keep(self, inputs, repeated)
@@ -436,10 +437,10 @@ class RNN(Arguments, Recorded, Layer):
             all_states=self.return_states == "all",
         )
 
-    def run_given(self, given, *, sequences=None, zeros=None, turned=None, out=None):
+    def run_given(self, given, *, sequences=None, zeros=None, turned=None, out=None, states=True):
         """Outputs as a nest, states and states over time per cell; nothing is remembered yet."""
         request = self._request(sequences, zeros, turned)
-        request.training, request.read = given.training, given.read
+        request.training, request.read, request.states = given.training, given.read, states
         if out is not None:
             request.out = self._checked_out(given, out, request.sequences)
         masks = self._draws.call() if given.training else None

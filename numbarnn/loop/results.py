@@ -21,6 +21,8 @@ class Request:
         Whether outputs stand in the order of processing, which is backwards.
     all_states : bool
         Whether the states after every step are wanted too.
+    states : bool
+        Whether the final states are; else those of a device may lie where other arrays of the call do.
     out : list of ndarray or None
         Arrays to write the outputs into.
     read : list of (str, ndarray)
@@ -35,6 +37,7 @@ class Request:
     out: list | None = None
     read: list = field(default_factory=list)
     training: bool = False
+    states: bool = True
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ import types
 
 import numpy as np
 import pytest
-from fake_device import FakeArray, FakeLibrary, fake
+from fake_device import FakeArray, FakeLibrary, Queued, fake
 
 import numbarnn as nr
 from numbarnn.cuda import driver
@@ -31,10 +31,10 @@ def launches(monkeypatch):
         def prepared(self, kernel, grid, given):
             assert {name for name, _ in kernel.arguments} <= {*given, "it"}
 
-            def launch(it=0):
-                found.append((self.handle, kernel, grid, given | {"it": it}))
+            return Queued(lambda it: found.append((self.handle, kernel, grid, given | {"it": it})))
 
-            return launch
+        def clearing(self, array):
+            return Queued()
 
     monkeypatch.setattr(driver, "Stream", Written)
     monkeypatch.setattr("numbarnn.cuda.unit_program.device", lambda number: Device(number))
@@ -452,10 +452,10 @@ def test_a_failed_call_leaves_a_layer_as_it_was(launches, monkeypatch):
     layer(fake(x_of(B, T, F)))
     before = layer._states
 
-    def fails(self, kernel, grid, given):
+    def fails(self, *given):
         raise RuntimeError("no device")
 
-    monkeypatch.setattr(driver.Stream, "launch", fails)
+    monkeypatch.setattr(driver.Stream, "run", fails)
     with pytest.raises(RuntimeError, match="no device"):
         layer(fake(x_of(B, T, F)))
     assert layer._states is before

@@ -12,7 +12,7 @@ sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 import numpy as np  # noqa: E402
 from device_cases import CASES, IN_HALF, in_kernel  # noqa: E402
-from fake_device import fake  # noqa: E402
+from fake_device import Queued, fake  # noqa: E402
 from tqdm import tqdm  # noqa: E402
 
 from benchmarks import on_gpu  # noqa: E402
@@ -32,7 +32,10 @@ class Compiling(driver.Stream):
         for capability in CAPABILITIES:
             if capability >= (9, 0) or kernel.cluster == 1:
                 kernel.machine_code(capability)
-        return lambda it=0: None
+        return Queued()
+
+    def clearing(self, array):
+        return Queued()
 
 
 def main():
