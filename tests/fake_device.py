@@ -62,6 +62,9 @@ class FakeLibrary:
         poison = np.nan if np.dtype(dtype).kind == "f" else 255
         return FakeArray(np.full(shape, poison, dtype), device)
 
+    def address(self, array):
+        return array.array.__array_interface__["data"][0]
+
     def upload(self, array, device):
         return FakeArray(np.array(array), device)
 

@@ -204,13 +204,15 @@ class Launch:
             values = list(map(_simulated, self.words.tolist(), self._reach, kinds))
             run(kernel.in_python, self._grid, kernel.threads, values, kernel.cluster)
             return
-        own = self._config.stream
-        if onto is not None:
-            self._config.stream = int(onto.stream.handle)
-        try:
-            status = libcuda.library().cuLaunchKernelEx(*self._asked, self._told)
-        finally:
-            self._config.stream = own
+        queue = libcuda.library().cuLaunchKernelEx
+        if onto is None:
+            status = queue(*self._asked, self._told)
+        else:
+            own, self._config.stream = self._config.stream, int(onto.stream.handle)
+            try:
+                status = queue(*self._asked, self._told)
+            finally:
+                self._config.stream = own
         if status:
             libcuda.check(status, f"launch {self._kernel.name}")
 

@@ -5,7 +5,7 @@ from contextlib import nullcontext
 import numpy as np
 
 from ..given.device_arrays import DeviceArray, device_array
-from ..given.libraries import is_bfloat16
+from ..given.libraries import is_bfloat16, library_of
 from .driver import stream_of
 from .small_kernels import blocks, copy_kernel, merge_kernel
 
@@ -46,7 +46,8 @@ class Memory:
         """
         with self._in_order():
             made = self._library.empty(shape, np.dtype(dtype), self._device)
-        return device_array("out", made)
+        library = library_of(made)
+        return DeviceArray(library.address(made), shape, None, dtype, made, library, self._device)
 
     def upload(self, array):
         """An array of the host, on the device."""

@@ -175,6 +175,11 @@ class Tape:
 
     def _lay_out(self):
         """All arguments in one buffer, and where in it which addresses belong."""
+        steps, self._steps = self._steps, []
+        for launches, span, graphs in steps:
+            if graphs is None and self._steps and self._steps[-1][2] is None:
+                launches = (*self._steps.pop()[0], *launches)
+            self._steps.append((launches, span, graphs))
         counts = [launch.words.size for launch, _ in self._addresses]
         self._words = np.zeros(sum(counts), np.int64)
         places, numbers, offsets, first = [], [], [], 0

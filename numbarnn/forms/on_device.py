@@ -52,15 +52,15 @@ def run_on_device(cells, batch, input_nest, request, initial, constants, dtype):
 
 
 def _sample_program_on_device(cell, batch, one_input, constants, dtype):
-    from ..cuda.sample_program import DeviceSampleProgram
-
     step, nest = step_of(cell), output_nest(cell)
     input_shapes = tuple(values.item_shape for values in batch.inputs)
     constant_shapes = tuple(a.shape[1:] if batched else a.shape for a, batched in constants)
     key = ("sample on a device", input_shapes, constant_shapes, one_input, dtype)
-    return cell.remembered(
-        key,
-        lambda: DeviceSampleProgram(
+
+    def made():
+        from ..cuda.sample_program import DeviceSampleProgram
+
+        return DeviceSampleProgram(
             step=step,
             settings=cell.settings_of(step),
             weights=list(cell.weights.values()),
@@ -72,8 +72,9 @@ def _sample_program_on_device(cell, batch, one_input, constants, dtype):
             scratch_shape=scratch_shape(cell, constant_shapes),
             dtype=dtype,
             where=f"`{name_of(cell)}.step`",
-        ),
-    )
+        )
+
+    return cell.remembered(key, made)
 
 
 def _all_maps(cell):
@@ -99,10 +100,10 @@ def _check_on_device(cell):
 
 
 def _device_program(cells, input_widths, constant_widths, dtype):
-    from ..cuda.declared import declared
-    from ..cuda.unit_program import DeviceProgram
-
     def made():
+        from ..cuda.declared import declared
+        from ..cuda.unit_program import DeviceProgram
+
         found, widths = [], input_widths
         for cell in cells:
             of_constants = constant_widths if takes_constants(cell) else ()

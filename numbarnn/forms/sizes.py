@@ -30,7 +30,7 @@ def state_nest(cell):
 
 def _checked_sizes(cell, attribute, nest):
     for size in flattened(nest):
-        if isinstance(size, Shape):
+        if (type(size) is int and size >= 0) or isinstance(size, Shape):
             continue
         if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 0:
             raise CellError(

@@ -7,7 +7,7 @@ import numpy as np
 from ..errors import ArgumentError
 from .arrays import as_numbers, as_size
 from .device_arrays import DeviceArray, device_array, lies_on_device
-from .nesting import flattened, mapped
+from .nesting import flattened, is_nested, mapped
 from .ragged import Ragged
 from .sequences import Shared
 
@@ -48,14 +48,17 @@ def seen_on_device(**arguments):
     list
         The arguments, in their order.
     """
-    found = []
-    for name, nest in arguments.items():
-        if any(map(lies_on_device, flattened(nest))):
-            nest = mapped(
-                lambda leaf, name=name: device_array(name, leaf) if lies_on_device(leaf) else leaf, nest
-            )  # fmt: skip
-        found.append(nest)
-    return found
+    return [nest if nest is None else _seen(name, nest) for name, nest in arguments.items()]
+
+
+def _seen(name, nest):
+    if not is_nested(nest):
+        return device_array(name, nest) if lies_on_device(nest) else nest
+    if any(map(lies_on_device, flattened(nest))):
+        return mapped(
+            lambda leaf: device_array(name, leaf) if lies_on_device(leaf) else leaf, nest
+        )  # fmt: skip
+    return nest
 
 
 def _rank(values):

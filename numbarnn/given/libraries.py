@@ -32,6 +32,10 @@ class Torch:
             torch.uint8: "u1", torch.int8: "i1", torch.int16: "i2", torch.int32: "i4",
             torch.int64: "i8",
         }  # fmt: skip
+        self._kinds = {
+            "f4": torch.float32, "f8": torch.float64, "i8": torch.int64, "u1": torch.uint8,
+        }  # fmt: skip
+        self._places = {}
 
     def described(self, argument, values):
         """Pointer, shape, strides, dtype, device number, whether it can be written to."""
@@ -58,9 +62,14 @@ class Torch:
 
     def empty(self, shape, dtype, device):
         """A new tensor."""
-        torch = self._torch
-        kind = {"f4": torch.float32, "f8": torch.float64, "i8": torch.int64, "u1": torch.uint8}
-        return torch.empty(shape, dtype=kind[np.dtype(dtype).str[1:]], device=f"cuda:{device}")
+        if device not in self._places:
+            self._places[device] = self._torch.device(f"cuda:{device}")
+        kind = self._kinds[dtype.str[1:]]
+        return self._torch.empty(shape, dtype=kind, device=self._places[device])
+
+    def address(self, array):
+        """The address of the first element of an array that was made here."""
+        return array.data_ptr()
 
     def upload(self, array, device):
         """A small array of the host, on the device."""
@@ -104,6 +113,10 @@ class Cupy:
         """A new array."""
         with self._cupy.cuda.Device(device):
             return self._cupy.empty(shape, dtype)
+
+    def address(self, array):
+        """The address of the first element of an array that was made here."""
+        return array.data.ptr
 
     def upload(self, array, device):
         """A small array of the host, on the device."""
@@ -208,8 +221,10 @@ _known: dict = {}
 
 def library_of(values):
     """Who made an array."""
-    name = type(values).__module__.partition(".")[0]
-    kind = KINDS.get(name, Interface)
-    if kind not in _known:
-        _known[kind] = kind()
-    return _known[kind]
+    of = type(values)
+    if of not in _known:
+        kind = KINDS.get(of.__module__.partition(".")[0], Interface)
+        if kind not in _known:
+            _known[kind] = kind()
+        _known[of] = _known[kind]
+    return _known[of]

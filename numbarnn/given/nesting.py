@@ -53,7 +53,13 @@ def flattened(nest):
     """The leaves of a structure, in order."""
     if not is_nested(nest):
         return [nest]
-    return [leaf for entry in _entries(nest) for leaf in flattened(entry)]
+    found = []
+    for entry in _entries(nest):
+        if is_nested(entry):
+            found += flattened(entry)
+        else:
+            found.append(entry)
+    return found
 
 
 def packed_like(nest, leaves):
