@@ -129,6 +129,15 @@ class Stream:
         """Zeros for an array, that can be queued again and again, as a `Launch`."""
         return Clearing(self, array)
 
+    def clusters(self, kernel):
+        """How many clusters of a kernel the device runs at once; 0 if not one of them fits it."""
+        if SIMULATED:
+            return 1
+        size = (kernel.cluster,)
+        made = _core().LaunchConfig(grid=(1,), block=(kernel.threads,), cluster=size)
+        asked = loaded(kernel, self.place).occupancy.max_active_clusters
+        return asked(made, stream=self.in_core)
+
     def repeat(self, launches, begin, end, graphs):
         """Queue launches, one after the other, for every step from `begin` up to `end`.
 
@@ -188,8 +197,6 @@ class Launch:
             self._reach = list(map(_reach, values))
             return
         self._ready = loaded(kernel, stream.place)
-        if kernel.cluster > 1:
-            _check_fits(kernel, grid, stream, self._ready)
         self._config = libcuda.config(grid, kernel.threads, kernel.cluster, stream.handle)
         self._asked = ctypes.byref(self._config), ctypes.c_void_p(int(self._ready.handle)), None
         self._told = libcuda.told(self.words)
@@ -294,19 +301,6 @@ def _simulated(word, reach, kind):
     return np.frombuffer((ctypes.c_char * reach).from_address(word), np.uint8).view(dtype)
 
 
-def _check_fits(kernel, grid, stream, ready):
-    """Refuse clusters of which not one fits the device."""
-    key = kernel, stream.place.number
-    if key not in _fitting:
-        made = _core().LaunchConfig(grid=grid, block=(kernel.threads,), cluster=(kernel.cluster,))
-        _fitting[key] = ready.occupancy.max_active_clusters(made, stream=stream.in_core) > 0
-    if not _fitting[key]:
-        raise DeviceError(
-            f"`NUMBARNN_GPU_KERNEL` must not be 'K2c' on this device: {kernel.cluster} blocks of "
-            f"{kernel.threads} threads do not fit it at once."
-        )
-
-
 #: The context of every device that was current once.
 _contexts = {}
 
@@ -321,8 +315,6 @@ def make_current(number):
 
 
 _loaded = {}
-#: Whether one cluster of a kernel fits a device.
-_fitting = {}
 
 
 def loaded(kernel, place):

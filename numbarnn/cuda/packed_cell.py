@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..compile.step import with_settings
+from ..errors import DeviceError
 from ..given.device_arrays import DeviceArray
 from ..stages import plain_function
 from .cell_kernel import is_plain
@@ -11,7 +12,7 @@ from .cublas import is_chosen
 from .graphs import Graphs
 from .memory import numbers_of
 from .multiplied import DenseMap
-from .plan import plan_cell, plan_rows
+from .plan import is_forced, plan_cell, plan_rows
 from .primitives import SIMULATED
 from .stage_kernel import StageKernel, padded_units
 from .unit_kernel import UnitKernel
@@ -41,8 +42,26 @@ def _plain_step(stage):
 
 
 def packed_cell(cell, memory):
-    """A cell on a device, for the kernel that its plan names."""
-    plan = plan_cell(cell, memory.stream.place.capability)
+    """A cell on a device, for the kernel that its plan names.
+
+    Raises
+    ------
+    DeviceError
+        If the environment asks for a cluster, and none of its size fits the device.
+    """
+    capability = memory.stream.place.capability
+    plan = plan_cell(cell, capability)
+    if plan is not None:
+        made = ResidentCell(cell, plan, memory)
+        if made.at_once:
+            return made
+        if is_forced("K2c"):
+            raise DeviceError(
+                f"`NUMBARNN_GPU_KERNEL` must not be 'K2c' on this device: {plan.blocks} blocks of "
+                f"{plan.threads} threads do not fit it at once."
+            )
+        # As on a part of a device.
+        plan = plan_cell(cell, capability, clusters=False)
     return SteppedCell(cell, memory) if plan is None else ResidentCell(cell, plan, memory)
 
 
@@ -102,6 +121,19 @@ class ResidentCell(PackedCell):
         self.plan = plan
         self._kind = UnitKernel if plan.blocks == 1 else ClusterKernel
         super().__init__(cell, memory, plan.units)
+        #: Blocks, or clusters, that the device runs at once.
+        self.at_once = memory.stream.place.multiprocessors
+        if plan.blocks > 1:
+            self.at_once = memory.stream.clusters(self._plainest())
+
+    def _plainest(self):
+        """A kernel of those that the cell has, which are alike in what they need."""
+        number, stages = f"f{self.cell.dtype.itemsize}", self.cell.stages
+        kinds = [
+            (number,) * (1 + max([-1, *[map_.operand for stage in stages for map_ in maps(stage)]]))
+            for maps in (lambda stage: stage.inputs, lambda stage: stage.constants)
+        ]
+        return self.kernel(1, *kinds, plain=True)
 
     def _pack_recurrent(self, s, m, map_, units, memory):
         """Zeros where a slice goes beyond the operand, too."""
@@ -137,7 +169,7 @@ class ResidentCell(PackedCell):
             Dtypes of the operands.
         """
         samples = given["samples"]
-        rows = plan_rows(self.cell, self.plan, samples, place.multiprocessors)
+        rows = plan_rows(self.cell, self.plan, samples, self.at_once)
         out = numbers_of(given["out"].dtype)
         kernel = self.kernel(rows, inputs, constants, out, is_plain(given))
         memory.stream.launch(kernel, (-(-samples // rows),), given)

@@ -158,7 +158,12 @@ def shared_bytes(cell, plan, rows):
     return total * rows * item
 
 
-def plan_cell(cell, capability):
+def is_forced(kernel):
+    """Whether the environment asks for a kernel."""
+    return os.environ.get("NUMBARNN_GPU_KERNEL") == kernel
+
+
+def plan_cell(cell, capability, clusters=True):
     """What runs a cell: one block for a row (K1), a cluster of blocks (K2c), or step by step (K3).
 
     A cluster only where one was measured to be faster. ``NUMBARNN_GPU_KERNEL`` in the environment, one of
@@ -169,6 +174,8 @@ def plan_cell(cell, capability):
     cell : DeviceCell
     capability : tuple of int
         Of the device.
+    clusters : bool
+        Whether clusters of blocks fit the device.
 
     Returns
     -------
@@ -180,7 +187,7 @@ def plan_cell(cell, capability):
     plans = {}
     with suppress(DeviceError):
         plans["K1"] = plan_unit(cell)
-    cluster = plan_cluster(cell, capability)
+    cluster = plan_cluster(cell, capability) if clusters else None
     if cluster is not None:
         plans["K2c"] = cluster
     if wanted in plans:
@@ -264,16 +271,23 @@ def plan_unit(cell):
     return found
 
 
-def plan_rows(cell, plan, samples, multiprocessors):
-    """Rows of a block or cluster: one until every multiprocessor has a block, then as many as fit.
+def plan_rows(cell, plan, samples, at_once):
+    """Rows of a block or cluster: one until the device is full, then as many as fit.
 
     The bits do not depend on it.
+
+    Parameters
+    ----------
+    cell : DeviceCell
+    plan : UnitPlan
+    samples : int
+    at_once : int
+        Blocks, one on every multiprocessor, or clusters, that run at once.
     """
-    wanted = -(-samples // max(1, multiprocessors // plan.blocks))
-    wanted = max(1, min(MOST_ROWS, plan.lanes, wanted))
-    while wanted > 1 and not _fits(cell, plan, wanted):
-        wanted -= 1
-    return 1 << (wanted.bit_length() - 1)
+    wanted, rows = -(-samples // at_once), 1
+    while rows < wanted and 2 * rows <= min(MOST_ROWS, plan.lanes) and _fits(cell, plan, 2 * rows):
+        rows *= 2
+    return rows
 
 
 def plan_chunk(columns, samples, steps, item):

@@ -174,7 +174,7 @@ def test_the_largest_that_the_plan_allows_spill_nothing(cell, rows, tmp_path):
     ("cell", "rows", "blocks"),
     [
         (nr.LSTMCell(256), 1, 8),
-        (nr.LSTMCell(128), 1, 2),
+        (nr.LSTMCell(128), 1, 4),
         (nr.GRUCell(256), 1, 8),
         (nr.SimpleRNNCell(160), 2, 2),
         (nr.PeepholeLSTMCell(130), 1, 8),

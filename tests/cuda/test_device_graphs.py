@@ -6,9 +6,10 @@ import pytest
 from stand_in_libcuda import StandIn
 
 import numbarnn as nr
-from numbarnn.cuda import driver, graphs, libcuda
+from numbarnn.cuda import driver, graphs, libcuda, packed_cell
 from numbarnn.cuda.driver import Device, Stream
 from numbarnn.cuda.graphs import Graphs
+from numbarnn.cuda.plan import UnitPlan
 from numbarnn.cuda.small_kernels import copy_kernel
 
 
@@ -119,25 +120,38 @@ class Clustered(Stepping):
     name, cluster = "clustered", 4
 
 
-@pytest.mark.parametrize("at_once", [0, 7])
-def test_clusters_are_launched_only_where_some_fit(told, monkeypatch, at_once):
+def test_how_many_clusters_run_at_once_is_asked_of_the_device(told, monkeypatch):
     asked = []
 
     def fitting(config, stream):
         asked.append((config, stream))
-        return at_once
+        return 7
 
     ready = SimpleNamespace(handle=KERNEL, occupancy=SimpleNamespace(max_active_clusters=fitting))
     monkeypatch.setattr(driver, "loaded", lambda kernel, place: ready)
-    monkeypatch.setattr(driver, "_fitting", {})
-    stream = Stream(5, Device(0))
-    if not at_once:
-        with pytest.raises(
-            nr.DeviceError, match="'K2c' on this device: 4 blocks of 32 threads do not"
-        ):
-            stream.launch(Clustered, (3,), {"size": 7})
-        assert not told
-    else:
-        stream.launch(Clustered, (3,), {"size": 7})
-        assert told == [("stream 5", KERNEL, [7, 0])]
-    assert asked == [(((3,), (32,), (4,)), "stream 5")]
+    assert Stream(5, Device(0)).clusters(Clustered) == 7
+    assert asked == [(((1,), (32,), (4,)), "stream 5")]
+    assert not told
+
+
+@pytest.mark.parametrize("forced", [False, True])
+def test_where_no_cluster_fits_another_kernel_runs_unless_the_environment_asks(monkeypatch, forced):
+    monkeypatch.setattr(packed_cell, "is_forced", lambda kernel: forced)
+    plans = {True: UnitPlan(4, 32, 2), False: UnitPlan(4, 64)}
+    monkeypatch.setattr(packed_cell, "plan_cell", lambda *_, clusters=True: plans[clusters])
+    monkeypatch.setattr(packed_cell, "ResidentCell", Resident)
+    memory = SimpleNamespace(stream=SimpleNamespace(place=Device(0)))
+    if not forced:
+        assert packed_cell.packed_cell(None, memory).plan == plans[False]
+        return
+    with pytest.raises(
+        nr.DeviceError, match="'K2c' on this device: 2 blocks of 128 threads do not"
+    ):
+        packed_cell.packed_cell(None, memory)
+
+
+class Resident:
+    """A cell of which no cluster fits."""
+
+    def __init__(self, cell, plan, memory):
+        self.plan, self.at_once = plan, int(plan.blocks == 1)

@@ -28,10 +28,7 @@ def found(monkeypatch):
     """Every launch."""
     launches = []
     stand_in = StandIn(launches.append)
-    ready = SimpleNamespace(
-        handle=0xABCDEF0123,
-        occupancy=SimpleNamespace(max_active_clusters=lambda config, stream: 3),
-    )
+    ready = SimpleNamespace(handle=0xABCDEF0123)
     core = SimpleNamespace(
         Device=lambda number: SimpleNamespace(set_current=lambda: None),
         Stream=SimpleNamespace(from_handle=lambda handle: handle),
@@ -41,7 +38,6 @@ def found(monkeypatch):
     monkeypatch.setattr(driver, "loaded", lambda kernel, place: ready)
     monkeypatch.setattr(driver, "_core", lambda: core)
     monkeypatch.setattr(driver, "_contexts", {})
-    monkeypatch.setattr(driver, "_fitting", {})
     return launches
 
 

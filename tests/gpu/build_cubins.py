@@ -37,6 +37,9 @@ class Compiling(driver.Stream):
     def clearing(self, array):
         return Queued()
 
+    def clusters(self, kernel):
+        return self.place.multiprocessors // kernel.cluster
+
 
 def main():
     """Build all; with a progress bar in a terminal."""
