@@ -18,6 +18,7 @@ from .kernel import Kernel, reading
 from .source import tuple_of
 from .tile_product import (
     chosen,
+    column_of,
     deliver_of,
     load,
     multiply_of,
@@ -45,8 +46,15 @@ def project({names}):
     bases = cuda.shared.array({rows}, i8)
     places = cuda.shared.array({rows}, i8)
 {shared_spots}
+    # Weights are on their way before it is known what rows read.
+    k0 = 0
+    lower_k = thread // {columns_at_once}
+    given_column = thread % {columns_at_once}
+    weight = lower_k * columns + first_column + given_column
+{has_columns}
+{bring}
     i = thread
-    while i < {rows}:
+    {each} i < {rows}:
         row = first_row + i
         base = -1
         place = -1
@@ -81,22 +89,16 @@ def project({names}):
     own_column = (warp % {warps} * {across} + lane % {across}) * {vector_across}
     given_k = thread % {together}
     given_row = thread // {together}
-    lower_k = thread // {columns_at_once}
-    given_column = thread % {columns_at_once}
     pad = {number}(-0.0)
-    zero = {number}(0)
     cuda.syncthreads()
 {mine}
     put_left = given_k * {left_row} + given_row
     put_right = lower_k * {columns} + given_column
-    weight = lower_k * columns + first_column + given_column
-    weights_apart = columns * {lower_apart}
     item = given_k * in_item
     items_apart = in_item * {together}
     left_at = 0
     right_at = 0
-    sums = zeros(zero)
-    k0 = 0
+    sums = zeros({number}(0))
 {fetch}
 {put}
     cuda.syncthreads()
@@ -104,6 +106,7 @@ def project({names}):
         k0 += {depth}
         weight += columns * {depth}
         item += in_item * {depth}
+{bring_next}
 {fetch_next}
         sums = multiply(left, right, left_at + own_row, right_at + own_column, sums)
         left_at = {left} - left_at
@@ -203,25 +206,24 @@ def project_kernel(dtype, source, tile, geometry=None):
         ("kernel", f"{number}*"), ("bias", f"{number}*"), ("out", f"{number}*"),
     )  # fmt: skip
     spots, mine, fetch, put = _gather(number, source, tile, geometry)
-    lower = range(tile.depth // tile.lower_at_once)
+    lower = tile.depth // tile.lower_at_once
     across = range(tile.columns // tile.columns_at_once)
-    mine += [
+    has_columns = [
         f"has_column_{j} = first_column + given_column + {j * tile.columns_at_once} < columns"
         for j in across
     ]
-    for g in lower:
-        fetch.append(f"inside = within(k0 + lower_k + {g * tile.lower_at_once}, width)")
-        for j in across:
-            place = f"weight + {g} * weights_apart + {j * tile.columns_at_once}"
-            fetch.append(f"w_{g}_{j} = load(kernel, {place}, inside & has_column_{j}, zero)")
+    bring = [
+        f"w_{j} = load_column(kernel, weight + {j * tile.columns_at_once}, columns, k0 + lower_k, width,"
+        f" has_column_{j})"
+        for j in across
+    ]
     for g in range(tile.depth // tile.together):
         values = [f"a_{g}_{s}" for s in range(tile.rows // tile.rows_at_once)]
         place = f"left_at + put_left + {g * tile.together * tile.row(item)}"
         put.append(f"put_rows(left, {place}, {tuple_of(values)})")
     for j in across:
-        values = [f"w_{g}_{j}" for g in lower]
         place = f"right_at + put_right + {j * tile.columns_at_once}"
-        put.append(f"put_lower(right, {place}, {tuple_of(values)})")
+        put.append(f"put_lower(right, {place}, w_{j})")
     (down, lanes_across), vector = tile.warp, 16 // item
     left, right = tile.sizes(item)
     text = _SOURCE.format(
@@ -245,12 +247,15 @@ def project_kernel(dtype, source, tile, geometry=None):
         vector_across=min(tile.own_columns, vector),
         together=tile.together,
         columns_at_once=tile.columns_at_once,
-        lower_apart=tile.lower_at_once,
         shared_spots=""
         if geometry is None
         else f"    spots = cuda.shared.array({3 * tile.rows}, i8)",
         spots=_lines(spots, 2),
         mine=_lines(mine),
+        has_columns=_lines(has_columns),
+        bring=_lines(bring),
+        bring_next=_lines(bring, 2),
+        each="if" if tile.rows <= tile.threads else "while",
         fetch=_lines(fetch),
         put=_lines(put),
         fetch_next=_lines(fetch, 2),
@@ -258,8 +263,8 @@ def project_kernel(dtype, source, tile, geometry=None):
     )
     bound = {
         "i8": np.int64, "quotient": quotient, "within": within, "load": load, "chosen": chosen,
-        "put_rows": put_of(tile.rows_at_once), "put_lower": put_of(tile.lower_at_once * tile.columns),
+        "load_column": column_of(lower, tile.lower_at_once), "put_rows": put_of(tile.rows_at_once),
+        "put_lower": put_of(tile.lower_at_once * tile.columns), "deliver": deliver_of(tile, item),
         "zeros": zeros_of(tile.own_rows * tile.own_columns), "multiply": multiply_of(tile, item),
-        "deliver": deliver_of(tile, item),
     }  # fmt: skip
     return Kernel("project", text, arguments, bound, tile.threads)

@@ -102,6 +102,20 @@ if SIMULATED:
         """The number at a place if it is to be found there, else another one of its kind."""
         return address[place] if found else address.dtype.type(other)
 
+    def column_of(count, apart):
+        """A function: so many numbers of a column of the right operand, those beyond the last k 0.
+
+        From a place on, `apart` rows of `row` numbers apart.
+        """
+
+        def load_column(address, place, row, k, width, found):
+            return tuple(
+                load(address, place + q * apart * row, found and k + q * apart < width, 0)
+                for q in range(count)
+            )
+
+        return load_column
+
     def chosen(found, value, other):
         """One of two numbers."""
         return value if found else other
@@ -162,11 +176,8 @@ else:
 
     _WORD, _LONG = ir.IntType(32), ir.IntType(64)
 
-    def _words(context, builder, sig, values):
-        return [
-            context.cast(builder, value, kind, types.uint32)
-            for value, kind in zip(values, sig.args, strict=True)
-        ]
+    def _words(context, builder, sig, values, which=(0, 1)):
+        return [context.cast(builder, values[i], sig.args[i], types.uint32) for i in which]
 
     def _if_found(builder, found, read, other):
         """What `read` gives, in a branch, or something else."""
@@ -208,6 +219,39 @@ else:
             )
 
         return address.dtype(address, place, types.boolean, other), generate
+
+    def column_of(count, apart):
+        """A function: so many numbers of a column of the right operand, those beyond the last k 0.
+
+        From a place on, `apart` rows of `row` numbers apart.
+        """
+
+        @intrinsic
+        def load_column(context, address, place, row, k, width, found):
+            result = types.UniTuple(address.dtype, count)
+
+            def generate(context, builder, sig, values):
+                place, row = (
+                    context.cast(builder, values[i], sig.args[i], types.int64) for i in (1, 2)
+                )
+                k, width = _words(context, builder, sig, values, (3, 4))
+                zero = ir.Constant(context.get_data_type(address.dtype), 0.0)
+                loaded = []
+                for q in range(count):
+                    inside = builder.icmp_unsigned("<", builder.add(k, _WORD(q * apart)), width)
+                    behind = builder.mul(row, _LONG(q * apart))
+                    spot = builder.gep(values[0], [builder.add(place, behind)])
+                    loaded.append(
+                        _if_found(
+                            builder, builder.and_(inside, values[5]),
+                            lambda spot=spot: builder.load(spot), zero,
+                        )
+                    )  # fmt: skip
+                return context.make_tuple(builder, result, loaded)
+
+            return result(address, place, row, k, width, types.boolean), generate
+
+        return load_column
 
     @intrinsic
     def chosen(context, found, value, other):
