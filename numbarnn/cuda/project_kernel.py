@@ -17,10 +17,9 @@ import numpy as np
 from .kernel import Kernel, reading
 from .source import tuple_of
 from .tile_product import (
-    chosen,
     column_of,
     deliver_of,
-    load,
+    load_of,
     multiply_of,
     put_of,
     quotient,
@@ -89,7 +88,6 @@ def project({names}):
     own_column = (warp % {warps} * {across} + lane % {across}) * {vector_across}
     given_k = thread % {together}
     given_row = thread // {together}
-    pad = {number}(-0.0)
     cuda.syncthreads()
 {mine}
     put_left = given_k * {left_row} + given_row
@@ -174,13 +172,9 @@ def _gather(number, source, tile, geometry):
                 fetch.append(f"q_{n} = spot_{s}_{n} + tap_{n}")
                 fetch.append(f"found = found & within(q_{n}, {axis.size})")
                 place += f" + q_{n} * in_axis_{n}"
-            if source == number:
-                fetch.append(f"a_{g}_{s} = load(inputs, {place}, found, pad)")
-                continue
+            fetch.append(f"raw_{g}_{s} = load(inputs, {place}, found)")
             # A number is waited for where it is converted: after what else there is to do.
-            fetch += [f"raw_{g}_{s} = load(inputs, {place}, found, 0)", f"found_{g}_{s} = found"]
-            read = reading(source, number, f"raw_{g}_{s}")
-            convert.append(f"a_{g}_{s} = chosen(found_{g}_{s}, {read}, pad)")
+            convert.append(f"a_{g}_{s} = {reading(source, number, f'raw_{g}_{s}')}")
     return spots, mine, fetch, convert
 
 
@@ -262,7 +256,7 @@ def project_kernel(dtype, source, tile, geometry=None):
         put_next=_lines(put, 2),
     )
     bound = {
-        "i8": np.int64, "quotient": quotient, "within": within, "load": load, "chosen": chosen,
+        "i8": np.int64, "quotient": quotient, "within": within, "load": load_of(source),
         "load_column": column_of(lower, tile.lower_at_once), "put_rows": put_of(tile.rows_at_once),
         "put_lower": put_of(tile.lower_at_once * tile.columns), "deliver": deliver_of(tile, item),
         "zeros": zeros_of(tile.own_rows * tile.own_columns), "multiply": multiply_of(tile, item),

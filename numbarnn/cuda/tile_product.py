@@ -12,6 +12,9 @@ from .primitives import SIMULATED
 _VECTOR = 16
 #: Threads next to each other that read the same row from memory: 32 bytes of float32.
 _TOGETHER = 8
+#: What is multiplied beyond the last k, by dtype: a number whose product with 0 changes no sum. Of integers
+#: it is 0: sums of whole multiples of weights are never -0.
+_NOTHING = {"f2": -0.0, "f4": -0.0, "f8": -0.0, "b2": 0x8000}
 
 
 @dataclass(frozen=True)
@@ -98,9 +101,13 @@ if SIMULATED:
         """Whether a number of 32 bits is from 0 up to a size."""
         return 0 <= number < size
 
-    def load(address, place, found, other):
-        """The number at a place if it is to be found there, else another one of its kind."""
-        return address[place] if found else address.dtype.type(other)
+    def load_of(kind):
+        """A function: the number of a dtype at a place if it is to be found there, else `_NOTHING`."""
+
+        def load(address, place, found):
+            return address[place] if found else address.dtype.type(_NOTHING.get(kind, 0))
+
+        return load
 
     def column_of(count, apart):
         """A function: so many numbers of a column of the right operand, those beyond the last k 0.
@@ -110,15 +117,13 @@ if SIMULATED:
 
         def load_column(address, place, row, k, width, found):
             return tuple(
-                load(address, place + q * apart * row, found and k + q * apart < width, 0)
+                address[place + q * apart * row]
+                if found and k + q * apart < width
+                else address.dtype.type(0)
                 for q in range(count)
             )
 
         return load_column
-
-    def chosen(found, value, other):
-        """One of two numbers."""
-        return value if found else other
 
     def put_of(step):
         """A function that writes a tuple into an array, from a place on, so many numbers apart."""
@@ -207,18 +212,25 @@ else:
 
         return types.boolean(number, size), generate
 
-    @intrinsic
-    def load(context, address, place, found, other):
-        """The number at a place if it is to be found there, else another one of its kind."""
+    def load_of(kind):
+        """A function: the number of a dtype at a place if it is to be found there, else `_NOTHING`."""
 
-        def generate(context, builder, sig, values):
-            place = context.cast(builder, values[1], sig.args[1], types.int64)
-            other = context.cast(builder, values[3], sig.args[3], address.dtype)
-            return _if_found(
-                builder, values[2], lambda: builder.load(builder.gep(values[0], [place])), other
-            )
+        @intrinsic
+        def load(context, address, place, found):
+            def generate(context, builder, sig, values):
+                place = context.cast(builder, values[1], sig.args[1], types.int64)
+                number = context.get_data_type(address.dtype)
+                other = _NOTHING.get(kind, 0)
+                if isinstance(number, ir.IntType) and kind == "f2":
+                    other = _NOTHING["b2"]
+                return _if_found(
+                    builder, values[2], lambda: builder.load(builder.gep(values[0], [place])),
+                    ir.Constant(number, other),
+                )  # fmt: skip
 
-        return address.dtype(address, place, types.boolean, other), generate
+            return address.dtype(address, place, types.boolean), generate
+
+        return load
 
     def column_of(count, apart):
         """A function: so many numbers of a column of the right operand, those beyond the last k 0.
@@ -252,15 +264,6 @@ else:
             return result(address, place, row, k, width, types.boolean), generate
 
         return load_column
-
-    @intrinsic
-    def chosen(context, found, value, other):
-        """One of two numbers."""
-
-        def generate(context, builder, sig, values):
-            return builder.select(*values)
-
-        return value(types.boolean, value, value), generate
 
     def put_of(step):
         """A function that writes a tuple into an array, from a place on, so many numbers apart."""
