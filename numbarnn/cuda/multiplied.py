@@ -11,7 +11,7 @@ from .tile_product import Tile
 
 #: For float32, the larger first.
 TILES = (
-    Tile(128, 128, 16, 8, 8), Tile(64, 64, 16, 4, 4), Tile(64, 32, 32, 4, 4), Tile(32, 32, 32, 4, 2),
+    Tile(128, 128, 16, 8, 8), Tile(64, 64, 32, 8, 4), Tile(64, 32, 32, 4, 4), Tile(32, 32, 32, 4, 2),
     Tile(16, 16, 64, 2, 2), Tile(8, 8, 64, 1, 1),
 )  # fmt: skip
 #: The simulator has a thread of Python for every thread of a block.
@@ -31,7 +31,7 @@ def tiles(item):
     return tuple(
         Tile(tile.rows, tile.columns, tile.depth // 2, tile.own_rows, tile.own_columns)
         for tile in TILES
-        if tile.own_rows * tile.own_columns <= 16
+        if tile.own_rows * tile.own_columns <= 32
     )
 
 
@@ -39,10 +39,12 @@ def _cycles(tile, item, rows, columns, multiprocessors):
     """What one step of all sums takes, about: the device has no multiprocessor that does nothing."""
     blocks = -(-rows // tile.rows) * -(-columns // tile.columns)
     warps, vector = -(-tile.threads // 32), 16 // item
-    reads = -(-tile.own_rows // vector) + -(-tile.own_columns // vector)
-    own = tile.own_rows * tile.own_columns + reads
+    reads = [-(-each // vector) for each in (tile.own_rows, tile.own_columns)]
+    own = tile.own_rows * tile.own_columns + sum(reads)
     own += _BROUGHT * (tile.rows + tile.columns) / tile.threads
-    busy = max(own * warps / 4, reads * warps)
+    # A whole vector for every thread of a warp takes shared memory two cycles at best.
+    whole = [1 + (each >= vector) for each in (tile.own_rows, tile.own_columns)]
+    busy = max(own * warps / 4, warps * sum(r * w for r, w in zip(reads, whole, strict=True)))
     alone = max(own, busy, _AWAY / tile.depth) + _MEETING / tile.depth
     return max(-(-blocks // multiprocessors) * busy, alone)
 

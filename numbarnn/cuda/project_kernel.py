@@ -84,8 +84,9 @@ def project({names}):
         i += {threads}
     lane = thread % {lanes}
     warp = thread // {lanes}
-    own_row = (warp // {warps} * {down} + lane // {across}) * {vector_down}
-    own_column = (warp % {warps} * {across} + lane % {across}) * {vector_across}
+    lane_row = lane % {paired} + lane // {pairs} * {paired}
+    own_row = (warp // {warps} * {down} + lane_row) * {vector_down}
+    own_column = (warp % {warps} * {across} + lane // {paired} % {across}) * {vector_across}
     given_k = thread % {together}
     given_row = thread // {together}
     cuda.syncthreads()
@@ -219,6 +220,7 @@ def project_kernel(dtype, source, tile, geometry=None):
         place = f"right_at + put_right + {j * tile.columns_at_once}"
         put.append(f"put_lower(right, {place}, w_{j})")
     (down, lanes_across), vector = tile.warp, 16 // item
+    paired = 1 + (down % 2 == 0)
     left, right = tile.sizes(item)
     text = _SOURCE.format(
         names=", ".join(name for name, _ in arguments),
@@ -236,6 +238,10 @@ def project_kernel(dtype, source, tile, geometry=None):
         lanes=down * lanes_across,
         down=down,
         across=lanes_across,
+        # Neighbours read the same of the right tile, and every other thread the same of the left: halves of
+        # a warp are then served at once.
+        paired=paired,
+        pairs=paired * lanes_across,
         warps=tile.across // lanes_across,
         vector_down=min(tile.own_rows, vector),
         vector_across=min(tile.own_columns, vector),
