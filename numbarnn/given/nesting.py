@@ -87,6 +87,8 @@ def _packed(nest, leaves):
 
 def mapped(function, nest):
     """The structure with `function` of every leaf."""
+    if not is_nested(nest):
+        return function(nest)
     return packed_like(nest, [function(leaf) for leaf in flattened(nest)])
 
 
