@@ -35,13 +35,14 @@ def test_every_replay_is_right(rng, monkeypatch, name):
     monkeypatch.setattr(
         tape.Tape, "record", lambda self, *given: recorded.append(self) or record(self, *given)
     )
-    kept = []
-    for number in range(3):
+    kept, counts = [], []
+    for _ in range(3):
         x = rng.normal(size=(B, T, F)).astype("f4")
         mask = rng.random((B, T)) < 0.7
         kept.append((layer(fake(x), mask=fake(mask)), layer(x, mask=mask)))
-        first = len(recorded) if number == 0 else first
-    assert len(recorded) == first > 0
+        counts.append(len(recorded))
+    assert counts[0] > 0
+    assert set(counts) == {counts[0]}
     for found, wanted in kept:
         for one, other in zip(flattened(on_host(found)), flattened(wanted), strict=True):
             np.testing.assert_allclose(one, other, atol=1e-5, rtol=1e-5)
