@@ -198,7 +198,7 @@ class Launch:
             return
         self._ready = loaded(kernel, stream.place)
         self._config = libcuda.config(grid, kernel.threads, kernel.cluster, stream.handle)
-        self._asked = ctypes.byref(self._config), ctypes.c_void_p(int(self._ready.handle)), None
+        self._asked = ctypes.byref(self._config), ctypes.c_void_p(int(self._ready.handle))
         self._told = libcuda.told(self.words)
 
     def __call__(self, it=0, onto=None):
@@ -213,11 +213,11 @@ class Launch:
             return
         queue = libcuda.library().cuLaunchKernelEx
         if onto is None:
-            status = queue(*self._asked, self._told)
+            status = queue(*self._asked, self._told, None)
         else:
             own, self._config.stream = self._config.stream, int(onto.stream.handle)
             try:
-                status = queue(*self._asked, self._told)
+                status = queue(*self._asked, self._told, None)
             finally:
                 self._config.stream = own
         if status:

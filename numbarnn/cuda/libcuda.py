@@ -11,8 +11,6 @@ from ..errors import DeviceError
 
 #: Of an attribute of a launch: the blocks of a cluster (``CU_LAUNCH_ATTRIBUTE_CLUSTER_DIMENSION``).
 CLUSTER_DIMENSION = 4
-#: How arguments are told: ``CU_LAUNCH_PARAM_BUFFER_POINTER``, ``_BUFFER_SIZE`` and ``_END``.
-BUFFER_POINTER, BUFFER_SIZE, END = 1, 2, 0
 
 
 class Attribute(ctypes.Structure):
@@ -59,23 +57,16 @@ def config(grid, threads, cluster, stream):
 
 
 def told(words):
-    """The arguments of a launch, as the driver takes them; they are read at every launch.
+    """The arguments of a launch, as the driver takes them: where each is, to be read at every launch.
 
     Parameters
     ----------
     words : ndarray of int64
         Contiguous.
     """
-    size = ctypes.c_size_t(words.nbytes)
-    made = (ctypes.c_void_p * 5)(
-        BUFFER_POINTER,
-        words.__array_interface__["data"][0],
-        BUFFER_SIZE,
-        ctypes.addressof(size),
-        END,
-    )
-    # What it points at lives as long as it does.
-    made.kept = words, size
+    first = words.__array_interface__["data"][0]
+    made = (ctypes.c_void_p * words.size)(*range(first, first + words.nbytes, words.itemsize))
+    made.kept = words
     return made
 
 

@@ -54,17 +54,16 @@ class StandIn:
             # struct { int id; char pad[4]; union { char pad[64]; struct { unsigned x, y, z; } clusterDim; } }
             which, *value = struct.unpack("<i4x3I52x", ctypes.string_at(attributes + 72 * k, 72))
             found.append((which, tuple(value)))
-        assert _address(params) == 0
-        # { POINTER (1), buffer, SIZE (2), size_t *, END (0) }
-        one, buffer, two, size, end = struct.unpack("<5Q", ctypes.string_at(_address(extra), 40))
-        assert (one, two, end) == (1, 2, 0)
-        (length,) = struct.unpack("<Q", ctypes.string_at(size, 8))
-        words = struct.unpack(f"<{length // 8}q", ctypes.string_at(buffer, length))
+        assert _address(extra) == 0
+        places = struct.unpack(
+            f"<{len(params)}Q", ctypes.string_at(_address(params), 8 * len(params))
+        )
+        words = [struct.unpack("<q", ctypes.string_at(place, 8))[0] for place in places]
         if self.launched is not None and self.status == 0:
             self.launched(
                 Launched(
                     _address(kernel), tuple(sizes[:3]), tuple(sizes[3:6]), sizes[6], stream,
-                    tuple(found), list(words),
+                    tuple(found), words,
                 )
             )  # fmt: skip
         return self.status
