@@ -129,10 +129,17 @@ class Stream:
         """Zeros for an array, that can be queued again and again, as a `Launch`."""
         return Clearing(self, array)
 
-    def clusters(self, kernel):
-        """How many clusters of a kernel the device runs at once; 0 if not one of them fits it."""
+    def clusters(self, make):
+        """How many clusters of a kernel the device runs at once; 0 if not one of them fits it.
+
+        Parameters
+        ----------
+        make : callable
+            What makes the kernel.
+        """
         if SIMULATED:
             return 1
+        kernel = make()
         size = (kernel.cluster,)
         made = _core().LaunchConfig(grid=(1,), block=(kernel.threads,), cluster=size)
         asked = loaded(kernel, self.place).occupancy.max_active_clusters

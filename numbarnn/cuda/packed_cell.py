@@ -124,7 +124,7 @@ class ResidentCell(PackedCell):
         #: Blocks, or clusters, that the device runs at once.
         self.at_once = memory.stream.place.multiprocessors
         if plan.blocks > 1:
-            self.at_once = memory.stream.clusters(self._plainest())
+            self.at_once = memory.stream.clusters(self._plainest)
 
     def _plainest(self):
         """A kernel of those that the cell has, which are alike in what they need."""

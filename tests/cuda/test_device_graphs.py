@@ -129,7 +129,7 @@ def test_how_many_clusters_run_at_once_is_asked_of_the_device(told, monkeypatch)
 
     ready = SimpleNamespace(handle=KERNEL, occupancy=SimpleNamespace(max_active_clusters=fitting))
     monkeypatch.setattr(driver, "loaded", lambda kernel, place: ready)
-    assert Stream(5, Device(0)).clusters(Clustered) == 7
+    assert Stream(5, Device(0)).clusters(lambda: Clustered) == 7
     assert asked == [(((1,), (32,), (4,)), "stream 5")]
     assert not told
 

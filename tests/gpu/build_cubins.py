@@ -37,8 +37,8 @@ class Compiling(driver.Stream):
     def clearing(self, array):
         return Queued()
 
-    def clusters(self, kernel):
-        return self.place.multiprocessors // kernel.cluster
+    def clusters(self, make):
+        return self.place.multiprocessors // make().cluster
 
 
 def main():
