@@ -60,6 +60,7 @@ test-gpu:
 
 # Afterwards `python benchmarks/choose_on_gpu.py` writes which kernel is taken from then on: numbarnn/cuda/measured.json.
 bench-gpu:
+	NUMBARNN_CUBINS=.cubins PYTHONPATH=. $(PYTHON) benchmarks/tiles_on_gpu.py
 	NUMBARNN_CUBINS=.cubins PYTHONPATH=. $(PYTHON) benchmarks/on_gpu.py
 
 cubins: .venv-test/ready

@@ -61,9 +61,9 @@ def main(path=TIMES):
     found = chosen(times)
     table = json.loads(measured.PATH.read_text()) if measured.PATH.exists() else {}
     most = None if math.isinf(found.one_block) else found.one_block
-    table[times["capability"]] = {
-        "device": found.device, "one_block": most, "clusters": list(found.clusters)
-    }  # fmt: skip
+    table.setdefault(times["capability"], {}).update(
+        device=found.device, one_block=most, clusters=list(found.clusters)
+    )
     measured.PATH.write_text(json.dumps(table, indent=2, sort_keys=True) + "\n")
     print(
         f"{times['capability']}: {found}, {loss(found, times['cases']):.2f} times as long as the fastest"

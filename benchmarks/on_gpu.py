@@ -31,13 +31,20 @@ LSTMS = [
     (32, 100, 64, 64),
     (256, 100, 32, 32),
     (8, 200, 32, 48),
+    (256, 100, 64, 96),
 ]
 #: Too large for the registers of a block: run step by step.
-LARGE = [(32, 100, 128, 256), (256, 100, 256, 512), (64, 200, 512, 1024)]
+LARGE = [
+    (1, 200, 128, 256),
+    (32, 100, 128, 256),
+    (256, 100, 128, 256),
+    (256, 100, 256, 512),
+    (64, 200, 512, 1024),
+]
 KINDS = {
     "LSTM": (nr.LSTMCell, LSTMS + LARGE),
     "GRU": (nr.GRUCell, LSTMS + LARGE),
-    "MGU": (nr.MGUCell, LSTMS[:3] + LARGE[:1]),
+    "MGU": (nr.MGUCell, LSTMS[:3] + LARGE[1:2] + LARGE[3:4]),
 }
 CASES = [
     Case(f"{name} {shape}", over(cell, shape[3]), shape[:3], "float32", SEQUENCES)
@@ -46,8 +53,8 @@ CASES = [
 ]
 #: Of running step by step, beside the plain way: what the environment asks for.
 WAYS = {
-    "K3, graph": {"NUMBARNN_GPU_GRAPH": "1"},
-    "K3, graph, cuBLAS": {"NUMBARNN_GPU_GRAPH": "1", "NUMBARNN_GPU_GEMM": "cublas"},
+    "K3, no graph": {"NUMBARNN_GPU_GRAPH": "0"},
+    "K3, cuBLAS": {"NUMBARNN_GPU_GEMM": "cublas"},
 }
 WARM, TIMES = 5, 30
 

@@ -148,8 +148,8 @@ class Stream:
     def repeat(self, launches, begin, end, graphs):
         """Queue launches, one after the other, for every step from `begin` up to `end`.
 
-        With ``NUMBARNN_GPU_GRAPH=1`` in the environment, what is queued a second time with the same
-        addresses is recorded as a graph, and is one launch from then on.
+        What is queued a second time with the same addresses is recorded as a graph, and is one launch
+        from then on: unless the caller records a graph, or ``NUMBARNN_GPU_GRAPH=0`` in the environment.
 
         Parameters
         ----------
@@ -167,8 +167,8 @@ class Stream:
 
     def run(self, launches, steps, graphs=None):
         """Queue launches for every step; as of `repeat`, whether a call is recorded or not."""
-        once = SIMULATED or graphs is None or not launches
-        if once or os.environ.get("NUMBARNN_GPU_GRAPH") != "1":
+        once = SIMULATED or graphs is None or not launches or len(steps) < 2
+        if once or os.environ.get("NUMBARNN_GPU_GRAPH") == "0" or libcuda.is_recorded(self.handle):
             for it in steps:
                 for launch in launches:
                     launch(it)

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 #: Graphs that are kept, and calls that are known to have come once.
-MOST = 8
+MOST = 32
 
 
 class Graphs:

@@ -88,6 +88,7 @@ def library():
     found.cuLaunchKernelEx.argtypes = [pointer, pointer, pointer, pointer]
     found.cuMemsetD8Async.argtypes = [ctypes.c_uint64, ctypes.c_ubyte, size, pointer]
     found.cuCtxGetCurrent.argtypes = [pointer]
+    found.cuStreamIsCapturing.argtypes = [pointer, pointer]
     found.cuGetErrorName.argtypes = [whole, pointer]
     return found
 
@@ -106,6 +107,21 @@ def check(status, what):
         raise DeviceError(
             f"CUDA must {what}; it gave {name.value.decode() if known else f'status {status}'}."
         )
+
+
+def is_recorded(stream):
+    """Whether what is queued on a stream goes into a graph of the caller's; never on the default one.
+
+    Parameters
+    ----------
+    stream : int
+        Its handle.
+    """
+    if stream == 0:
+        return False
+    found = ctypes.c_int()
+    check(library().cuStreamIsCapturing(stream, ctypes.byref(found)), "tell what a stream does")
+    return found.value != 0
 
 
 def current_context():

@@ -7,7 +7,7 @@ What it depends on is the size of the recurrent weights. ``measured.json``, if i
 
 import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
@@ -27,11 +27,15 @@ class Preference:
         From and up to how many a cluster of blocks does (K2c), before all others; () for none.
     device : str
         On which it was measured.
+    tiles : dict of str -> float
+        By the name of a tile of a product, how many times as long it took as was reckoned; see
+        ``benchmarks/tiles_on_gpu.py``.
     """
 
     one_block: float = math.inf
     clusters: tuple = ()
     device: str = ""
+    tiles: dict = field(default_factory=dict, compare=False)
 
     def of(self, weights, kernels):
         """The kernel for so many KB, of those that can run a cell; K3 can run all.
@@ -67,4 +71,4 @@ def preference(capability):
     if found is None:
         return Preference()
     most = math.inf if found["one_block"] is None else found["one_block"]
-    return Preference(most, tuple(found["clusters"]), found["device"])
+    return Preference(most, tuple(found["clusters"]), found["device"], found.get("tiles", {}))

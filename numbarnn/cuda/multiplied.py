@@ -4,6 +4,7 @@ from functools import lru_cache
 
 from ..errors import DeviceError
 from .cublas import Gemm
+from .measured import preference
 from .normal_kernel import normal_kernel, softmax_kernel
 from .primitives import SIMULATED
 from .project_kernel import project_kernel
@@ -11,7 +12,8 @@ from .tile_product import Tile
 
 #: For float32, the larger first.
 TILES = (
-    Tile(128, 128, 16, 8, 8), Tile(64, 64, 32, 8, 4), Tile(64, 32, 32, 4, 4), Tile(32, 32, 32, 4, 2),
+    Tile(128, 128, 16, 8, 8), Tile(128, 64, 16, 8, 4), Tile(64, 64, 32, 8, 4), Tile(64, 64, 32, 4, 4),
+    Tile(64, 32, 32, 4, 4), Tile(64, 32, 32, 4, 2), Tile(32, 32, 32, 4, 2), Tile(32, 32, 32, 2, 2),
     Tile(16, 16, 64, 2, 2), Tile(8, 8, 64, 1, 1),
 )  # fmt: skip
 #: The simulator has a thread of Python for every thread of a block.
@@ -35,8 +37,19 @@ def tiles(item):
     )
 
 
-def _cycles(tile, item, rows, columns, multiprocessors):
-    """What one step of all sums takes, about: the device has no multiprocessor that does nothing."""
+def cycles(tile, item, rows, columns, multiprocessors):
+    """What one step of all sums takes, about: the device has no multiprocessor that does nothing.
+
+    Parameters
+    ----------
+    tile : Tile
+    item : int
+        Bytes of a number.
+    rows, columns : int
+        Of the products.
+    multiprocessors : int
+        Of the device.
+    """
     blocks = -(-rows // tile.rows) * -(-columns // tile.columns)
     warps, vector = -(-tile.threads // 32), 16 // item
     reads = [-(-each // vector) for each in (tile.own_rows, tile.own_columns)]
@@ -50,8 +63,10 @@ def _cycles(tile, item, rows, columns, multiprocessors):
 
 
 @lru_cache(maxsize=256)
-def choose_tile(item, rows, columns, multiprocessors):
+def choose_tile(item, rows, columns, multiprocessors, capability=None):
     """The tile that is done first; the bits of a sum are the same in every one.
+
+    What is reckoned is corrected by what was measured of each tile on a device of that kind.
 
     Parameters
     ----------
@@ -60,6 +75,7 @@ def choose_tile(item, rows, columns, multiprocessors):
     rows, columns : int
         Of the products.
     multiprocessors : int
+    capability : tuple of int, optional
         Of the device.
 
     Returns
@@ -68,7 +84,12 @@ def choose_tile(item, rows, columns, multiprocessors):
     """
     if SIMULATED:
         return _SIMULATED
-    return min(tiles(item), key=lambda tile: _cycles(tile, item, rows, columns, multiprocessors))
+    known = {} if capability is None else preference(capability).tiles
+
+    def taken(tile):
+        return cycles(tile, item, rows, columns, multiprocessors) * known.get(tile.name, 1.0)
+
+    return min(tiles(item), key=taken)
 
 
 class DenseMap:
@@ -81,7 +102,7 @@ class DenseMap:
     """
 
     def __init__(self, map_, memory):
-        self.map_, self._multiprocessors = map_, memory.stream.place.multiprocessors
+        self.map_, self._place = map_, memory.stream.place
         self.columns = map_.kernel.shape[1]
         self._kernel = memory.upload(map_.kernel)
         self._bias = None if map_.bias is None else memory.upload(map_.bias)
@@ -120,7 +141,13 @@ class DenseMap:
                 f"`inputs` must have fewer than 2**31 samples and positions, and a map fewer weights, on a"
                 f" device; got {rows} rows of products with {map_.kernel.size} weights."
             )
-        tile = choose_tile(out.dtype.itemsize, rows, self.columns, self._multiprocessors)
+        tile = choose_tile(
+            out.dtype.itemsize,
+            rows,
+            self.columns,
+            self._place.multiprocessors,
+            self._place.capability,
+        )
         project = project_kernel(out.dtype, kind, tile, map_.geometry)
         grid = -(-rows // tile.rows), -(-self.columns // tile.columns)
         given = {"in_axis_0": 0, "in_axis_1": 0, "in_axis_2": 0, "out_position": row} | given

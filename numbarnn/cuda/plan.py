@@ -19,8 +19,8 @@ REGISTERS_OF_THREAD = 255
 #: Registers of a thread beside the weights and what a row needs: addresses, flags, the loop.
 REGISTERS_BESIDE = 48
 REGISTERS_BESIDE_IN_CLUSTER = 43
-#: Numbers of an operand that a thread reads for all rows of a cluster, if there are several: the assembler
-#: has them all under way at once.
+#: Numbers of an operand that a thread reads for several rows of a cluster at a time: the assembler has
+#: them all under way at once.
 MOST_READ_IN_CLUSTER = 80
 #: Blocks of a cluster that every device with clusters can run.
 BLOCKS_OF_CLUSTER = (2, 4, 8)
@@ -32,6 +32,9 @@ FEW_WEIGHTS = 64
 MOST_THREADS = 1024
 MOST_LANES = 32
 MOST_ROWS = 4
+MOST_ROWS_OF_CLUSTER = 8
+#: A step of a cluster takes as long as the sums of so many rows, and those of its rows.
+ROWS_OF_EXCHANGE = 3
 #: Bytes of shared memory of a block.
 SHARED_BYTES = 48 << 10
 WARP = 32
@@ -136,16 +139,22 @@ def _fits(cell, plan, rows=1):
     beside = REGISTERS_BESIDE
     if plan.blocks > 1:
         beside = REGISTERS_BESIDE_IN_CLUSTER + _own_weights(cell)
-        read = rows * plan.slice(cell.units, cell.dtype.itemsize)
-        if rows > 1 and read > MOST_READ_IN_CLUSTER:
-            return False
     # A thread has the sums of all rows, and all else of one.
     gates = max(map_.gates for stage in cell.stages for map_ in (*stage.recurrent, *stage.inputs))
     needed = _weights(cell, plan) + beside + row_registers(cell)
-    needed += (rows - 1) * gates * (cell.dtype.itemsize // 4)
+    together = rows_together(plan, rows, plan.slice(cell.units, cell.dtype.itemsize))
+    needed += (together - 1) * gates * (cell.dtype.itemsize // 4)
     # The assembler counts threads in fours of warps.
     threads = -(-plan.threads // (4 * WARP)) * 4 * WARP
     return needed <= min(REGISTERS_OF_THREAD, REGISTERS_OF_BLOCK // threads)
+
+
+def rows_together(plan, rows, numbers):
+    """Rows whose sums a thread makes at the same time, if it reads so many numbers of each."""
+    if plan.blocks > 1:
+        while rows > 1 and rows * numbers > MOST_READ_IN_CLUSTER:
+            rows //= 2
+    return rows
 
 
 def shared_bytes(cell, plan, rows):
@@ -272,7 +281,7 @@ def plan_unit(cell):
 
 
 def plan_rows(cell, plan, samples, at_once):
-    """Rows of a block or cluster: one until the device is full, then as many as fit.
+    """Rows of a block: one until the device is full, then as many as fit; of a cluster what takes least.
 
     The bits do not depend on it.
 
@@ -284,10 +293,19 @@ def plan_rows(cell, plan, samples, at_once):
     at_once : int
         Blocks, one on every multiprocessor, or clusters, that run at once.
     """
-    wanted, rows = -(-samples // at_once), 1
-    while rows < wanted and 2 * rows <= min(MOST_ROWS, plan.lanes) and _fits(cell, plan, 2 * rows):
-        rows *= 2
-    return rows
+    most = MOST_ROWS if plan.blocks == 1 else MOST_ROWS_OF_CLUSTER
+    fitting = [1]
+    while 2 * fitting[-1] <= min(most, plan.lanes) and _fits(cell, plan, 2 * fitting[-1]):
+        fitting.append(2 * fitting[-1])
+    if plan.blocks > 1:
+        return min(fitting, key=lambda rows: _turns(samples, rows, at_once))
+    enough = [rows for rows in fitting if rows * at_once >= samples]
+    return enough[0] if enough else fitting[-1]
+
+
+def _turns(samples, rows, at_once):
+    """How long clusters of so many rows take for a step of a batch, about, in sums of a row."""
+    return -(-samples // (rows * at_once)) * (ROWS_OF_EXCHANGE + rows)
 
 
 def plan_chunk(columns, samples, steps, item):

@@ -36,6 +36,11 @@ class Tile:
     own_columns: int = 8
 
     @property
+    def name(self):
+        """What tables of measured times call it."""
+        return f"{self.rows}x{self.columns}x{self.depth} by {self.own_rows}x{self.own_columns}"
+
+    @property
     def threads(self):
         """Threads of a block."""
         return self.down * self.across

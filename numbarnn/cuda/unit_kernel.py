@@ -11,6 +11,7 @@ stays in the registers of the unit's threads.
 
 from .cell_kernel import CellKernel
 from .kernel import Kernel, storing
+from .plan import rows_together
 from .primitives import SIMULATED, put, slice_of, sums_of
 
 #: What names of the step after the present one bear.
@@ -247,23 +248,14 @@ class UnitKernel(CellKernel):
 
     def _sums(self, s, stage):
         """The values of the recurrent maps, those of dense ones summed up for all rows."""
-        write, plan, rows = self._write, self._plan, self._rows
+        write, rows = self._write, self._rows
         copy = "current" if s == 0 else "0"
         exchanged = self._cell.exchanged(s)
         for m, map_ in enumerate(stage.recurrent):
             name, shared = f"recurrent_{s}_{m}", f"shared_{s}_{map_.operand}"
             row = self._row(map_.width)
             if map_.kind == "dense":
-                slice_ = plan.slice(map_.width, self._item)
-                for r in range(rows):
-                    write(
-                        f"place = ({copy} * {rows} + {r}) * {row} + lane * {slice_ + self._vector}",
-                        f"a = sum_{s}_{m}({shared}, place, u_{s}_{m}, scratch)",
-                    )
-                    taken = [f"r_{s}_{m}_{g} = a[{g}]" for g in range(map_.gates)]
-                    write(*taken) if r == 0 else write(
-                        f"if own == {r}:", *[f"    {line}" for line in taken]
-                    )
+                self._sum(s, m, map_, copy)
                 if map_.bias is not None:
                     write(*[f"r_{s}_{m}_{g} += e_{name}_{g}" for g in range(map_.gates)])
                 continue
@@ -279,6 +271,35 @@ class UnitKernel(CellKernel):
                     if s > 0:
                         value = f"o_{s - 1}_{map_.operand}"
                     write(f"r_{s}_{m}_{g} = {self._own(name, map_, g, value)}")
+
+    def _sum(self, s, m, map_, copy):
+        """The sums of a dense map for all rows, of which a thread keeps those of its own."""
+        write, plan, rows = self._write, self._plan, self._rows
+        shared, row = f"shared_{s}_{map_.operand}", self._row(map_.width)
+        slice_ = plan.slice(map_.width, self._item)
+        together = rows_together(plan, rows, slice_)
+
+        def add_up(r, number):
+            write(
+                f"place = ({copy} * {rows} + {number}) * {row} + lane * {slice_ + self._vector}",
+                f"a = sum_{s}_{m}({shared}, place, u_{s}_{m}, scratch)",
+            )
+            taken = [f"r_{s}_{m}_{g} = a[{g}]" for g in range(map_.gates)]
+            if r == 0 and together == rows:
+                write(*taken)
+            else:
+                write(f"if own == {number}:", *[f"    {line}" for line in taken])
+
+        if together == rows:
+            for r in range(rows):
+                add_up(r, r)
+            return
+        # How often is not told the compiler: it would have the numbers of all rows under way at once.
+        write(*[f"r_{s}_{m}_{g} = zero" for g in range(map_.gates)])
+        write(f"for row in range(0, {rows} if steps > 0 else 0, {together}):")
+        with write:
+            for r in range(together):
+                add_up(r, f"row + {r}")
 
     def _run(self, s, stage):
         """The step of a stage, and its output where the next stage finds it."""

@@ -43,7 +43,7 @@ class StandIn:
     def __init__(self, launched=None, status=0):
         self.launched, self.status = launched, status
         #: The current context, and every one that was set.
-        self.context, self.cleared = 0, []
+        self.context, self.cleared, self.recorded = 0, [], 0
 
     def cuLaunchKernelEx(self, config, kernel, params, extra):  # noqa: N802
         # struct { unsigned grid[3], block[3], sharedMemBytes; CUstream; CUlaunchAttribute *; unsigned; }
@@ -75,6 +75,10 @@ class StandIn:
     def cuCtxGetCurrent(self, into):  # noqa: N802
         into._obj.value = self.context
         return 0
+
+    def cuStreamIsCapturing(self, stream, into):  # noqa: N802
+        into._obj.value = self.recorded
+        return self.status
 
     def cuGetErrorName(self, status, into):  # noqa: N802
         if status != 700:

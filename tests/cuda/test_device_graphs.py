@@ -68,15 +68,19 @@ def repeat(known, size, begin=0, end=3):
     stream.repeat(launches, begin, end, known)
 
 
-def test_without_the_switch_every_step_is_launched(told):
+@pytest.mark.parametrize("why", ["switched off", "the caller records"])
+def test_every_step_is_launched_where_no_graph_is_to_be_recorded(told, monkeypatch, why):
+    if why == "switched off":
+        monkeypatch.setenv("NUMBARNN_GPU_GRAPH", "0")
+    else:
+        libcuda.library().recorded = 1
     known = Graphs()
     for _ in range(3):
         repeat(known, 7)
     assert told == [("stream 5", KERNEL, [7, it]) for it in (0, 1, 2)] * 3
 
 
-def test_the_second_call_is_recorded_and_the_third_replayed(told, monkeypatch):
-    monkeypatch.setenv("NUMBARNN_GPU_GRAPH", "1")
+def test_the_second_call_is_recorded_and_the_third_replayed(told):
     known = Graphs()
     repeat(known, 7)
     assert told == [("stream 5", KERNEL, [7, it]) for it in (0, 1, 2)]
@@ -94,8 +98,7 @@ def test_the_second_call_is_recorded_and_the_third_replayed(told, monkeypatch):
     assert [each[0] for each in told] == ["stream 5"] * 5
 
 
-def test_no_more_graphs_are_kept_than_a_few(told, monkeypatch):
-    monkeypatch.setenv("NUMBARNN_GPU_GRAPH", "1")
+def test_no_more_graphs_are_kept_than_a_few(told):
     known = Graphs()
     for size in range(graphs.MOST + 1):
         repeat(known, size)

@@ -17,6 +17,8 @@ from tqdm import tqdm  # noqa: E402
 
 from benchmarks import on_gpu  # noqa: E402
 from numbarnn.cuda import driver, unit_program  # noqa: E402
+from numbarnn.cuda.multiplied import TILES  # noqa: E402
+from numbarnn.cuda.project_kernel import project_kernel  # noqa: E402
 from numbarnn.given.libraries import BFLOAT16  # noqa: E402
 
 CAPABILITIES = [tuple(map(int, given.split("."))) for given in sys.argv[1:] or ("8.0", "9.0")]
@@ -46,6 +48,10 @@ def main():
     driver.Stream = Compiling
     for module in (driver, unit_program):
         module.device = lambda number: driver.Device(number)
+    for tile in TILES:  # which one is taken is measured on the device
+        kernel = project_kernel(np.dtype("f4"), "f4", tile)
+        for capability in CAPABILITIES:
+            kernel.machine_code(capability)
     timed = [
         replace(case, kernel=kernel) for case in on_gpu.CASES for kernel in ("", *on_gpu.KERNELS)
     ]

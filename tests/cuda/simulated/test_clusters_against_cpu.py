@@ -98,6 +98,16 @@ def test_every_form_in_tiles_of_two_rows_of_which_one_is_behind_the_batch(rng, s
     assert {rows for _, rows in seen} == {2}
 
 
+def test_rows_whose_sums_are_made_in_turns(rng, monkeypatch, seen):
+    laid_out(monkeypatch, 8, 3, 2)
+    monkeypatch.setattr(plan, "MOST_READ_IN_CLUSTER", 8)  # numbers of two rows
+    layer = filled(nr.RNN(nr.LSTMCell(5), **ALL), rng)
+    x, mask = rng.normal(size=(7, 4, F)).astype("f4"), rng.random((7, 4)) < 0.6
+    assert_same(*both(layer, x, mask=mask))
+    ((found, rows),) = seen
+    assert (rows, plan.rows_together(found, rows, 4)) == (8, 2)
+
+
 def test_chunks_of_time_stacks_and_rows_of_no_steps(rng, monkeypatch, seen):
     monkeypatch.setattr(plan, "CHUNK_BYTES", 500)
     layer = nr.RNN([nr.LSTMCell(5), nr.GRUCell(3, reset_after=False), nr.GRUCell(4)], **ALL)
