@@ -11,7 +11,7 @@ _RUN = """
 declare ptr @malloc(i64)
 declare void @free(ptr)
 
-define i32 @{name}_run(i64 %samples, i64 %steps, ptr %inputs, ptr %states, ptr %outputs, ptr %work) {{
+define i32 @{name}_run(i64 %samples, i64 %steps, {pointers}, ptr %work) {{
   %few = icmp slt i64 %samples, 0
   %short = icmp slt i64 %steps, 0
   %negative = or i1 %few, %short
@@ -22,16 +22,14 @@ counted:
   %nothing = icmp eq i64 %samples, 0
   br i1 %nothing, label %done, label %some
 some:
-  %no_inputs = icmp eq ptr %inputs, null
-  %no_outputs = icmp eq ptr %outputs, null
   %no_states = icmp eq ptr %states, null
-  %states_missing = and i1 %no_states, {has_states}
-  %one_missing = or i1 %no_inputs, %no_outputs
-  %missing = or i1 %one_missing, %states_missing
-  br i1 %missing, label %null, label %given
+  %missing = and i1 %no_states, {has_states}
+{nulls}
+  br i1 {missing}, label %null, label %given
 null:
   ret i32 {NULL_POINTER}
 given:
+{tables}
   %several = icmp sgt i64 %samples, 1
   %more = icmp sgt i64 %steps, 1
   %two = select i1 %several, i64 2, i64 0
@@ -63,9 +61,9 @@ full:
 run:
   %space = phi ptr [ %work, %given ], [ %piece, %stack ], [ %made, %allocate ]
   %kept = phi i1 [ false, %given ], [ false, %stack ], [ true, %allocate ]
-  %x = ptrtoint ptr %inputs to i64
+  %x = ptrtoint ptr {inputs} to i64
   %s = ptrtoint ptr %states to i64
-  %y = ptrtoint ptr %outputs to i64
+  %y = ptrtoint ptr {outputs} to i64
   %w = ptrtoint ptr %space to i64
   %entry = inttoptr i64 {run} to ptr
   %status = call i64 %entry(i64 {block}, i64 %x, i64 %s, i64 %y, i64 %samples, i64 %steps, i64 %w)
@@ -82,8 +80,8 @@ done:
 """
 
 _STEP = """
-define i32 @{name}_step(ptr %inputs, ptr %states, ptr %outputs, ptr %work) {{
-  %status = call i32 @{name}_run(i64 1, i64 1, ptr %inputs, ptr %states, ptr %outputs, ptr %work)
+define i32 @{name}_step({pointers}, ptr %work) {{
+  %status = call i32 @{name}_run(i64 1, i64 1, {pointers}, ptr %work)
   ret i32 %status
 }}
 """
@@ -111,6 +109,42 @@ given:
 """
 
 
+def names_of(what, ports):
+    """What the pointers of ports are called: one of its own, or with a number."""
+    return [what] if len(ports) == 1 else [f"{what}{number}" for number in range(len(ports))]
+
+
+def pointers_of(sealed):
+    """The pointers that a C function takes, in order."""
+    inputs, outputs = names_of("inputs", sealed.inputs), names_of("outputs", sealed.outputs)
+    return ", ".join(f"ptr %{name}" for name in (*inputs, "states", *outputs))
+
+
+def _table(what, names):
+    """LLVM code that puts pointers into a table, if there are several; what it is called."""
+    if len(names) == 1:
+        return "", f"%{names[0]}"
+    lines = [f"  %{what}_table = alloca ptr, i64 {len(names)}"]
+    for number, name in enumerate(names):
+        lines += [
+            f"  %{name}_place = getelementptr ptr, ptr %{what}_table, i64 {number}",
+            f"  store ptr %{name}, ptr %{name}_place",
+        ]
+    return "\n".join(lines), f"%{what}_table"
+
+
+def _nulls(names):
+    """LLVM code that looks for null pointers; what tells."""
+    lines, last = [], "%missing"
+    for name in names:
+        lines += [
+            f"  %no_{name} = icmp eq ptr %{name}, null",
+            f"  %without_{name} = or i1 {last}, %no_{name}",
+        ]
+        last = f"%without_{name}"
+    return "\n".join(lines), last
+
+
 def c_functions(name, sealed, block, run, reset, steps=True):
     """The LLVM code of ``{name}_run``, ``{name}_step`` and ``{name}_reset_states``.
 
@@ -131,7 +165,12 @@ def c_functions(name, sealed, block, run, reset, steps=True):
     str
     """
     text = _RUN + (_STEP if steps else "") + _RESET
+    inputs, outputs = names_of("inputs", sealed.inputs), names_of("outputs", sealed.outputs)
+    (in_table, x), (out_table, y) = _table("inputs", inputs), _table("outputs", outputs)
+    nulls, missing = _nulls([*inputs, *outputs])
     return text.format(
+        pointers=pointers_of(sealed), tables=f"{in_table}\n{out_table}", inputs=x, outputs=y,
+        nulls=nulls, missing=missing,
         name=name, block=block, run=run, reset=reset,
         has_states="true" if sealed.state_size else "false",
         step_work=slot.PLAN_STEP_WORK - slot.PLAN_WORK, ON_STACK=ON_STACK,

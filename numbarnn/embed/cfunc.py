@@ -1,11 +1,11 @@
 """A model as a C function of this process, by address."""
 
-import ctypes
+from typing import Any
 
 import numpy as np
 
 from ..errors import ArgumentError
-from .chain import chain_of
+from .compiled import one_or_all
 from .signatures import FORMS
 
 
@@ -20,14 +20,15 @@ class CFunction:
         In C.
     ctypes : ctypes function pointer
         The same, to be called from Python or handed to `scipy.LowLevelCallable`.
-    features, units, state_size : int
+    features, units : int, or tuple of int
+    state_size : int
     dtype : NumPy dtype
     """
 
     address: int
     signature: str
-    features: int
-    units: int
+    features: Any
+    units: Any
     state_size: int
     dtype: np.dtype
 
@@ -35,17 +36,22 @@ class CFunction:
         import llvmlite.binding as llvm
 
         from ..compile.loader import SYMBOL, load, prepare_llvm, target_machine
-        from .c_functions import c_functions
+        from .c_functions import c_functions, pointers_of
 
-        self.features, self.units = sealed.features, sealed.units
+        self.features, self.units = (
+            one_or_all(port.numbers for port in ports) for ports in (sealed.inputs, sealed.outputs)
+        )
         self.state_size, self.dtype = sealed.state_size, sealed.dtype
-        item = sealed.dtype.itemsize
+        item, features, units = (
+            sealed.dtype.itemsize, sealed.inputs[0].numbers, sealed.outputs[0].numbers,
+        )  # fmt: skip
         # The weights, and all else that lies at the addresses in the code.
         self._sealed = sealed
         run, reset = (int(number) for number in sealed.numbers[:2])
         text = c_functions("model", sealed, sealed.address, run, reset, steps) + form.text.format(
-            entry=SYMBOL, features=self.features, units=self.units, unit_bytes=self.units * item,
-            further_bytes=(self.features - self.units) * item, state_bytes=self.state_size * item + 1,
+            entry=SYMBOL, features=features, units=units, unit_bytes=units * item,
+            further_bytes=(features - units) * item, state_bytes=self.state_size * item + 1,
+            pointers=pointers_of(sealed),
         )  # fmt: skip
         prepare_llvm()
         machine, module = target_machine(), llvm.parse_assembly(text)
@@ -56,11 +62,8 @@ class CFunction:
         module.verify()
         image = machine.emit_object(module)
         self.address, self._library = load(image, ("malloc", "free", "memcpy"))
-        kinds = {"float32": ("float", ctypes.c_float), "float64": ("double", ctypes.c_double)}
-        word, number = kinds[sealed.dtype.name]
-        inputs = ("int64_t", ctypes.c_int64) if sealed.ids else (word, number)
-        self.signature = form.signature.replace("I *", f"{inputs[0]} *").replace("T *", f"{word} *")
-        self.ctypes = form.ctypes_type(number, inputs[1])(self.address)
+        self.signature = form.shown(sealed)
+        self.ctypes = form.ctypes_type(sealed)(self.address)
         # Whoever keeps the pointer keeps what it points to.
         self.ctypes.kept = self
 
@@ -87,8 +90,9 @@ def cfunc(model, form: str = "step") -> CFunction:
         As for `Layer.compiled`.
     form : {"step", "run", "derivative", "integrand", "filter"}
         ``"step"``: one time step of one sample,
-        ``int32_t f(const T *inputs, T *states, T *outputs)``; the states are overwritten. Inputs of a
-        model that begins with an `Embedding` are ``const int64_t *``.
+        ``int32_t f(const T *inputs, T *states, T *outputs)``; the states are overwritten. Inputs that an
+        `Embedding` looks up are ``const int64_t *``. Several inputs, or outputs, are as many pointers, in
+        the order of the model's.
 
         ``"run"``: whole sequences, ``int32_t f(int64_t samples, int64_t steps, const T *inputs,
         T *states, T *outputs)``, arrays as C has them.
@@ -128,27 +132,38 @@ def cfunc(model, form: str = "step") -> CFunction:
     >>> step.ctypes(x, h, y), y[0]
     (0, 7.0)
     """
+    from .graph import graph_of
+
     if form not in FORMS:
         raise ArgumentError(f"`form` must be one of {list(FORMS)}; got {form!r}.")
-    chain, wanted = chain_of(model), FORMS[form]
-    if wanted.doubles and chain.dtype != np.float64:
+    graph, wanted = graph_of(model), FORMS[form]
+    if wanted.doubles and graph.dtype != np.float64:
         raise ArgumentError(
-            f"`{chain.name}` must have dtype 'float64' for the form {form!r}; it has {chain.dtype.name!r}."
+            f"`{graph.name}` must have dtype 'float64' for the form {form!r}; it has {graph.dtype.name!r}."
         )
-    sealed = chain.sealed()
-    if chain.whole is not None and wanted.steps:
+    if wanted.steps:
+        graph.check_steps(form)
+    if wanted.doubles:
+        _check_ports(graph, form)
+    sealed = graph.sealed()
+    if wanted.fits is not None:
+        told = graph.inputs[0].numbers, graph.outputs[0].numbers, graph.outputs[0].timed
+        if not wanted.fits(*told):
+            raise ArgumentError(
+                f"`{graph.name}` must have {wanted.wanted} for the form {form!r}; it has {told[0]} "
+                f"features, {told[1]} units and return_sequences={told[2]}."
+            )
+    return CFunction(sealed, wanted, graph.whole is None)
+
+
+def _check_ports(graph, form):
+    """Refuse a model of several inputs or outputs, or of ids, for a form that others call."""
+    if len(graph.inputs) > 1 or len(graph.outputs) > 1:
         raise ArgumentError(
-            f"`{chain.name}` must read forwards for the form {form!r}; `{chain.whole}` reads backwards "
-            "and needs the whole sequence."
+            f"`{graph.name}` must have one input and one output for the form {form!r}; it has "
+            f"{len(graph.inputs)} and {len(graph.outputs)}."
         )
-    if chain.ids and wanted.doubles:
+    if graph.inputs[0].ids:
         raise ArgumentError(
-            f"`{chain.name}` must have numbers as inputs for the form {form!r}; it has ids."
+            f"`{graph.name}` must have numbers as inputs for the form {form!r}; it has ids."
         )
-    told = sealed.features, sealed.units, sealed.sequences
-    if wanted.fits is not None and not wanted.fits(*told):
-        raise ArgumentError(
-            f"`{chain.name}` must have {wanted.wanted} for the form {form!r}; it has {told[0]} features, "
-            f"{told[1]} units and return_sequences={told[2]}."
-        )
-    return CFunction(sealed, wanted, chain.whole is None)

@@ -1,12 +1,12 @@
 """A model that other compiled code can call."""
 
 import threading
+from typing import Any
 
 import numpy as np
 
 from ..errors import ArgumentError, CellError
 from ..loop import task as slot
-from .chain import chain_of
 
 
 class _Kept:
@@ -24,35 +24,40 @@ class Compiled:
     Python object and shares nothing that is written with another: it may stand in a `prange`, and run
     in several threads at once. The numbers are those of calling the layer, to the bit.
 
-    All models of one dtype that give sequences, or do not, are of one Numba type: a function is
-    compiled once for them, and kept by ``cache=True``. Weights that are set count from the next time
-    that the object is handed to a compiled function; which cells there are, and the flags of the
-    layers, are those of when it was made. The arrays of a call must not overlap.
+    All models of one dtype whose inputs and outputs are alike, with an axis of time or without, are of
+    one Numba type: a function is compiled once for them, and kept by ``cache=True``. Weights that are set
+    count from the next time that the object is handed to a compiled function; which cells there are, and
+    the flags of the layers, are those of when it was made. The arrays of a call must not overlap.
+
+    Several inputs, and several outputs, are tuples, in the order of the model's; what has more axes at one
+    step, such as an image, is a row of as many numbers. An input or output without time steps, as a
+    `Model` may have, has no axis of time in `run` either.
 
     Parameters
     ----------
     model : Layer
-        Built: recurrent layers, `Bidirectional`, `Embedding` in front, and layers that look at every step
-        by itself, such as `Dense`; alone, in a `Sequential`, or one after the other in a `Model`. Dropout
+        Built, of layers that need no Python; the page on models inside other programs lists them. Dropout
         does not act.
 
     Attributes
     ----------
-    features, units : int
+    features, units : int, or tuple of int
         Numbers of an input and of an output at one step.
     state_size : int
-        Numbers of all states of a sample; they stand side by side in the order of `return_state`.
-    sequences : bool
+        Numbers of all states of a sample, those of layer after layer; of one layer side by side in the
+        order of `return_state`. A causal convolution has the steps that it will see again, a
+        `GlobalMaxPooling1D` the largest numbers so far. Layers that do not go along the time steps of the
+        model, as inside `TimeDistributed`, begin anew at each and have none here.
+    sequences : bool, or tuple of bool
         Whether `run` gives the outputs of all steps, or the last: the layer's `return_sequences`.
         Not to be seen in compiled code, for which it is part of the type.
     dtype : NumPy dtype
         The same.
-    ids : bool
+    ids : bool, or tuple of bool
         Whether inputs are token ids: int64, without an axis of features. An id that is not in the table
         is refused before anything changes. The same.
     whole : str or None
-        The name of a layer that reads backwards and needs the whole sequence: then there is `run` alone.
-        The same.
+        A layer that needs the whole sequence, and what it does: then there is `run` alone. The same.
 
     Raises
     ------
@@ -83,33 +88,40 @@ class Compiled:
     4
     """
 
-    features: int
-    units: int
+    features: Any
+    units: Any
     state_size: int
-    sequences: bool
-    ids: bool
+    sequences: Any
+    ids: Any
     whole: str | None
     dtype: np.dtype
 
     def __init__(self, model):
-        self._chain = chain_of(model)
+        from .graph import graph_of
+
+        self._graph = graph_of(model)
         self._lock = threading.Lock()
         self._made = None
         #: What Numba takes it for, once it has asked.
         self.numba_type = None
         sealed, _ = self._sealed()
-        self.features, self.units = sealed.features, sealed.units
-        self.state_size, self.sequences = sealed.state_size, sealed.sequences
-        self.dtype, self.whole, self.ids = sealed.dtype, self._chain.whole, self._chain.ids
+        #: The inputs and outputs, as `numbarnn.loop.parts.Port`.
+        self.inputs, self.outputs = sealed.inputs, sealed.outputs
+        self.features = one_or_all(port.numbers for port in self.inputs)
+        self.units = one_or_all(port.numbers for port in self.outputs)
+        self.sequences = one_or_all(port.timed for port in self.outputs)
+        self.ids = one_or_all(port.ids > 0 for port in self.inputs)
+        self.state_size, self.dtype = sealed.state_size, sealed.dtype
+        self.whole = self._graph.whole
         # Numba learns what to make of such an object.
         from . import numba_type  # noqa: F401
 
     def _sealed(self):
         """The model with the weights that it has now, and its block as an array."""
         with self._lock:
-            versions = self._chain.versions
+            versions = self._graph.versions
             if self._made is None or self._made[0] != versions:
-                sealed = self._chain.sealed()
+                sealed = self._graph.sealed()
                 self._made = versions, (sealed, np.asarray(_Kept(sealed)))
             return self._made[1]
 
@@ -134,22 +146,23 @@ class Compiled:
         ArgumentError
             If the array does not fit; in compiled code a ValueError, or Numba's TypingError.
         """
-        lead = self._lead("states", states)
+        lead = self._lead("states", states, 1)
         self._check("states", states, (*lead, self.state_size))
         self._sealed()[0].reset(states, _count(lead))
 
-    def step(self, inputs: np.ndarray | int, states: np.ndarray, out: np.ndarray) -> None:
+    def step(self, inputs: Any, states: np.ndarray, out: Any) -> None:
         """Run one time step.
 
         Parameters
         ----------
-        inputs : ndarray, shape (features,) or (batch, features)
+        inputs : ndarray, shape (features,) or (batch, features), or tuple of them
             C-contiguous and of the model's dtype, as the others. Of ids an integer, or int64, shape
             (batch,).
         states : ndarray, shape (state_size,) or (batch, state_size)
             Overwritten with those after the step.
-        out : ndarray, shape (units,) or (batch, units)
-            Overwritten with the output.
+        out : ndarray, shape (units,) or (batch, units), or tuple of them
+            Overwritten with the output: where the model gives one for the whole sequence, that of the
+            steps so far.
 
         Raises
         ------
@@ -157,37 +170,34 @@ class Compiled:
             If an array does not fit, or the model needs the whole sequence; in compiled code a
             ValueError, or Numba's TypingError.
         """
-        if self.whole is not None:
-            raise ArgumentError(
-                f"`{self._chain.name}` must read forwards to run step by step; `{self.whole}` reads "
-                "backwards and needs the whole sequence."
-            )
-        if self.ids and isinstance(inputs, (int, np.integer)):
-            inputs = np.array(inputs, np.int64)
-        lead = self._lead("inputs", inputs)
-        self._check_inputs(inputs, lead)
+        self._graph.check_steps()
+        inputs = self._several("inputs", self.inputs, inputs)
+        inputs = [
+            np.array(each, np.int64) if port.ids and isinstance(each, (int, np.integer)) else each
+            for port, each in zip(self.inputs, inputs, strict=True)
+        ]
+        lead, _ = self._checked_inputs(inputs, False)
         self._check("states", states, (*lead, self.state_size))
-        self._check("out", out, (*lead, self.units))
+        out = self._several("out", self.outputs, out)
+        self._check_ports("out", self.outputs, out, [(*lead, *_row(port)) for port in self.outputs])
         self._ran(self._sealed()[0].run(inputs, states, out, _count(lead), 1))
 
-    def run(
-        self, inputs: np.ndarray, states: np.ndarray, out: np.ndarray | None = None
-    ) -> np.ndarray:
+    def run(self, inputs: Any, states: np.ndarray, out: Any = None) -> Any:
         """Run sequences.
 
         Parameters
         ----------
-        inputs : ndarray, shape (time, features) or (batch, time, features)
+        inputs : ndarray, shape (time, features) or (batch, time, features), or tuple of them
             C-contiguous and of the model's dtype, as the others. Of ids int64, shape (time,) or
             (batch, time).
         states : ndarray, shape (state_size,) or (batch, state_size)
             What the sequences begin with; overwritten with the states after the last step.
-        out : ndarray, optional
+        out : ndarray or tuple of them, optional
             Where to write the outputs, of their shape.
 
         Returns
         -------
-        ndarray
+        ndarray or tuple of them
             Shape (units,) or (batch, units), zeros if there are no steps; of a model that gives
             sequences (time, units) or (batch, time, units).
 
@@ -196,40 +206,67 @@ class Compiled:
         ArgumentError
             If an array does not fit; in compiled code a ValueError, or Numba's TypingError.
         """
-        *lead, steps = self._lead("inputs", inputs, 1)
-        self._check_inputs(inputs, (*lead, steps))
+        inputs = self._several("inputs", self.inputs, inputs)
+        lead, steps = self._checked_inputs(inputs, True)
         self._check("states", states, (*lead, self.state_size))
-        shape = (*lead, steps, self.units) if self.sequences else (*lead, self.units)
+        shapes = [
+            (*lead, *([steps_of(port, steps)] if port.timed else []), *_row(port))
+            for port in self.outputs
+        ]
         if out is None:
-            out = np.empty(shape, self.dtype)
-        self._check("out", out, shape)
-        self._ran(self._sealed()[0].run(inputs, states, out, _count(lead), steps))
+            out = one_or_all(np.empty(shape, self.dtype) for shape in shapes)
+        arrays = self._several("out", self.outputs, out)
+        self._check_ports("out", self.outputs, arrays, shapes)
+        self._ran(self._sealed()[0].run(inputs, states, arrays, _count(lead), steps))
         return out
 
     def _ran(self, status):
         """Say what a run that did not succeed says."""
         if status == slot.NO_SUCH_ID:
-            raise ArgumentError(
-                f"`inputs` must hold ids in 0 ... {self._sealed()[0].ids - 1}; some are others."
-            )
+            most = " or ".join(f"0 ... {port.ids - 1}" for port in self.inputs if port.ids)
+            raise ArgumentError(f"`inputs` must hold ids in {most}; some are others.")
         if status == slot.STEP_RAISED:
-            raise CellError(f"A step of `{self._chain.name}` raised an exception.")
+            raise CellError(f"A step of `{self._graph.name}` raised an exception.")
 
-    def _lead(self, name, array, more=0):
-        """The axes in front of the numbers: the batch, if there is one, and `more`."""
-        own = 0 if self.ids and name == "inputs" else 1
-        if not isinstance(array, np.ndarray) or array.ndim - more - own not in (0, 1):
+    def _several(self, name, ports, given):
+        """The arrays of ports, as a list."""
+        if len(ports) == 1:
+            return [given]
+        if not isinstance(given, (tuple, list)) or len(given) != len(ports):
+            got = len(given) if isinstance(given, (tuple, list)) else type(given).__name__
+            raise ArgumentError(f"`{name}` must be a tuple of {len(ports)} arrays; got {got}.")
+        return list(given)
+
+    def _lead(self, name, array, own):
+        """The axis of the batch, if there is one in front of `own` axes."""
+        if not isinstance(array, np.ndarray) or array.ndim - own not in (0, 1):
             got = f"shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-            raise ArgumentError(
-                f"`{name}` must be an array of {own + more} or {own + 1 + more} axes; got {got}."
-            )
+            raise ArgumentError(f"`{name}` must be an array of {own} or {own + 1} axes; got {got}.")
         return array.shape[: array.ndim - own]
 
-    def _check_inputs(self, inputs, lead):
-        if self.ids:
-            self._check("inputs", inputs, lead, False, np.dtype(np.int64))
-        else:
-            self._check("inputs", inputs, (*lead, self.features), False)
+    def _checked_inputs(self, inputs, over_time):
+        """The axis of the batch, if there is one, and how many steps there are."""
+        timed = [port.timed and over_time for port in self.inputs]
+        names = _names("inputs", self.inputs)
+        lead = self._lead(names[0], inputs[0], timed[0] + len(_row(self.inputs[0])))
+        steps = 1
+        if any(timed):
+            first = timed.index(True)
+            array, own = inputs[first], 1 + len(_row(self.inputs[first]))
+            self._lead(names[first], array, own)
+            steps = array.shape[array.ndim - own]
+        shapes = [
+            (*lead, *[steps] * long, *_row(port))
+            for port, long in zip(self.inputs, timed, strict=True)
+        ]
+        self._check_ports("inputs", self.inputs, inputs, shapes, False)
+        return lead, steps
+
+    def _check_ports(self, name, ports, arrays, shapes, written=True):
+        each = zip(_names(name, ports), ports, arrays, shapes, strict=True)
+        for shown, port, array, shape in each:
+            dtype = np.dtype(np.int64) if port.ids else self.dtype
+            self._check(shown, array, shape, written, dtype)
 
     def _check(self, name, array, shape, written=True, dtype=None):
         dtype = self.dtype if dtype is None else dtype
@@ -254,12 +291,41 @@ class Compiled:
         raise TypeError("a Compiled cannot be pickled: pickle the layer that it was made of")
 
     def __repr__(self):
-        inputs = "ids" if self.ids else f"{self.features} features"
-        what = "all outputs" if self.sequences else "the last output"
-        return (
-            f"Compiled({self._chain.name!r}, {inputs}, {self.units} units, "
-            f"{self.state_size} numbers of state, {what}, {self.dtype})"
+        inputs = ", ".join(
+            f"ids{f' x {port.numbers}' * (not port.scalar)}"
+            if port.ids
+            else f"{port.numbers} features"
+            for port in self.inputs
         )
+        units = ", ".join(f"{port.numbers} units" for port in self.outputs)
+        what = ", ".join(
+            "all outputs" if port.timed else "the last output" for port in self.outputs
+        )
+        return (
+            f"Compiled({self._graph.name!r}, {inputs}, {units}, {self.state_size} numbers of state, "
+            f"{what}, {self.dtype})"
+        )
+
+
+def steps_of(port, steps):
+    """How many steps a port has of a model that has so many."""
+    count, every = port.count
+    return max((steps + count) // every + 1, 0) if every else count
+
+
+def _row(port):
+    """The axes of a port at one step."""
+    return () if port.scalar else (port.numbers,)
+
+
+def _names(name, ports):
+    return [f"{name}[{number}]" for number in range(len(ports))] if len(ports) > 1 else [name]
+
+
+def one_or_all(values):
+    """The only one of some values, or a tuple."""
+    values = tuple(values)
+    return values[0] if len(values) == 1 else values
 
 
 def _count(lead):

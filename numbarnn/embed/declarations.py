@@ -1,7 +1,7 @@
 """What the compilers of C and Fortran are told of an exported model."""
 
 from ..loop.task import NO_SUCH_ID
-from .c_functions import DONE, NEGATIVE_COUNT, NO_MEMORY, NULL_POINTER
+from .c_functions import DONE, NEGATIVE_COUNT, NO_MEMORY, NULL_POINTER, names_of
 
 _PROMISES = (
     "Status: {DONE} done; {NULL_POINTER} a pointer is null (states may be, where there are none); "
@@ -22,16 +22,15 @@ _HEADER = """\
 /* {title}
 
 {promises}
-   Arrays lie as C has them: {in_kind} inputs[samples][steps]{per_step},
+   Arrays lie as C has them: {in_arrays},
    {kind} states[samples][{STATE}] (read, then overwritten),
-   {kind} outputs{outputs}[{UNITS}]. */
+   {out_arrays}. */
 #ifndef {UPPER}_H
 #define {UPPER}_H
 
 #include <stdint.h>
 
-#define {UPPER}_FEATURES {features}
-#define {UPPER}_UNITS {units}
+{macros}
 #define {UPPER}_STATE_SIZE {state_size}
 #define {UPPER}_WORK_BYTES {work}{step_macro}
 
@@ -42,8 +41,8 @@ extern "C" {{
 /* Give states the values that a sequence begins with. */
 int32_t {name}_reset_states(int64_t samples, {kind} *states);
 
-{step}int32_t {name}_run(int64_t samples, int64_t steps, const {in_kind} *inputs, {kind} *states,
-{indent}{kind} *outputs, void *work);
+{step}int32_t {name}_run(int64_t samples, int64_t steps, {in_pointers}, {kind} *states,
+{indent}{out_pointers}, void *work);
 
 #ifdef __cplusplus
 }}
@@ -56,16 +55,15 @@ _FORTRAN = """\
 ! {title}
 !
 {promises}
-! Arrays: inputs({per_step}steps, samples), states({state_size}, samples) (read, then overwritten),
-! outputs({units}{outputs}).
+! Arrays: {in_arrays}, states({state_size}, samples) (read, then overwritten),
+! {out_arrays}.
 module {name}_model
   use, intrinsic :: iso_c_binding, only: c_int32_t, c_int64_t, {kind}, c_ptr
   implicit none
   private
   public :: {name}_reset_states, {step_name}{name}_run
 
-  integer, parameter, public :: {name}_features = {features}
-  integer, parameter, public :: {name}_units = {units}
+{parameters}
   integer, parameter, public :: {name}_state_size = {state_size}
   integer(c_int64_t), parameter, public :: {name}_work_bytes = {work}_c_int64_t{step_parameter}
 
@@ -78,13 +76,13 @@ module {name}_model
       real({kind}), intent(out) :: states(*)
     end function
 
-{step}    integer(c_int32_t) function {name}_run(samples, steps, inputs, states, outputs, work) &
+{step}    integer(c_int32_t) function {name}_run(samples, steps, {ins}, states, {outs}, work) &
         bind(c, name="{name}_run")
       import :: c_int32_t, c_int64_t, {kind}, c_ptr
       integer(c_int64_t), value :: samples, steps
-      {in_kind}, intent(in) :: inputs(*)
+{in_declared}
       real({kind}), intent(inout) :: states(*)
-      real({kind}), intent(out) :: outputs(*)
+{out_declared}
       type(c_ptr), value :: work
     end function
   end interface
@@ -95,18 +93,18 @@ end module
 #: One step, where a model runs single ones.
 _C_STEP = """\
 /* One sample, one time step. */
-int32_t {name}_step(const {in_kind} *inputs, {kind} *states, {kind} *outputs, void *work);
+int32_t {name}_step({in_pointers}, {kind} *states, {out_pointers}, void *work);
 
 """
 
 _FORTRAN_STEP = """\
     ! One sample, one time step. Work: c_null_ptr, or c_loc of so many bytes.
-    integer(c_int32_t) function {name}_step(inputs, states, outputs, work) &
+    integer(c_int32_t) function {name}_step({ins}, states, {outs}, work) &
         bind(c, name="{name}_step")
       import :: c_int32_t, c_int64_t, {kind}, c_ptr
-      {in_kind}, intent(in) :: inputs(*)
+{in_declared}
       real({kind}), intent(inout) :: states(*)
-      real({kind}), intent(out) :: outputs(*)
+{out_declared}
       type(c_ptr), value :: work
     end function
 
@@ -119,9 +117,11 @@ def _wrapped(told, cpu, before, width=96):
 
     statuses = {"DONE": DONE, "NULL_POINTER": NULL_POINTER, "NEGATIVE_COUNT": NEGATIVE_COUNT,
                 "NO_MEMORY": NO_MEMORY}  # fmt: skip
+    tables = [port.ids for port in told["inputs"] if port.ids]
+    ids = " or ".join(f"0 ... {count - 1}" for count in tables)
     told = {
         **told,
-        "no_id": f"; {NO_SUCH_ID} an id is not in 0 ... {told['ids'] - 1}" if told["ids"] else "",
+        "no_id": f"; {NO_SUCH_ID} an id is not in {ids}" if tables else "",
         "step_bytes": f" and {told['step_work']} for every step" if told["step_work"] else "",
     }
     lines = [
@@ -130,6 +130,24 @@ def _wrapped(told, cpu, before, width=96):
         for line in textwrap.wrap(promise.format(cpu=cpu, **statuses, **told), width)
     ]
     return "\n".join(before + line for line in lines)
+
+
+def _steps_in_c(port):
+    """The steps of a port, of which a model has `steps`."""
+    count, every = port.count
+    if (count, every) == (-1, 1):
+        return "steps"
+    return f"(steps + {count}) / {every} + 1" if count >= 0 else f"(steps - {-count}) / {every} + 1"
+
+
+def _arrays(told, kind, upper):
+    """The arrays of inputs, and of outputs: name, kind, and the word for the numbers of a step."""
+    for what, word in (("inputs", "FEATURES"), ("outputs", "UNITS")):
+        ports = told[what]
+        yield [
+            (name, port, "int64_t" if port.ids else kind, f"{upper}{word}{name[len(what) :]}")
+            for name, port in zip(names_of(what, ports), ports, strict=True)
+        ]
 
 
 def header(name, title, told, cpu):
@@ -147,42 +165,65 @@ def header(name, title, told, cpu):
     str
     """
     upper, kind = name.upper(), {4: "float", 8: "double"}[told["item"]]
+    inputs, outputs = _arrays(told, kind, f"{upper}_")
     given = {
-        "name": name,
-        "kind": kind,
-        "in_kind": "int64_t" if told["ids"] else kind,
-    }
+        "name": name, "kind": kind,
+        "in_pointers": ", ".join(f"const {each} *{called}" for called, _, each, _ in inputs),
+        "out_pointers": ", ".join(f"{each} *{called}" for called, _, each, _ in outputs),
+    }  # fmt: skip
+    shown = [
+        ", ".join(
+            f"{each} {called}[samples]{f'[{_steps_in_c(port)}]' * port.timed}"
+            f"{f'[{word}]' * (not port.scalar)}"
+            for called, port, each, word in arrays
+        )
+        for arrays in (inputs, outputs)
+    ]
+    macros = [f"#define {word} {port.numbers}" for _, port, _, word in (*inputs, *outputs)]
     more = f"\n#define {upper}_STEP_WORK_BYTES {told['step_work']}" if told["step_work"] else ""
     return _HEADER.format(
-        title=title, promises=_wrapped(told, cpu, "   "), UPPER=upper,
-        per_step="" if told["ids"] else f"[{upper}_FEATURES]", step_macro=more,
-        STATE=f"{upper}_STATE_SIZE", UNITS=f"{upper}_UNITS",
-        outputs="[samples][steps]" if told["sequences"] else "[samples]",
-        indent=" " * len(f"int32_t {name}_run("),
-        step=_C_STEP.format(**given) if told["steps"] else "", **given, **_sizes(told),
+        title=title, promises=_wrapped(told, cpu, "   "), UPPER=upper, step_macro=more,
+        STATE=f"{upper}_STATE_SIZE", macros="\n".join(macros), in_arrays=shown[0], out_arrays=shown[1],
+        indent=" " * len(f"int32_t {name}_run("), state_size=told["state_size"], work=told["work"],
+        step=_C_STEP.format(**given) if told["steps"] else "", **given,
     )  # fmt: skip
 
 
 def fortran(name, title, told, cpu):
     """The Fortran module ``{name}_model``; parameters as those of `header`."""
     kind = {4: "c_float", 8: "c_double"}[told["item"]]
+    inputs, outputs = _arrays(told, kind, "")
     given = {
-        "name": name,
-        "kind": kind,
-        "in_kind": "integer(c_int64_t)" if told["ids"] else f"real({kind})",
-    }
+        "name": name, "kind": kind,
+        "ins": ", ".join(called for called, *_ in inputs),
+        "outs": ", ".join(called for called, *_ in outputs),
+        "in_declared": "\n".join(
+            f"      {'integer(c_int64_t)' if port.ids else f'real({kind})'}, intent(in) :: {called}(*)"
+            for called, port, _, _ in inputs
+        ),
+        "out_declared": "\n".join(
+            f"      real({kind}), intent(out) :: {called}(*)" for called, *_ in outputs
+        ),
+    }  # fmt: skip
+    shown = [
+        ", ".join(
+            f"{called}({f'{port.numbers}, ' * (not port.scalar)}"
+            f"{f'{_steps_in_c(port)}, ' * port.timed}samples)"
+            for called, port, _, _ in arrays
+        )
+        for arrays in (inputs, outputs)
+    ]
+    parameters = [
+        f"  integer, parameter, public :: {name}_{word.lower()} = {port.numbers}"
+        for _, port, _, word in (*inputs, *outputs)
+    ]
     more = ""
     if told["step_work"]:
         name_ = f"  integer(c_int64_t), parameter, public :: {name}_step_work_bytes"
         more = f"\n{name_} = {told['step_work']}_c_int64_t"
     return _FORTRAN.format(
-        title=title, promises=_wrapped(told, cpu, "! "),
-        per_step="" if told["ids"] else f"{told['features']}, ", step_parameter=more,
-        outputs=", steps, samples" if told["sequences"] else ", samples",
-        step_name=f"{name}_step, " if told["steps"] else "",
-        step=_FORTRAN_STEP.format(**given) if told["steps"] else "", **given, **_sizes(told),
+        title=title, promises=_wrapped(told, cpu, "! "), step_parameter=more,
+        in_arrays=shown[0], out_arrays=shown[1], parameters="\n".join(parameters),
+        step_name=f"{name}_step, " if told["steps"] else "", state_size=told["state_size"],
+        work=told["work"], step=_FORTRAN_STEP.format(**given) if told["steps"] else "", **given,
     )  # fmt: skip
-
-
-def _sizes(told):
-    return {key: told[key] for key in ("features", "units", "state_size", "work")}

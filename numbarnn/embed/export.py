@@ -15,9 +15,9 @@ from pathlib import Path
 
 from ..errors import ArgumentError, NumbarnnError
 from ..files import replacing
-from .chain import chain_of
 from .declarations import fortran, header
 from .exported import name_of
+from .graph import graph_of
 from .processors import checked_processor, environment_of
 
 _SUFFIXES = (".o", ".so")
@@ -42,12 +42,14 @@ def export(model, path, cpu=None, name=None):
         raise ArgumentError(f"`path` must end in one of {list(_SUFFIXES)}; got {str(path)!r}.")
     name = _checked_name(name, path)
     linker = _linker() if path.suffix == ".so" else None
-    chain = chain_of(model)
+    graph = graph_of(model)
     with tempfile.TemporaryDirectory() as folder:
-        made, told = Path(folder) / f"{name}.o", _made_elsewhere(model, chain, name, cpu, folder)
+        made, told = Path(folder) / f"{name}.o", _made_elsewhere(model, graph, name, cpu, folder)
         if linker is not None:
             made = _library(linker, made)
-        what = "outputs of all steps" if chain.sequences else "the last output"
+        what = ", ".join(
+            "outputs of all steps" if port.timed else "the last output" for port in graph.outputs
+        )
         title = f"The model {name}, made by numbarnn: {what}."
         written = {
             path: made.read_bytes(),
@@ -79,13 +81,13 @@ def _library(linker, made):
     return library
 
 
-def _made_elsewhere(model, chain, name, cpu, folder):
+def _made_elsewhere(model, graph, name, cpu, folder):
     """Make the object file in a process that compiles for `cpu`; what is to be told of the model."""
     from numba import cloudpickle
 
     asked, answer = Path(folder) / "asked", Path(folder) / "answer"
     # Classes of a notebook or script go along: no other process could import them.
-    asked.write_bytes(cloudpickle.dumps((model, chain.empties(), name, folder)))
+    asked.write_bytes(cloudpickle.dumps((model, graph.empties(), name, folder)))
     environment = environment_of(cpu)
     environment["PYTHONPATH"] = os.pathsep.join(entry or os.getcwd() for entry in sys.path)
     code = f"from {__name__} import answer; answer()"
@@ -110,8 +112,8 @@ def answer():
     asked, answered = map(Path, sys.argv[1:])
     model, empties, name, folder = pickle.loads(asked.read_bytes())
     try:
-        chain = chain_of(model)
-        sealed, steps = chain.sealed(empties), chain.whole is None
+        graph = graph_of(model)
+        sealed, steps = graph.sealed(empties), graph.whole is None
         (Path(folder) / f"{name}.o").write_bytes(object_file(sealed, name, steps))
         found = about(sealed, steps)
     except NumbarnnError as error:

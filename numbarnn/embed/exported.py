@@ -3,12 +3,14 @@
 import ctypes
 import os
 import re
+from typing import Any
 
 import numpy as np
 
-_NAMES = (
-    "version", "item", "features", "units", "state_size", "sequences", "work", "step_work", "ids", "steps",
-)  # fmt: skip
+_NAMES = ("version", "item", "state_size", "work", "step_work", "steps", "inputs", "outputs")
+_VERSION = 3
+#: What stands behind them of every input and output.
+_PORT = ("numbers", "ids", "count", "every", "scalar", "timed")
 _FAILURES = {
     1: "an array is missing",
     2: "a count is below 0",
@@ -35,9 +37,10 @@ class Exported:
 
     Attributes
     ----------
-    features, units, state_size : int
-        As those of `Compiled`.
-    sequences, ids : bool
+    features, units : int, or tuple of int
+        As those of `Compiled`, as the others.
+    state_size : int
+    sequences, ids : bool, or tuple of bool
     dtype : NumPy dtype
 
     Raises
@@ -56,11 +59,11 @@ class Exported:
         output = model.run(inputs, states)
     """
 
-    features: int
-    units: int
+    features: Any
+    units: Any
     state_size: int
-    sequences: bool
-    ids: bool
+    sequences: Any
+    ids: Any
     dtype: np.dtype
 
     def __init__(self, path: str | os.PathLike, name: str | None = None):
@@ -68,22 +71,28 @@ class Exported:
         name = name_of(path) if name is None else name
         self._library = library = ctypes.CDLL(path)
         try:
-            about = (ctypes.c_int64 * len(_NAMES)).in_dll(library, f"{name}_about")
+            numbers = _numbers_in(library, name, len(_NAMES))
             self._reset, self._run = (
                 getattr(library, f"{name}_{what}") for what in ("reset_states", "run")
             )
         except (ValueError, AttributeError):
             raise ValueError(f"`name` must be that of a model in {path}; got {name!r}.") from None
-        told = dict(zip(_NAMES, about, strict=True))
-        if told["version"] != 2:
-            raise ValueError(f"{path} must be of version 2; got {told['version']}.")
-        self.name, self.features, self.units = name, told["features"], told["units"]
-        self.state_size, self.sequences = told["state_size"], bool(told["sequences"])
-        self.ids = told["ids"] != 0
+        told = dict(zip(_NAMES, numbers, strict=True))
+        if told["version"] != _VERSION:
+            raise ValueError(f"{path} must be of version {_VERSION}; got {told['version']}.")
+        count, pointer = told["inputs"] + told["outputs"], ctypes.c_void_p
+        ports = _numbers_in(library, name, len(_NAMES) + count * len(_PORT))[len(_NAMES) :]
+        rows = [ports[place : place + len(_PORT)] for place in range(0, len(ports), len(_PORT))]
+        ports = [dict(zip(_PORT, row, strict=True)) for row in rows]
+        self._inputs, self._outputs = ports[: told["inputs"]], ports[told["inputs"] :]
+        self.name, self.state_size = name, told["state_size"]
+        self.features = _one_or_all(port["numbers"] for port in self._inputs)
+        self.units = _one_or_all(port["numbers"] for port in self._outputs)
+        self.sequences = _one_or_all(bool(port["timed"]) for port in self._outputs)
+        self.ids = _one_or_all(port["ids"] != 0 for port in self._inputs)
         self.dtype = np.dtype({4: np.float32, 8: np.float64}[told["item"]])
-        count, pointer = ctypes.c_int64, ctypes.c_void_p
-        self._reset.argtypes = [count, pointer]
-        self._run.argtypes = [count, count, pointer, pointer, pointer, pointer]
+        self._reset.argtypes = [ctypes.c_int64, pointer]
+        self._run.argtypes = [ctypes.c_int64] * 2 + [pointer] * (count + 2)
         self._reset.restype = self._run.restype = ctypes.c_int32
 
     def initial_states(self, batch: int) -> np.ndarray:
@@ -92,20 +101,21 @@ class Exported:
         self._check(self._reset(batch, states.ctypes.data))
         return states
 
-    def run(self, inputs, states: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    def run(self, inputs: Any, states: np.ndarray, out: Any = None) -> Any:
         """Run sequences; a step is one of one time step.
 
         Parameters
         ----------
-        inputs : array_like, shape (batch, time, features), or of ids (batch, time)
+        inputs : array_like, shape (batch, time, features), or of ids (batch, time), or tuple of them
+            Those without time steps have no axis of time.
         states : ndarray, shape (batch, state_size)
             C-contiguous, of the model's dtype; overwritten with those after the last step.
-        out : ndarray, optional
+        out : ndarray or tuple of them, optional
             Where to write the outputs, of their shape.
 
         Returns
         -------
-        ndarray
+        ndarray or tuple of them
             Shape (batch, units), or of a model that gives sequences (batch, time, units).
 
         Raises
@@ -113,22 +123,44 @@ class Exported:
         ValueError
             If an array does not fit.
         """
-        inputs = np.asarray(inputs)
-        if self.ids and inputs.dtype.kind not in "iu":
-            raise ValueError(f"`inputs` must be integers; got {inputs.dtype}.")
-        last = () if self.ids else (self.features,)
-        if inputs.ndim != 2 + len(last) or inputs.shape[2:] != last:
-            wanted = ", ".join(map(str, ("batch", "time", *last)))
-            raise ValueError(f"`inputs` must have shape ({wanted}); got {inputs.shape}.")
-        inputs = np.ascontiguousarray(inputs, np.int64 if self.ids else self.dtype)
-        batch, steps = inputs.shape[:2]
-        shape = (batch, steps, self.units) if self.sequences else (batch, self.units)
-        out = np.empty(shape, self.dtype) if out is None else out
+        arrays, batch, steps = [], None, None
+        given = _several("inputs", inputs, len(self._inputs))
+        for (name, array), port in zip(given, self._inputs, strict=True):
+            arrays.append(self._as_input(name, array, port, batch, steps))
+            batch = arrays[-1].shape[0]
+            steps = arrays[-1].shape[1] if port["timed"] else steps
+        steps = 1 if steps is None else steps
+        shapes = []
+        for port in self._outputs:
+            long = [_steps_of(port, steps)] if port["timed"] else []
+            shapes.append((batch, *long, port["numbers"]))
+        if out is None:
+            out = _one_or_all(np.empty(shape, self.dtype) for shape in shapes)
         self._fits("states", states, (batch, self.state_size))
-        self._fits("out", out, shape)
-        places = (array.ctypes.data for array in (inputs, states, out))
-        self._check(self._run(batch, steps, *places, None))
+        outputs = _several("out", out, len(shapes))
+        for (name, array), shape in zip(outputs, shapes, strict=True):
+            self._fits(name, array, shape)
+        arrays += [states, *(array for _, array in outputs)]
+        self._check(self._run(batch, steps, *(array.ctypes.data for array in arrays), None))
         return out
+
+    def _as_input(self, name, array, port, batch, steps):
+        """An input as the library takes it; `batch` and `steps` are those of the inputs before."""
+        array = np.asarray(array)
+        if port["ids"] and array.dtype.kind not in "iu":
+            raise ValueError(f"`{name}` must be integers; got {array.dtype}.")
+        wanted = ["batch" if batch is None else batch]
+        if port["timed"]:
+            wanted.append("time" if steps is None else steps)
+        if not port["scalar"]:
+            wanted.append(port["numbers"])
+        pairs = zip(array.shape, wanted, strict=False)
+        if array.ndim != len(wanted) or any(
+            size != w for size, w in pairs if not isinstance(w, str)
+        ):
+            shown = ", ".join(map(str, wanted))
+            raise ValueError(f"`{name}` must have shape ({shown}); got {array.shape}.")
+        return np.ascontiguousarray(array, np.int64 if port["ids"] else self.dtype)
 
     def _fits(self, name, array, shape):
         good = isinstance(array, np.ndarray) and array.dtype == self.dtype and array.flags.carray
@@ -147,3 +179,27 @@ class Exported:
         return (
             f"Exported({self.name!r}, {self.features} features, {self.units} units, {self.dtype})"
         )
+
+
+def _numbers_in(library, name, count):
+    return list((ctypes.c_int64 * count).in_dll(library, f"{name}_about"))
+
+
+def _one_or_all(values):
+    values = tuple(values)
+    return values[0] if len(values) == 1 else values
+
+
+def _several(name, given, count):
+    """Arrays with their names, as a list."""
+    if count == 1:
+        return [(name, given)]
+    if not isinstance(given, (tuple, list)) or len(given) != count:
+        got = len(given) if isinstance(given, (tuple, list)) else type(given).__name__
+        raise ValueError(f"`{name}` must be a tuple of {count} arrays; got {got}.")
+    return [(f"{name}[{number}]", each) for number, each in enumerate(given)]
+
+
+def _steps_of(port, steps):
+    count, every = port["count"], port["every"]
+    return max((steps + count) // every + 1, 0) if every else count

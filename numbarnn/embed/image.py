@@ -10,11 +10,10 @@ from .c_functions import c_functions
 
 #: What a program without Python has none of.
 _PYTHON = re.compile("numba|NRT_|_?Py[A-Z_]")
-#: The order of the numbers in ``{name}_about``; the first says which order.
-ABOUT = (
-    "version", "item", "features", "units", "state_size", "sequences", "work", "step_work", "ids", "steps",
-)  # fmt: skip
-VERSION = 2
+#: The order of the numbers in ``{name}_about``; the first says which order. Behind them stand those of
+#: every input and output.
+ABOUT = ("version", "item", "state_size", "work", "step_work", "steps", "inputs", "outputs")
+VERSION = 3
 _BYTES = [f"\\{byte:02x}" for byte in range(256)]
 
 
@@ -55,7 +54,7 @@ def _block(name, sealed, code, places):
 
 
 def about(sealed, steps):
-    """What a program may ask of a model, in the order of `ABOUT`; `steps`: whether it runs single ones.
+    """What a program may ask of a model, by the names in `ABOUT`; `steps`: whether it runs single ones.
 
     A call needs `work` bytes of workspace, and `step_work` for every step.
     """
@@ -63,10 +62,21 @@ def about(sealed, steps):
     each = max(sealed.work(samples, 3) - sealed.work(samples, 2) for samples in (1, 2))
     work = max(sealed.work(samples, count) - count * each for samples, count in numbers)
     found = (
-        VERSION, sealed.dtype.itemsize, sealed.features, sealed.units, sealed.state_size,
-        int(sealed.sequences), work, each, sealed.ids, int(steps),
+        VERSION, sealed.dtype.itemsize, sealed.state_size, work, each, int(steps), sealed.inputs,
+        sealed.outputs,
     )  # fmt: skip
     return dict(zip(ABOUT, found, strict=True))
+
+
+def _flat(told):
+    """The same as numbers in one row."""
+    *first, inputs, outputs = told.values()
+    ports = [
+        number
+        for port in (*inputs, *outputs)
+        for number in (port.numbers, port.ids, *port.count, int(port.scalar), int(port.timed))
+    ]
+    return [*first, len(inputs), len(outputs), *ports]
 
 
 def object_file(sealed, name, steps=True):
@@ -101,7 +111,7 @@ def object_file(sealed, name, steps=True):
     weights, places = _weights(sealed.arrays)
     numbers = list(_block(name, sealed, code, places))
     run, reset = (f"ptrtoint (ptr @{symbol} to i64)" for symbol in list(named)[:2])
-    told = list(about(sealed, steps).values())
+    told = _flat(about(sealed, steps))
     text = "\n".join(
         [
             *(

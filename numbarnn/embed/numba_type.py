@@ -15,6 +15,7 @@ from numba.extending import (
     intrinsic,
     make_attribute_wrapper,
     models,
+    overload,
     overload_attribute,
     overload_method,
     register_jitable,
@@ -26,6 +27,7 @@ from numba.extending import (
 from ..compile.digest import Uncacheable, surroundings
 from ..lanes.memory import caller, integer_at
 from ..loop import task as slot
+from .asked import BATCH, FEATURES, OUT, STATE, STEPS, checked_ports, looker, shaper, want
 from .compiled import Compiled
 
 _BLOCK = types.Array(types.int64, 1, "C")
@@ -33,8 +35,6 @@ _WORK = slot.MODEL_PLANS + slot.PLAN_WORK
 _STEP_WORK = slot.MODEL_PLANS + slot.PLAN_STEP_WORK
 #: Bytes of workspace up to which a call takes them from the stack.
 _ON_STACK = 1 << 15
-#: What does not fit, beside the statuses of a run.
-_FEATURES, _STATE, _BATCH, _OUT = range(10, 14)
 #: A step of a small model takes no longer than several calls with all fields of several arrays.
 _INLINED = {"forceinline": True}
 
@@ -45,17 +45,26 @@ class CompiledType(types.Type):
     Parameters
     ----------
     dtype : str
-    sequences, ids, whole : bool
-        As of a `Compiled`; `whole`: whether it needs the whole sequence.
+    inputs, outputs : tuple of Port
+        Of which only the axes count, and whether they are ids.
+    whole : bool
+        Whether it needs the whole sequence.
     made : str
         Of which sources.
     """
 
-    def __init__(self, dtype, sequences, ids, whole, made):
-        self.dtype, self.sequences = getattr(types, dtype), sequences
-        self.ids, self.whole = ids, whole
-        what = ["sequences" if sequences else "last", *["ids"] * ids, *["whole"] * whole]
-        super().__init__(name=f"numbarnn.Compiled({dtype}, {', '.join(what)}, {made})")
+    def __init__(self, dtype, inputs, outputs, whole, made):
+        self.dtype, self.whole = getattr(types, dtype), whole
+        self.inputs, self.outputs = inputs, outputs
+        what = [", ".join(map(_axes_of, ports)) for ports in (inputs, outputs)]
+        told = [dtype, " -> ".join(what), *["whole"] * whole, made]
+        super().__init__(name=f"numbarnn.Compiled({', '.join(told)})")
+
+
+def _axes_of(port):
+    """What counts of a port, in words."""
+    what = "ids" if port.ids else "numbers"
+    return f"{what}{' of one step' * (not port.timed)}{' without an axis' * port.scalar}"
 
 
 @typeof_impl.register(Compiled)
@@ -66,7 +75,7 @@ def _type_of(value, context):
         except Uncacheable:
             made = "uncacheable"
         value.numba_type = CompiledType(
-            value.dtype.name, value.sequences, value.ids, value.whole is not None, made
+            value.dtype.name, value.inputs, value.outputs, value.whole is not None, made
         )
     return value.numba_type
 
@@ -98,14 +107,36 @@ def _unbox(kind, value, context):
     return NativeValue(made._getvalue(), is_error=builder.load(failed))
 
 
+@intrinsic(prefer_literal=True)
+def _numbers_of(context, model, outputs):
+    """The numbers of one step of the inputs, or outputs: one, or a tuple."""
+    inputs, of_outputs = len(model.inputs), outputs.literal_value
+    count = len(model.outputs) if of_outputs else inputs
+    result = types.intp if count == 1 else types.UniTuple(types.intp, count)
+
+    def generate(context, builder, signature, values):
+        address = cgutils.create_struct_proxy(signature.args[0])(
+            context, builder, values[0]
+        ).address
+        found = []
+        for number in range(count):
+            port = number + (inputs if of_outputs else 0)
+            place = slot.MODEL_PORTS + port * slot.PORT_ENTRY + slot.PORT_NUMBERS
+            place = builder.add(address, ir.Constant(ir.IntType(64), place))
+            found.append(builder.load(builder.inttoptr(place, ir.IntType(64).as_pointer())))
+        return found[0] if count == 1 else context.make_tuple(builder, result, found)
+
+    return result(model, types.literal(of_outputs)), generate
+
+
 @overload_attribute(CompiledType, "features")
 def _features(model):
-    return lambda model: integer_at(model._address + slot.MODEL_FEATURES)
+    return lambda model: _numbers_of(model, 0)
 
 
 @overload_attribute(CompiledType, "units")
 def _units(model):
-    return lambda model: integer_at(model._address + slot.MODEL_UNITS)
+    return lambda model: _numbers_of(model, 1)
 
 
 @overload_attribute(CompiledType, "state_size")
@@ -125,16 +156,6 @@ def _place_of(context, array):
         return builder.ptrtoint(data, ir.IntType(64))
 
     return types.intp(array), generate
-
-
-@intrinsic
-def _place_of_id(context, number):
-    """Where a number lies, as 64 bits, until the function that asks returns."""
-
-    def generate(context, builder, signature, values):
-        return builder.ptrtoint(cgutils.alloca_once_value(builder, values[0]), ir.IntType(64))
-
-    return types.intp(types.int64), generate
 
 
 @intrinsic
@@ -187,13 +208,15 @@ def _run_in_space(model, inputs, states, out, samples, steps):
 @register_jitable
 def _refuse(what):
     """Say which array does not fit."""
-    if what == _FEATURES:
+    if what == FEATURES:
         raise ValueError("`inputs` must have a last axis of the model's features.")
-    if what == _STATE:
+    if what == STATE:
         raise ValueError("`states` must have a last axis of the model's state_size.")
-    if what == _BATCH:
+    if what == BATCH:
         raise ValueError("`states` must have the batch of `inputs`.")
-    if what == _OUT:
+    if what == STEPS:
+        raise ValueError("`inputs` must have as many time steps each.")
+    if what == OUT:
         raise ValueError("`out` must have the shape of the outputs.")
     if what == slot.NO_SUCH_ID:
         raise ValueError("`inputs` must hold ids of the model's table.")
@@ -203,71 +226,24 @@ def _refuse(what):
         )
 
 
-@register_jitable(**_INLINED)
-def _checked_run(model, places, inputs, states, out, shown):
-    """Check sizes, then run; of arrays there are only numbers here, so none is counted.
-
-    Parameters
-    ----------
-    model : int
-    places : tuple of three int
-    inputs, states : tuple of int
-        Samples, steps, features; samples, numbers of the state.
-    out, shown : tuple of int
-        The sizes that the outputs have and must have, without the units; the units of `out` come last.
-    """
-    samples, steps, features = inputs
-    wrong = 0
-    if features != integer_at(model + slot.MODEL_FEATURES):
-        wrong = _FEATURES
-    elif states[1] != integer_at(model + slot.MODEL_STATE):
-        wrong = _STATE
-    elif states[0] != samples:
-        wrong = _BATCH
-    elif out[:-1] != shown or out[-1] != integer_at(model + slot.MODEL_UNITS):
-        wrong = _OUT
-    if wrong == 0:
-        wrong = _run_in_space(model, *places, samples, steps)
-    if wrong != 0:
-        _refuse(wrong)
-
-
-def _want(model, name, array, axes, written=True, dtype=None):
-    """Refuse, when it is compiled, what is no array of so many axes that machine code can use."""
-    dtype = model.dtype if dtype is None else dtype
-    good = (
-        isinstance(array, types.Array)
-        and array.dtype == dtype
-        and array.ndim in axes
-        and array.layout == "C"
-        and (array.mutable or not written)
-    )
-    if not good:
-        count = " or ".join(map(str, axes))
-        raise TypingError(
-            f"`{name}` must be a {'writeable ' * written}C-contiguous {dtype} array of {count} "
-            f"axes; got {array}."
-        )
-
-
-def _want_inputs(model, inputs, axes):
-    """The same of inputs, which have no axis of features where they are ids."""
-    if model.ids:
-        _want(model, "inputs", inputs, [n - 1 for n in axes], written=False, dtype=types.int64)
-        return inputs.ndim + 1
-    _want(model, "inputs", inputs, axes, written=False)
-    return inputs.ndim
+def _checked(model, inputs, states, out, over_time):
+    """Refuse, when it is compiled, what are no arrays for a call; whether there is an axis of the batch."""
+    batched = checked_ports("inputs", model, model.inputs, inputs, over_time, False)
+    want("states", states, model.dtype, (1 + batched,))
+    if out is not None:
+        checked_ports("out", model, model.outputs, out, over_time, True, batched)
+    return batched
 
 
 @overload_method(CompiledType, "reset_states", jit_options=_INLINED)
 def _reset_states(model, states):
-    _want(model, "states", states, (1, 2))
+    want("states", states, model.dtype, (1, 2))
     single = states.ndim == 1
 
     def reset_states(model, states):
         place = model._address
         if states.shape[-1] != integer_at(place + slot.MODEL_STATE):
-            _refuse(_STATE)
+            _refuse(STATE)
         reset = integer_at(place + slot.MODEL_RESET)
         call_reset(reset, (place, _place_of(states), 1 if single else states.shape[0]))
 
@@ -278,69 +254,52 @@ def _reset_states(model, states):
 def _step(model, inputs, states, out):
     if model.whole:
         raise TypingError(
-            "`model` must read forwards to run step by step: a layer in it reads backwards and needs the "
-            "whole sequence."
+            "`model` must have single steps: a layer in it reads backwards, or looks at several steps, and "
+            "needs the whole sequence."
         )
-    if model.ids and isinstance(inputs, types.Integer):
-        _want(model, "states", states, (1,))
-        _want(model, "out", out, (1,))
-        return _step_of_id
-    axes = _want_inputs(model, inputs, (2,) if model.ids else (1, 2))
-    _want(model, "states", states, (axes,))
-    _want(model, "out", out, (axes,))
-    single, ids = axes == 1, model.ids
+    look = looker(_checked(model, inputs, states, out, False), False)
 
     def step(model, inputs, states, out):
-        samples, rows = (1, 1) if single else (inputs.shape[0], states.shape[0])
-        _checked_run(
-            model._address,
-            (_place_of(inputs), _place_of(states), _place_of(out)),
-            (samples, 1, 1 if ids else inputs.shape[-1]),
-            (rows, states.shape[-1]),
-            out.shape,
-            out.shape[:-1] if single else (samples,),
-        )
+        wrong, samples, steps, x, s, y = look(model, inputs, states, out)
+        if wrong == 0:
+            wrong = _run_in_space(model._address, x, s, y, samples, steps)
+        if wrong != 0:
+            _refuse(wrong)
 
     return step
 
 
-def _step_of_id(model, inputs, states, out):
-    _checked_run(
-        model._address,
-        (_place_of_id(np.int64(inputs)), _place_of(states), _place_of(out)),
-        (1, 1, 1),
-        (1, states.shape[-1]),
-        out.shape,
-        (),
-    )
+def _allocate(shapes, dtype):
+    """Arrays of so many shapes, one after the other."""
+
+
+@overload(_allocate)
+def _allocated(shapes, dtype):
+    if len(shapes) == 1:
+        return lambda shapes, dtype: (np.empty(shapes[0], dtype),)
+    return lambda shapes, dtype: (np.empty(shapes[0], dtype), *_allocate(shapes[1:], dtype))
 
 
 @overload_method(CompiledType, "run")
 def _run(model, inputs, states, out=None):
-    axes = _want_inputs(model, inputs, (2, 3))
-    _want(model, "states", states, (axes - 1,))
-    dtype, single, ids = model.dtype, axes == 2, model.ids
-    # Axes of the inputs that the outputs have too, in front of the units.
-    kept = axes - (1 if model.sequences else 2)
+    none = out is None or isinstance(out, (types.NoneType, types.Omitted))
+    batched = _checked(model, inputs, states, None if none else out, True)
+    look, shapes, dtype = looker(batched, True), shaper(batched), model.dtype
 
     def into(model, inputs, states, out=None):
-        samples, rows = (1, 1) if single else (inputs.shape[0], states.shape[0])
-        steps = inputs.shape[0] if single else inputs.shape[1]
-        _checked_run(
-            model._address,
-            (_place_of(inputs), _place_of(states), _place_of(out)),
-            (samples, steps, 1 if ids else inputs.shape[-1]),
-            (rows, states.shape[-1]),
-            out.shape,
-            inputs.shape[:kept],
-        )
+        wrong, samples, steps, x, s, y = look(model, inputs, states, out)
+        if wrong == 0:
+            wrong = _run_in_space(model._address, x, s, y, samples, steps)
+        if wrong != 0:
+            _refuse(wrong)
         return out
 
-    def made(model, inputs, states, out=None):
-        shape = inputs.shape[:kept] + (model.units,)
-        return model.run(inputs, states, np.empty(shape, dtype))
+    def one(model, inputs, states, out=None):
+        return model.run(inputs, states, _allocate(shapes(model, inputs), dtype)[0])
 
-    if out is None or isinstance(out, (types.NoneType, types.Omitted)):
-        return made
-    _want(model, "out", out, (kept + 1,))
-    return into
+    def all_of_them(model, inputs, states, out=None):
+        return model.run(inputs, states, _allocate(shapes(model, inputs), dtype))
+
+    if not none:
+        return into
+    return one if len(model.outputs) == 1 else all_of_them

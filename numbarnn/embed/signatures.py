@@ -7,6 +7,8 @@ import ctypes
 from dataclasses import dataclass
 from typing import Any
 
+from .c_functions import names_of
+
 _STATUS, _COUNT, _ANY = ctypes.c_int32, ctypes.c_int64, ctypes.c_void_p
 
 #: A sequence from states of its own.
@@ -26,15 +28,15 @@ made:
 """
 
 _STEP = """
-define i32 @{entry}(ptr %inputs, ptr %states, ptr %outputs) {{
-  %status = call i32 @model_step(ptr %inputs, ptr %states, ptr %outputs, ptr null)
+define i32 @{entry}({pointers}) {{
+  %status = call i32 @model_step({pointers}, ptr null)
   ret i32 %status
 }}
 """
 
 _RUN = """
-define i32 @{entry}(i64 %samples, i64 %steps, ptr %inputs, ptr %states, ptr %outputs) {{
-  %status = call i32 @model_run(i64 %samples, i64 %steps, ptr %inputs, ptr %states, ptr %outputs, ptr null)
+define i32 @{entry}(i64 %samples, i64 %steps, {pointers}) {{
+  %status = call i32 @model_run(i64 %samples, i64 %steps, {pointers}, ptr null)
   ret i32 %status
 }}
 """
@@ -89,14 +91,14 @@ class Form:
     Attributes
     ----------
     signature : str
-        In C, ``T`` for the model's type of number.
+        In C, ``T`` for the model's type of number, ``POINTERS`` for those to its arrays.
     result : ctypes type or None
     arguments : tuple of ctypes types
-        ``"T*"`` for pointers to the model's type of number, ``"I*"`` to that of its inputs.
+        ``"T*"`` for pointers to the model's type of number, ``"POINTERS"`` for those to its arrays.
     text : str
         Its LLVM code.
     doubles : bool
-        Whether it is for float64 alone, and for inputs that are numbers.
+        Whether it is for float64 alone, and for one input and one output that are numbers.
     steps : bool
         Whether it runs single steps.
     fits : callable
@@ -114,21 +116,35 @@ class Form:
     fits: Any = None
     wanted: str = ""
 
-    def ctypes_type(self, number, inputs):
-        """The type of the function for models of a ctypes number, and of inputs of another."""
-        pointers = {"T*": ctypes.POINTER(number), "I*": ctypes.POINTER(inputs)}
-        arguments = [pointers.get(each, each) for each in self.arguments]
+    def shown(self, sealed):
+        """The signature in C for a model."""
+        word = {4: "float", 8: "double"}[sealed.dtype.itemsize]
+        inputs = zip(names_of("inputs", sealed.inputs), sealed.inputs, strict=True)
+        shown = [f"const {'int64_t' if port.ids else word} *{name}" for name, port in inputs]
+        shown.append(f"{word} *states")
+        shown += [f"{word} *{name}" for name in names_of("outputs", sealed.outputs)]
+        return self.signature.replace("POINTERS", ", ".join(shown))
+
+    def ctypes_type(self, sealed):
+        """The type of the function for a model."""
+        number = ctypes.POINTER({4: ctypes.c_float, 8: ctypes.c_double}[sealed.dtype.itemsize])
+        ids, arguments = ctypes.POINTER(ctypes.c_int64), []
+        for each in self.arguments:
+            if each == "POINTERS":
+                arguments += [ids if port.ids else number for port in sealed.inputs]
+                arguments += [number] * (1 + len(sealed.outputs))
+            else:
+                arguments.append(number if each == "T*" else each)
         return ctypes.CFUNCTYPE(self.result, *arguments)
 
 
 FORMS = {
     "step": Form(
-        "int32_t f(const I *inputs, T *states, T *outputs)",
-        _STATUS, ("I*", "T*", "T*"), _STEP, steps=True,
+        "int32_t f(POINTERS)", _STATUS, ("POINTERS",), _STEP, steps=True,
     ),
     "run": Form(
-        "int32_t f(int64_t samples, int64_t steps, const I *inputs, T *states, T *outputs)",
-        _STATUS, (_COUNT, _COUNT, "I*", "T*", "T*"), _RUN,
+        "int32_t f(int64_t samples, int64_t steps, POINTERS)",
+        _STATUS, (_COUNT, _COUNT, "POINTERS"), _RUN,
     ),
     "derivative": Form(
         "void f(double t, const double *u, double *du, const double *p)",

@@ -12,8 +12,10 @@ from .array_layer import ArrayLayer
 from .attempt import Attempt
 from .bidirectional import Bidirectional
 from .composed import Composed
+from .dropout import Dropout
 from .graph import is_symbolic, symbolic_call
 from .layer import Layer, numbered_names
+from .masking import Masking
 from .rnn import RNN
 
 RECURRENT = (RNN, Bidirectional)
@@ -81,7 +83,8 @@ class Sequential(Composed):
             if shape is not None:
                 same = all(each.compute_output_shape(shape) == shape for each in before)
                 return shape if same else None
-            if not (isinstance(layer, ArrayLayer) and layer.by_step):
+            by_step = isinstance(layer, ArrayLayer) and layer.by_step
+            if not by_step and not isinstance(layer, (Dropout, Masking)):
                 return None
             before.append(layer)
         return None

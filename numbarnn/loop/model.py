@@ -73,8 +73,9 @@ def run_masked(model, values, mask, states, output, samples, steps, work):
     in_row = integer_at(model + slot.MODEL_IN_ROW)
     maps = integer_at(plan + slot.PLAN_MAPS)
     for index in range(integer_at(plan + slot.PLAN_MAP_COUNT)):
-        place = task + integer_at(maps + slot.EIGHT * index)
-        set_integer(place, values)
+        told = maps + 2 * slot.EIGHT * index
+        place = task + integer_at(told)
+        set_integer(place, values + integer_at(told + slot.EIGHT))
         set_integer(place + slot.EIGHT, steps * in_row)
         set_integer(place + 2 * slot.EIGHT, in_row)
     offsets, state = integer_at(model + slot.MODEL_OFFSETS), integer_at(task + slot.STATES)
@@ -92,7 +93,7 @@ def run_masked(model, values, mask, states, output, samples, steps, work):
         set_integer(track + slot.TRACK_SAMPLE, row)
         set_integer(track + slot.TRACK_TIME, 0)
     block = integer_at(task + slot.BLOCK)
-    blocks = (samples + block - 1) // block
+    blocks = (samples * integer_at(task + slot.POSITIONS) + block - 1) // block
     space = task + integer_at(plan + slot.PLAN_SIZE)
     call_loop(integer_at(model + slot.MODEL_LOOP), (task, space, 0, blocks))
     raised = integer_at(model + slot.MODEL_RAISED)

@@ -255,18 +255,49 @@ class SampleStep(Recipe):
 
 
 @dataclass(frozen=True)
-class Merge(Recipe):
-    """What makes one output of two, by the word of a merge mode."""
+class Lay(Recipe):
+    """What lays rows into others by a word of `numbarnn.loop.lay`; `one`: of one number each."""
 
     dtype: str
     mode: str
-    arguments = 8
+    one: bool = False
+    arguments = 5
 
     def build(self):
         """See `Recipe`."""
-        from .merge import merge
+        from .lay import lay
 
-        return merge(self), {}
+        return lay(self), {}
+
+
+@dataclass(frozen=True)
+class Pool(Recipe):
+    """What makes one row of several, ``"max"`` or ``"average"``; `whole`: of all."""
+
+    dtype: str
+    kind: str
+    whole: bool
+    arguments = 5
+
+    def build(self):
+        """See `Recipe`."""
+        from .windows import pool
+
+        return pool(self), {}
+
+
+@dataclass(frozen=True)
+class MaskRows(Recipe):
+    """What masks the rows of one value."""
+
+    dtype: str
+    arguments = 5
+
+    def build(self):
+        """See `Recipe`."""
+        from .mask_rows import mask_rows
+
+        return mask_rows(self), {}
 
 
 @dataclass(frozen=True)
@@ -302,6 +333,8 @@ RESET_ENDS = Part("times", "reset_ends", 3)
 WRITE_STATES = Part("times", "write_states", 7)
 RUN_STEP = Part("stream", "run_step", 3)
 RUN_MODEL, RESET_MODEL = Part("model", "run_model", 7), Part("model", "reset_model", 3)
-RUN_CHAIN = Part("chain", "run_chain", 7)
-RUN_LOOP, LOOK_UP = Part("chain", "run_loop", 8), Part("chain", "look_up", 8)
+RUN_GRAPH = Part("graph", "run_graph", 7)
+RUN_LOOP, LOOK_UP = Part("graph", "run_loop", 5), Part("graph", "look_up", 5)
+JOIN_MASKS, TAKE_STATES = Part("graph", "join_masks", 5), Part("graph", "take_states", 5)
+SEE_WINDOWS = Part("windows", "see_windows", 5)
 SHARE, HELP_TEAM = Part("team", "share", 7), Part("team", "help_team", 4)

@@ -5,15 +5,14 @@ loops too. In this process the addresses in it are real ones; `Sealed.arrays` an
 what, so that the same block can be written into an object file.
 """
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from ..compile.code import native
 from ..given.sequences import NOT_HELD, REPEATED, ZEROS, Batch, Track, Values
 from . import task as slot
 from .call import workspace
-from .recipes import LOOK_UP, RESET_MODEL, RUN_CHAIN, RUN_LOOP, RUN_MODEL, Merge
+from .parts import Loop, TakenState, address_of, places
+from .recipes import RESET_MODEL, RUN_GRAPH, RUN_MODEL
 from .sample_program import SampleCall, SampleProgram
 from .tables import address, aligned
 from .unit_call import UnitCall
@@ -22,122 +21,6 @@ from .unit_call import UnitCall
 _STEPS = 64
 #: Samples that go through the parts of a model together.
 _GROUP = 6
-
-
-@dataclass(kw_only=True)
-class _Placed:
-    """Where a part stands: buffers are told by number, -1 for the inputs or outputs of the model.
-
-    Attributes
-    ----------
-    source, target : int
-    mask : int or None
-        The buffer of the mask that it reads, or makes.
-    single : bool
-        Whether its inputs have one step, whatever those of the model have.
-    """
-
-    source: int = -1
-    target: int = -1
-    mask: int | None = None
-    single: bool = False
-
-
-@dataclass(kw_only=True)
-class Loop(_Placed):
-    """A part that is a loop.
-
-    Attributes
-    ----------
-    program : UnitProgram or SampleProgram
-        Without constants, of one input, of cells without positions.
-    features, units : int
-    initial : list of ndarray
-        What each state of a sample begins with.
-    sequences : bool
-        Whether the outputs of all steps are kept, or the last.
-    backwards, turned, zeros : bool
-        Whether time runs backwards; whether outputs stand in that order; whether skipped steps give zeros.
-    empty : ndarray or None
-        The last output of a sequence without steps; None: zeros.
-    row, at : int
-        Numbers from one output to the next, 0 for as many as there are units; which is its first there.
-    """
-
-    program: object
-    features: int
-    units: int
-    initial: list = field(default_factory=list)
-    sequences: bool = True
-    backwards: bool = False
-    turned: bool = False
-    zeros: bool = False
-    empty: np.ndarray | None = None
-    row: int = 0
-    at: int = 0
-
-    @property
-    def width(self):
-        """Numbers from one output to the next."""
-        return self.row or self.units
-
-    @property
-    def sizes(self):
-        """Numbers of each state."""
-        return [state.size for state in self.initial]
-
-    @property
-    def arrays(self):
-        """All data that its numbers hold addresses of."""
-        if isinstance(self.program, SampleProgram):
-            return self.program.weights
-        found = []
-        for cell in self.program.cells:
-            for stage in cell.stages:
-                found.append(stage.layout.params)
-                for map_ in stage.layout.maps:
-                    found += [map_.panel, map_.bias]
-                    if map_.norm is not None:
-                        found += [map_.norm.gamma, map_.norm.bias, map_.norm.numbers]
-        return found
-
-    @property
-    def code(self):
-        """The machine code of its own."""
-        if isinstance(self.program, SampleProgram):
-            return [self.program.loop, self.program.step]
-        found = [self.program.loop]
-        for cell in self.program.cells:
-            for stage in cell.stages:
-                found.append(stage.pointwise)
-                for product in stage.products:
-                    found += [product.one, product.back, product.pair, product.norm]
-        return found
-
-
-@dataclass(kw_only=True)
-class Lookup(_Placed):
-    """A part that puts rows of a table in the places of ids; with a mask, it skips id 0."""
-
-    table: np.ndarray
-
-    @property
-    def width(self):
-        """Numbers of a row."""
-        return self.table.shape[1]
-
-
-@dataclass(kw_only=True)
-class Merged(_Placed):
-    """A part that makes one row of two that stand side by side."""
-
-    mode: str
-    units: int
-
-    @property
-    def width(self):
-        """Numbers of a row."""
-        return self.units
 
 
 class _Block:
@@ -175,7 +58,8 @@ class _Block:
 class _Plan:
     """The tables of a call, to be copied to wherever they are used."""
 
-    def __init__(self, tables, inputs, size):
+    def __init__(self, call, inputs):
+        tables = call.tables
         numbers = np.array(tables.numbers, np.int64)
         begin, end = tables.address, tables.address + numbers.nbytes
         inside = (numbers >= begin) & (numbers < end)
@@ -183,14 +67,14 @@ class _Plan:
         self.inner = [slot.EIGHT * int(place) for place in np.flatnonzero(inside)]
         # The workspace of the loop begins at a cache line, and so do the tables in front of it.
         self.numbers = np.concatenate([numbers, np.zeros(-len(numbers) % 8, np.int64)])
-        self.inputs, self.code = inputs, tables.code
+        self.inputs, self.code, self.arrays = inputs, tables.code, getattr(call, "kept", [])
         # Two lines more: for the alignment, and for the count of a mask.
-        self.work = 2 * 64 + self.numbers.nbytes + size
+        self.work = 2 * 64 + self.numbers.nbytes + call.size
 
 
 def _header(**values):
     """The numbers of a model, by the names of their places."""
-    found = [0] * ((slot.MODEL_PLANS + slot.PLANS * slot.PLAN_ENTRY) >> 3)
+    found = [0] * (slot.MODEL_PORTS >> 3)
     for name, value in values.items():
         found[getattr(slot, f"MODEL_{name}") >> 3] = int(value)
     return found
@@ -201,13 +85,12 @@ class Sealed:
 
     Parameters
     ----------
-    parts : sequence of Loop, Lookup or Merged
-        In the order in which they run; states are those of the loops, in that order.
+    parts : sequence of Placed
+        In the order in which they run; states are theirs, in that order.
     dtype : NumPy dtype
-    features : int
-        Numbers of an input at one step; 1 for ids.
-    sequences : bool
-        Whether the outputs of all steps are kept, or the last.
+    inputs, outputs : sequence of Port
+    buffers : dict of int -> tuple of two int
+        What lies between parts, by number: bytes of a sample, and of every step of it.
 
     Attributes
     ----------
@@ -215,57 +98,76 @@ class Sealed:
         The block; it begins at `address`. It must not be written to.
     initial : ndarray
         All states of a sample side by side.
-    units, state_size, features : int
-    ids : int
-        How many ids there are, if inputs are ids; else 0.
+    state_size : int
     """
 
-    def __init__(self, parts, dtype, features, sequences):
-        self.parts, self.dtype, self.features = tuple(parts), np.dtype(dtype), features
-        self.sequences, self.units = sequences, parts[-1].width
-        self.ids = len(parts[0].table) if isinstance(parts[0], Lookup) else 0
-        self._loops = [part for part in parts if isinstance(part, Loop)]
-        self.state_size = sum(sum(loop.sizes) for loop in self._loops)
-        self.initial = aligned((self.state_size,), self.dtype)
-        flat = [np.ravel(state) for loop in self._loops for state in loop.initial]
-        self.initial[:] = np.concatenate(flat) if flat else 0
-        self._constants = [self.initial]
+    def __init__(self, parts, dtype, inputs, outputs, buffers):
+        self.parts, self.dtype = tuple(parts), np.dtype(dtype)
+        self.inputs, self.outputs = tuple(inputs), tuple(outputs)
+        states = [state for part in parts if part.states is None for state in part.initial]
+        #: Where each state begins, in numbers.
+        self._begins = np.cumsum([0, *(state.size for state in states)])
+        self._constants = []
+        self.initial, self.state_size = self._side_by_side(states), int(self._begins[-1])
         self._run, self._reset = native(RUN_MODEL), native(RESET_MODEL)
-        simple = len(parts) == 1 and isinstance(parts[0], Loop) and parts[0].mask is None
+        simple = len(parts) == 1 and self._is_simple(parts[0])
         if not simple:
-            self._run = native(RUN_CHAIN)
-        self._code, block = [self._run, self._reset], _Block()
+            self._run = native(RUN_GRAPH)
+        self._code, self._loops, block = [self._run, self._reset], [], _Block()
         if simple:
-            self._add_loop(block, parts[0], 0)
+            place, _ = self._add_loop(block, parts[0], 0, True)
         else:
-            self._add_chain(block)
+            self._add_graph(block, buffers)
         self.numbers = block.laid_down()
         self.address = address(self.numbers)
 
+    def _is_simple(self, part):
+        """Whether a part is all of a model that is one loop."""
+        one = isinstance(part, Loop) and part.mask is None and part.states is None
+        return one and part.source.is_plain and len(self.outputs) == 1
+
+    def _side_by_side(self, states):
+        """States in one array, which is kept."""
+        found = aligned((sum(state.size for state in states),), self.dtype)
+        found[:] = np.concatenate([np.ravel(state) for state in states]) if states else 0
+        self._constants.append(found)
+        return found
+
     def _common(self):
-        """What the header of a model says of its methods and its states."""
+        """What the header of the whole model says of its methods, its states and its ports."""
         return {
-            "RUN": self._run.address, "RESET": self._reset.address, "ITEM": self.dtype.itemsize,
-            "STATE": self.state_size, "INITIAL": address(self.initial),
+            "RUN": self._run.address, "RESET": self._reset.address, "INPUTS": len(self.inputs),
+            "OUTPUTS": len(self.outputs), "STATE": self.state_size, "INITIAL": address(self.initial),
         }  # fmt: skip
 
-    def _add_loop(self, block, loop, first):
+    def _add_ports(self, block):
+        for port in (*self.inputs, *self.outputs):
+            block.add([port.numbers, port.ids, *port.count])
+
+    def _add_loop(self, block, loop, first, alone=False):
         """Lay down a loop; its place, and the work of its plans. `first` numbers precede its states."""
-        item, empty = self.dtype.itemsize, 0
+        item, empty, common = self.dtype.itemsize, 0, {}
+        self._loops.append(loop)
         if loop.empty is not None:
             kept = aligned(loop.empty.shape, self.dtype)
             kept[:] = loop.empty
             self._constants.append(kept)
             empty = address(kept)
+        if alone:
+            common = self._common()
+        elif loop.states is not None:
+            initial = self._side_by_side(loop.initial)
+            common, first = {"STATE": initial.size, "INITIAL": address(initial)}, 0
         raised = slot.RAISED if isinstance(loop.program, SampleProgram) else -1
         place = block.add(
             _header(
-                **self._common(), LOOP=loop.program.loop.address, FEATURES=loop.features,
-                UNITS=loop.units, SEQUENCES=loop.sequences, STATES=len(loop.sizes),
-                IN_ROW=loop.features * item, OUT_ROW=loop.width * item, OUT_AT=loop.at * item, EMPTY=empty,
-                RAISED=raised,
+                **common, ITEM=item, LOOP=loop.program.loop.address, UNITS=loop.units,
+                SEQUENCES=loop.sequences, STATES=len(loop.sizes), IN_ROW=loop.features * item,
+                OUT_ROW=loop.width * item, OUT_AT=loop.at * item, EMPTY=empty, RAISED=raised,
             )
         )  # fmt: skip
+        if alone:
+            self._add_ports(block)
         ends = first + np.cumsum([0, *loop.sizes])[:-1]
         block.link(place + (slot.MODEL_OFFSETS >> 3), block.add([int(end) * item for end in ends]))
         self._code += loop.code
@@ -277,6 +179,7 @@ class Sealed:
             plan = self._plan(loop, samples, steps)
             work.append(plan.work)
             self._code += plan.code
+            self._constants += plan.arrays
             entry = place + ((slot.MODEL_PLANS + number * slot.PLAN_ENTRY) >> 3)
             self._add_plan(block, entry, plan)
         return place, work
@@ -290,21 +193,23 @@ class Sealed:
         set_number(slot.PLAN_MAPS, plan.inputs)
         for where, value in (
             (slot.PLAN_SIZE, plan.numbers.nbytes), (slot.PLAN_INNER_COUNT, len(plan.inner)),
-            (slot.PLAN_MAP_COUNT, len(plan.inputs)), (slot.PLAN_WORK, plan.work),
+            (slot.PLAN_MAP_COUNT, len(plan.inputs) // 2), (slot.PLAN_WORK, plan.work),
         ):  # fmt: skip
             block.set(entry + (where >> 3), value)
 
     def _plan(self, loop, samples, steps):
         """The tables of a call of so many samples and steps; those of more use them too."""
         item, dtype, masked = self.dtype.itemsize, self.dtype, loop.mask is not None
-        row = loop.features * item
-        values = Values(np.empty(0, dtype), steps * row, row, (loop.features,), (item,))
+        row, values = loop.features * item, []
+        for shape in loop.items:
+            strides = tuple(int(np.prod(shape[axis + 1 :])) * item for axis in range(len(shape)))
+            values.append(Values(np.empty(0, dtype), steps * row, row, shape, strides))
         given = dict.fromkeys(("counts", "firsts", "mask", "reset", "order", "offsets"))
         if masked:
             given["counts"] = np.empty(samples, np.int64)
             given["mask"] = np.empty((samples, steps), np.uint8)
         batch = Batch(
-            (values,), samples, steps, -1 if loop.backwards else 1, **given, by_length=False,
+            tuple(values), samples, steps, -1 if loop.backwards else 1, **given, by_length=False,
             time_major=False,
         )  # fmt: skip
         size, hold = loop.units * item, NOT_HELD
@@ -317,95 +222,108 @@ class Sealed:
             call = SampleCall(loop.program, batch, [track], loop.turned, (), 1)
         else:
             call = UnitCall(loop.program, batch, [track], loop.turned, False, 1)
-        row = self.state_size * item
+        row = (self.state_size if loop.states is None else sum(loop.sizes)) * item
         for number in range(len(loop.sizes)):
             state = call.tables.entry("states", number)
             state[slot.STATE_FROM_ROW] = state[slot.STATE_TO_ROW] = row
-        inputs = [slot.EIGHT * place for place in call.slots.places(("input", 0))]
-        return _Plan(call.tables, inputs, call.size)
+        inputs, at = [], 0
+        for number, shape in enumerate(loop.items):
+            for place in call.slots.places(("input", number)):
+                inputs += [slot.EIGHT * place, at]
+            at += int(np.prod(shape)) * item
+        return _Plan(call, inputs)
 
-    def _add_chain(self, block):
-        """Lay down all parts, and between them the buffers."""
+    def _add_graph(self, block, buffers):
+        """Lay down all parts, and what lies between them."""
         item = self.dtype.itemsize
-        block.add(
-            _header(
-                **self._common(), FEATURES=self.features, UNITS=self.units,
-                SEQUENCES=self.sequences, IDS=self.ids,
-                IN_ROW=slot.EIGHT if self.ids else self.features * item, OUT_ROW=self.units * item,
-                RAISED=-1, PART_COUNT=len(self.parts),
-            )
-        )  # fmt: skip
-        before, total = self._buffers()
+        block.add(_header(**self._common(), ITEM=item, RAISED=-1, PART_COUNT=len(self.parts)))
+        self._add_ports(block)
+        views = list(dict.fromkeys(v for part in self.parts for v in part.views() if v is not None))
+        shown = {view: slot.SHOWN_ENTRY * number for number, view in enumerate(views)}
+        fixed_bytes, each = self._add_views(block, views, buffers)
         group = 1 if any(part.mask is not None for part in self.parts) else _GROUP
         entries = block.add([0] * (len(self.parts) * slot.PART_ENTRY >> 3))
         block.link(slot.MODEL_PARTS >> 3, entries)
         first, most = 0, [0] * slot.PLANS
         for number, part in enumerate(self.parts):
-            entry = entries + (number * slot.PART_ENTRY >> 3)
-            run, model, row = self._part_of(block, part, first)
+            entry, run = (
+                entries + (number * slot.PART_ENTRY >> 3),
+                native(part.recipe(self.dtype)),
+            )
+            seen = [-1 if view is None else shown[view] for view in part.views()]
+            told = {
+                "RUN": run.address, "STATE_ROW": self.state_size * item, "AT": -1,
+                **dict(zip(("SOURCE", "TARGET", "MASK", "STATES"), seen, strict=True)),
+                **part.told(item),
+            }  # fmt: skip
             if isinstance(part, Loop):
-                first += sum(part.sizes)
-                block.link(entry + (slot.PART_MODEL >> 3), model[0])
-                most = list(map(max, most, model[1]))
+                place, work = self._add_loop(block, part, first)
+                block.link(entry + (slot.PART_MODEL >> 3), place)
+                if not part.source.is_plain:
+                    work = [max(work)] * slot.PLANS
+                most = list(map(max, most, work))
             else:
-                block.set(entry + (slot.PART_MODEL >> 3), model)
+                constant = part.constant(self.dtype)
+                self._constants += [] if constant is None else [constant]
+                told["MODEL"] = address_of(constant)
+                if part.initial:
+                    told["AT"] = first * item
+                if isinstance(part, TakenState):
+                    told["AT"] = int(self._begins[part.number]) * item
+            if part.states is None:
+                first += sum(part.sizes)
             self._code.append(run)
-            for where, value in (
-                (slot.PART_RUN, run.address), (slot.PART_ROW, row),
-                (slot.PART_FROM, before[part.source]), (slot.PART_TO, before[part.target]),
-                (slot.PART_MASK, before[-1 if part.mask is None else part.mask]),
-                (slot.PART_SINGLE, part.single),
-            ):  # fmt: skip
+            for where, value in places(told).items():
                 block.set(entry + (where >> 3), value)
         block.set(slot.MODEL_GROUP >> 3, group)
-        block.set(slot.MODEL_BUFFERS >> 3, total)
+        fixed_bytes += 64 + len(views) * slot.SHOWN_ENTRY + 64
         for number in range(slot.PLANS):
             entry = (slot.MODEL_PLANS + number * slot.PLAN_ENTRY) >> 3
             # Of several samples or steps there may be one in the end.
             least = max(most[n] for n in range(slot.PLANS) if n | number == number)
-            row = total * (group if number > 1 else 1)
+            together = group if number > 1 else 1
             # Without a step there is room for one all the same.
-            block.set(entry + (slot.PLAN_WORK >> 3), 64 + least + row)
-            block.set(entry + (slot.PLAN_STEP_WORK >> 3), row)
+            work = least + together * (fixed_bytes + each)
+            block.set(entry + (slot.PLAN_WORK >> 3), work)
+            block.set(entry + (slot.PLAN_STEP_WORK >> 3), together * each)
 
-    def _part_of(self, block, part, first):
-        """The machine code that runs a part, its model or table, and the bytes of a row."""
-        item = self.dtype.itemsize
-        if isinstance(part, Loop):
-            return native(RUN_LOOP), self._add_loop(block, part, first), 0
-        if isinstance(part, Lookup):
-            table = aligned(part.table.shape, self.dtype)
-            table[...] = part.table
-            self._constants.append(table)
-            return native(LOOK_UP), address(table), part.width * item
-        return native(Merge(self.dtype.name, part.mode)), 0, part.units * item
-
-    def _buffers(self):
-        """Bytes in front of each buffer for each sample and step, by its number, and of all."""
-        widths = {}
-        for part in self.parts:
-            if part.target >= 0:
-                widths[part.target] = part.width * self.dtype.itemsize
-            if part.mask is not None:
-                widths[part.mask] = 1
-        before, total = {-1: -1}, 0
+    def _add_views(self, block, views, buffers):
+        """Lay down what parts see of the buffers; the bytes of all of these."""
+        total = sum(-(-size // slot.EIGHT) * slot.EIGHT for size, _ in buffers.values())
+        before, first, each = {}, 0, 0
         # Those of masks come last, so that all others begin at a number.
-        for number, width in sorted(widths.items(), key=lambda pair: -pair[1]):
-            before[number] = total
-            total += width
-        return before, total
+        item = self.dtype.itemsize
+        for number, (size, row) in sorted(buffers.items(), key=lambda pair: pair[1][1] % item):
+            before[number] = (total, each) if row else (first, 0)
+            first += -(-size // slot.EIGHT) * slot.EIGHT
+            each += row
+        entries = []
+        for view in views:
+            port, place = (-1 - view.array, (0, 0)) if view.array < 0 else (-1, before[view.array])
+            entries += [port, *place, *view.count, *view.repeats]
+        block.link(slot.MODEL_VIEWS >> 3, block.add(entries))
+        for where, value in (
+            (slot.MODEL_VIEW_COUNT, len(views)), (slot.MODEL_FIXED, total), (slot.MODEL_EACH, each),
+        ):  # fmt: skip
+            block.set(where >> 3, value)
+        return total, each
 
     def work(self, samples, steps):
         """Bytes of workspace that a call needs."""
         entry = slot.MODEL_PLANS + (2 * (samples > 1) + (steps > 1)) * slot.PLAN_ENTRY
-        fixed, each = (
+        fixed_bytes, each = (
             int(self.numbers[(entry + where) >> 3])
             for where in (slot.PLAN_WORK, slot.PLAN_STEP_WORK)
         )
-        return fixed + steps * each
+        return fixed_bytes + steps * each
 
-    def run(self, inputs, states, out, samples, steps):
-        """Run on arrays that have been checked; `states` and `out` are overwritten.
+    def run(self, inputs, states, outputs, samples, steps):
+        """Run on arrays that have been checked; `states` and `outputs` are overwritten.
+
+        Parameters
+        ----------
+        inputs, outputs : sequence of ndarray
+            As many as there are ports.
 
         Returns
         -------
@@ -413,10 +331,11 @@ class Sealed:
             0, or what `numbarnn.loop.task` says of a run that did not succeed.
         """
         space = workspace(self.work(samples, steps))
+        tables = [np.array([address(array) for array in arrays]) for arrays in (inputs, outputs)]
+        inputs, outputs = (int(t[0]) if len(t) == 1 else address(t) for t in tables)
         return self._run.call(
-            self.address, address(inputs), address(states), address(out), samples, steps,
-            address(space),
-        )  # fmt: skip
+            self.address, inputs, address(states), outputs, samples, steps, address(space)
+        )
 
     def reset(self, states, samples):
         """Overwrite states with those that a sequence begins with."""

@@ -155,24 +155,25 @@ WHOLE_STAGE, PRODUCTS, STEP, STRIPS = range(4)
 (JOB_STAGE, JOB_MAP, JOB_ROWS, JOB_STEP, JOB_EXTENT) = range(4 * LINE, 4 * LINE + 40, EIGHT)
 TEAM_CLAIMS = 5 * LINE
 
-#: A model behind one address: its machine code, its sizes, its states, then its plans. ITEM is the bytes
-#: of a number; FEATURES, UNITS and STATE are counts; IN_ROW and OUT_ROW bytes from one step to the next,
-#: OUT_AT where its outputs begin there. SEQUENCES: whether the outputs of all steps are kept. EMPTY is the
-#: address of the output of no steps, or 0 for zeros. IDS: where the inputs are ids, how many there are.
+#: A model behind one address: its machine code, its sizes, its states, its plans, its ports. ITEM is the
+#: bytes of a number; UNITS and STATE are counts; IN_ROW and OUT_ROW bytes from one step to the
+#: next, OUT_AT where its outputs begin there. SEQUENCES: whether the
+#: outputs of all steps are kept. EMPTY is the address of the output of no steps, or 0 for zeros. RAISED is
+#: where tables tell of a step that raised, or -1.
 (
-    MODEL_RUN, MODEL_RESET, MODEL_LOOP, MODEL_ITEM, MODEL_FEATURES, MODEL_UNITS, MODEL_STATE,
-    MODEL_SEQUENCES, MODEL_INITIAL, MODEL_OFFSETS, MODEL_STATES, MODEL_IN_ROW, MODEL_OUT_ROW, MODEL_OUT_AT,
-    MODEL_EMPTY, MODEL_IDS, MODEL_RAISED, MODEL_PARTS, MODEL_PART_COUNT, MODEL_GROUP, MODEL_BUFFERS,
-) = _places(21)  # fmt: skip
-MODEL_PLANS = 21 * EIGHT
+    MODEL_RUN, MODEL_RESET, MODEL_LOOP, MODEL_ITEM, MODEL_UNITS, MODEL_STATE, MODEL_SEQUENCES,
+    MODEL_INITIAL, MODEL_OFFSETS, MODEL_STATES, MODEL_IN_ROW, MODEL_OUT_ROW, MODEL_OUT_AT, MODEL_EMPTY,
+    MODEL_RAISED, MODEL_INPUTS, MODEL_OUTPUTS, MODEL_PARTS, MODEL_PART_COUNT, MODEL_GROUP, MODEL_VIEWS,
+    MODEL_VIEW_COUNT, MODEL_FIXED, MODEL_EACH,
+) = _places(24)  # fmt: skip
+MODEL_PLANS = 24 * EIGHT
 
 #: What a run gives that did not succeed: an id is none of the table's, or a step raised an exception.
 NO_SUCH_ID, STEP_RAISED = 4, 5
 
 #: One of its plans: tables, in which addresses of the tables themselves are counted from their beginning;
-#: where such addresses stand, and where an input, its sample and its time do. A call needs WORK bytes of
-#: workspace, and STEP_WORK for every step. RAISED in the model is where tables tell of a step that raised,
-#: or -1.
+#: where such addresses stand, and where an input, its sample and its time do, each with the bytes in front
+#: of the input in a row. A call needs WORK bytes of workspace, and STEP_WORK for every step.
 (
     PLAN_TABLES, PLAN_SIZE, PLAN_INNER, PLAN_INNER_COUNT, PLAN_MAPS, PLAN_MAP_COUNT, PLAN_WORK,
     PLAN_STEP_WORK,
@@ -181,12 +182,30 @@ PLAN_ENTRY = 8 * EIGHT
 #: The plans are for one sample or several, and one step or several: number 2 * several + several.
 PLANS = 4
 
-#: A part of a model that is more than one loop: the machine code that runs it; the model of a loop, or a
-#: table and the bytes of its rows; the buffers that it reads, writes, and finds or leaves a mask in, as
-#: bytes in front of them for each sample and step: -1 for the inputs and outputs of the whole model, and
-#: for no mask. SINGLE: whether there is one step, whatever the inputs have. In GROUPs of samples, a model
-#: takes its parts one after the other, between BUFFERS bytes for each sample and step.
+#: Behind the plans, what a model takes and gives: its inputs, then its outputs. NUMBERS are those of one
+#: step; IDS: where they are ids, how many there are. COUNT and EVERY tell how many steps there are of how
+#: many the model has: COUNT of them where EVERY is 0, else (steps + COUNT) // EVERY + 1, or none.
+(PORT_NUMBERS, PORT_IDS, PORT_COUNT, PORT_EVERY) = _places(4)
+PORT_ENTRY = 4 * EIGHT
+MODEL_PORTS = MODEL_PLANS + PLANS * PLAN_ENTRY
+
+#: What lies between the parts of a model that is more than one loop: REPEATS times COUNT rows of a sample,
+#: both told as those of ports. It lies at a PORT, or, where that is -1, in buffers, behind their beginning
+#: by FIXED bytes for each sample and EACH for each sample and step; those of a model are the bytes of all.
 (
-    PART_RUN, PART_MODEL, PART_ROW, PART_FROM, PART_TO, PART_MASK, PART_SINGLE,
+    VIEW_PORT, VIEW_FIXED, VIEW_EACH, VIEW_COUNT, VIEW_EVERY, VIEW_REPEATS, VIEW_REPEATS_EVERY,
 ) = _places(7)  # fmt: skip
-PART_ENTRY = 7 * EIGHT
+VIEW_ENTRY = 7 * EIGHT
+#: The same in a call: an address, rows, how many times, and the bytes to the next sample, or 0 of buffers.
+(SHOWN_AT, SHOWN_COUNT, SHOWN_REPEATS, SHOWN_SAMPLE) = _places(4)
+SHOWN_ENTRY = 4 * EIGHT
+
+#: A part of such a model: the machine code that runs it; the model of a loop, or another address; the views
+#: that it reads, writes, and finds or leaves a mask in, and that of states of its own, in bytes of a call's
+#: table, or -1. ROW is the bytes of a row that it writes; the rest is said where it is read. In GROUPs
+#: of samples, a model takes its parts one after the other.
+(
+    PART_RUN, PART_MODEL, PART_SOURCE, PART_TARGET, PART_MASK, PART_STATES, PART_ROW, PART_AT, PART_WIDTH,
+    PART_STEP, PART_SIZE, PART_STRIDE, PART_DILATION, PART_BEFORE, PART_MODE, PART_STATE_ROW,
+) = _places(16)  # fmt: skip
+PART_ENTRY = 16 * EIGHT

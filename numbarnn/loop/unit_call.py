@@ -63,6 +63,8 @@ class UnitCall:
     slots : Slots
     size : int
         Bytes of workspace.
+    kept : list of ndarray
+        Further numbers that the tables hold addresses of.
     """
 
     def __init__(self, program, batch, tracks, turned, training, threads):
@@ -111,7 +113,7 @@ class UnitCall:
         if program.shape:
             task[slot.BEGIN_IMAGES] = self.tables.address_of(native(BEGIN_IMAGES))
         #: What the tables hold addresses of, and the images that are filled already.
-        self._arrays, self._images = [], {}
+        self.kept, self._images = [], {}
         fill_task(self.tables, self.slots, batch, tracks, turned, work, program.positions)
         task[slot.STATES], task[slot.STATE_COUNT] = (
             self.tables.at("states"),
@@ -387,7 +389,7 @@ class UnitCall:
         """The address of a copy of some integers, which is kept as long as the tables are."""
         array = aligned(numbers.shape, np.int64)
         array[...] = numbers
-        self._arrays.append(array)
+        self.kept.append(array)
         return address(array)
 
     def _fill_masks(self, entry, key, map_):

@@ -202,7 +202,7 @@ def test_an_id_outside_the_table_is_refused_and_nothing_changes():
 
 def test_a_layer_that_needs_the_whole_sequence_has_no_steps():
     layer = filled(both_ways("float64"), (None, None, 4))
-    model, words = layer.compiled(), "must read forwards"
+    model, words = layer.compiled(), "must have single steps"
     arguments = np.zeros(4), np.zeros(model.state_size), np.zeros(2)
     with pytest.raises(
         nr.ArgumentError, match=f"{words} .*`forward_gru|{words} .*`backward_gru` reads"

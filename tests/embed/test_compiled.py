@@ -386,24 +386,12 @@ def test_models_that_cannot_run_without_python_are_refused(rng):
     )
     refused(nr.RNN(nr.LuongAttentionCell(3, 2)), "must have cells without constants")
     refused(
-        nr.TimeDistributed(nr.GRU(3)), "must hold a layer of single steps", (None, None, None, 3)
-    )
-    refused(
-        nr.Sequential([nr.GRU(3, return_sequences=True), nr.GlobalMaxPooling1D()]),
-        "`sequential` must be made of recurrent layers, Bidirectional, Embedding .*GlobalMaxPooling1D",
+        nr.TimeDistributed(nr.GRU(3)),
+        "`gru` must know the sizes of its inputs, as in an nr.Model",
+        (None, None, None, 3),
     )
     refused(
         nr.Sequential([nr.GRU(3, return_sequences=True), nr.GRU(2, dtype="float64")]),
         r"must have layers of one dtype .*\['float32', 'float64'\]",
     )
     refused(nr.Bidirectional(nr.GRU(3), merge_mode=None), "must have a merge mode of .*it has None")
-    refused(nr.TimeAwareLSTM(3), "must be built for one input", ((None, None, 3), (None, None, 1)))
-    refused(nr.ConvLSTM1D(2, 3), "must have states without positions", (None, None, 5, 3))
-    one, other = nr.Input((None, 3)), nr.Input((None, 3))
-    refused(
-        nr.Model([one, other], nr.Add()([one, other])),
-        r"must have one input .*\['input', 'input_1'\]",
-    )
-    sequence = nr.Dense(3)(one)
-    twice = nr.Model(one, nr.Concatenate()([nr.ReLU()(sequence), nr.LeakyReLU()(sequence)]))
-    refused(twice, "must be a chain, in which every output is read once")

@@ -48,8 +48,7 @@ def layers() -> nr.Sequential:
 
 def embedded(layer: nr.GRU) -> np.ndarray:
     model = nr.Compiled(layer)
-    assert_type((model.features, model.units, model.state_size), tuple[int, int, int])
-    assert_type((model.sequences, model.ids), tuple[bool, bool])
+    assert_type(model.state_size, int)
     states, out = np.zeros(model.state_size), np.empty(model.units)
     model.reset_states(states)
     model.step(np.zeros(model.features), states, out)
@@ -58,7 +57,7 @@ def embedded(layer: nr.GRU) -> np.ndarray:
     assert_type((function.address, function.signature), tuple[int, str])
     library = nr.Exported("libmodel.so", name="model")
     assert_type(library.initial_states(2), np.ndarray)
-    assert_type(library.run([[[1.0]]], states), np.ndarray)
+    library.run([[[1.0]]], states)
     return model.run(np.zeros((3, model.features)), states)
 
 

@@ -1,0 +1,357 @@
+"""Models that branch, and what looks at more than single rows, have the bits of their layers everywhere."""
+
+import numba
+import numpy as np
+import pytest
+
+import numbarnn as nr
+
+DTYPES = ("float32", "float64")
+SEQUENCES = {"return_sequences": True}
+
+
+@numba.njit
+def whole(model, x, states):
+    model.reset_states(states)
+    return model.run(x, states)
+
+
+@numba.njit
+def one_step(model, x, states, out):
+    model.step(x, states, out)
+
+
+def filled(model):
+    rng = np.random.default_rng(3)
+    model.set_weights([rng.normal(size=w.shape) / len(w) ** 0.5 for w in model.get_weights()])
+    return model
+
+
+def sequential(layers, shape=(None, None, 4)):
+    model = nr.Sequential(layers)
+    model.build(shape)
+    return filled(model)
+
+
+def as_tuple(values):
+    return tuple(values) if isinstance(values, (list, tuple)) else (values,)
+
+
+def one_or_all(values):
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+def rows(arrays, ports):
+    """Arrays as a compiled model takes and gives them: what has several axes at a step is one row."""
+    return [
+        np.ascontiguousarray(
+            array.reshape(*array.shape[: 1 + port.timed], *[port.numbers] * (not port.scalar))
+        )
+        for array, port in zip(arrays, ports, strict=True)
+    ]
+
+
+def check(model, *arrays, given=None, steps=True):
+    """`run` from Python and from compiled code, whole and in two pieces, and `step`, against a call."""
+    compiled = model.compiled()
+    wanted = as_tuple(model(one_or_all(arrays) if given is None else given))
+    inputs, wanted = rows(arrays, compiled.inputs), rows(wanted, compiled.outputs)
+    samples, dtype = len(arrays[0]), compiled.dtype
+    assert (compiled.whole is None) == steps
+    states = np.full((samples, compiled.state_size), 9, dtype)
+    found = as_tuple(whole(compiled, one_or_all(inputs), states))
+    for one, other in zip(found, wanted, strict=True):
+        assert np.array_equal(one, other, equal_nan=True)
+    again = np.empty_like(states)
+    compiled.reset_states(again)
+    for one, other in zip(as_tuple(compiled.run(one_or_all(inputs), again)), wanted, strict=True):
+        assert np.array_equal(one, other, equal_nan=True)
+    assert np.array_equal(states, again)
+    if steps:
+        check_steps(compiled, inputs, wanted, states)
+    return compiled
+
+
+def at(arrays, ports, when):
+    return one_or_all(
+        [
+            np.ascontiguousarray(a[:, when]) if port.timed else a
+            for a, port in zip(arrays, ports, strict=True)
+        ]
+    )
+
+
+def check_steps(compiled, inputs, wanted, final):
+    """The first steps as a whole, the others one by one."""
+    states, begun = np.empty_like(final), 2
+    compiled.reset_states(states)
+    compiled.run(at(inputs, compiled.inputs, slice(0, begun)), states)
+    out = [np.empty((len(states), port.numbers), compiled.dtype) for port in compiled.outputs]
+    (count,) = {a.shape[1] for a, port in zip(inputs, compiled.inputs, strict=True) if port.timed}
+    for when in range(begun, count):
+        one_step(compiled, at(inputs, compiled.inputs, when), states, one_or_all(out))
+        for port, array, want in zip(compiled.outputs, out, wanted, strict=True):
+            if port.timed:
+                assert np.array_equal(array, want[:, when])
+    for port, array, want in zip(compiled.outputs, out, wanted, strict=True):
+        if not port.timed:
+            assert np.array_equal(array, want)
+    assert np.array_equal(states, final)
+
+
+def branching(d):
+    """Two sequences and a row of numbers; every way of merging, rows and columns for all; states."""
+    x, elapsed, row = nr.Input((None, 4)), nr.Input((None, 1)), nr.Input((3,))
+    one, h, c = nr.LSTM(5, **SEQUENCES, return_state=True, dtype=d)(x)
+    other = nr.TimeAwareLSTM(5, **SEQUENCES, dtype=d)((x, elapsed))
+    gate, shift = nr.Dense(1, "sigmoid", dtype=d)(other), nr.Dense(5, dtype=d)(row)
+    gated = nr.Multiply()([gate, nr.Add()([one, shift, other])])
+    merged = [
+        nr.Subtract()([gated, one]), nr.Average()([one, other, gated]), nr.Maximum()([one, other]),
+        nr.Minimum()([one, gated]), nr.Normalization(mean=[1, 2, 3, 4], variance=[4, 1, 2, 3], dtype=d)(x),
+    ]  # fmt: skip
+    last = nr.GRU(3, dtype=d)(nr.Concatenate()(merged))
+    head = nr.Dense(2, "softmax", dtype=d)(nr.Concatenate()([last, nr.Dropout(0.5)(row), c]))
+    return filled(nr.Model([x, elapsed, row], [one, head, h, gated, nr.ReLU()(row), one]))
+
+
+@pytest.mark.parametrize(
+    ("samples", "steps", "dtype"), [(8, 5, "float32"), (8, 5, "float64"), (1, 3, "float64")]
+)
+def test_branches_merge_and_there_are_several_inputs_and_outputs(samples, steps, dtype, rng):
+    model = branching(dtype)
+    shapes = (samples, steps, 4), (samples, steps, 1), (samples, 3)
+    arrays = [abs(rng.normal(size=shape)).astype(dtype) for shape in shapes]
+    compiled = check(model, *arrays, given=arrays)
+    assert (compiled.features, compiled.units) == ((4, 1, 3), (5, 2, 5, 5, 3, 5))
+    assert compiled.sequences == (True, False, False, True, False, True)
+    assert compiled.state_size == 23
+    # A sample without the axis of the batch.
+    single = tuple(array[0] for array in arrays)
+    alone = whole(compiled, single, np.empty(compiled.state_size, dtype))
+    batch = whole(compiled, tuple(arrays), np.empty((samples, 23), dtype))
+    assert all(np.array_equal(one, other[0]) for one, other in zip(alone, batch, strict=True))
+
+
+def residual():
+    """Numbers by hand: h adds up its inputs, and the model gives 2 x + h, and h at the end."""
+    x = nr.Input((None, 1))
+    cell = nr.SimpleRNN(1, activation=None, **SEQUENCES, dtype="float64")
+    h = cell(x)
+    last = nr.SimpleRNN(1, activation=None, dtype="float64")
+    model = nr.Model(x, [nr.Add()([x, h, x]), last(h)])
+    cell.set_weights([[[1]], [[1]], [0]])
+    last.set_weights([[[1]], [[0]], [0]])
+    return model
+
+
+def test_the_numbers_of_a_branch_are_those_by_hand():
+    model = residual().compiled()
+    states = np.zeros((1, 2))
+    x = np.array([[[1.0], [2.0], [5.0]]])
+    sums, last = whole(model, x, states)
+    assert sums.tolist() == [[[3.0], [7.0], [18.0]]]
+    assert (last.tolist(), states.tolist()) == ([[8.0]], [[8.0, 8.0]])
+    out = np.empty((1, 1)), np.empty((1, 1))
+    one_step(model, np.array([[2.0]]), states, out)
+    assert (out[0].item(), out[1].item(), states.tolist()) == (14.0, 10.0, [[10.0, 10.0]])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_ids_masks_and_what_has_no_time_steps(dtype, rng):
+    ids, numbers = nr.Input((None,)), nr.Input((None, 4))
+    kind, number = nr.Input((2,)), nr.Input(())
+    words = nr.Embedding(9, 5, mask_zero=True, dtype=dtype)(ids)
+    masked = nr.Masking()(numbers)
+    both = nr.Add()([words, nr.Dense(5, dtype=dtype)(masked)])
+    mean = nr.GlobalAveragePooling1D()(nr.GRU(3, **SEQUENCES, dtype=dtype)(both))
+    last = nr.LSTM(3, dtype=dtype)(nr.Concatenate(mask_rule="keras3")([words, masked]))
+    kinds = nr.Flatten()(nr.Embedding(4, 3, dtype=dtype)(kind))
+    parts = [mean, last, kinds, nr.Embedding(6, 2, dtype=dtype)(number)]
+    model = filled(nr.Model([ids, numbers, kind, number], nr.Concatenate()(parts)))
+    arrays = [rng.integers(0, 9, (7, 6)), rng.normal(size=(7, 6, 4)).astype(dtype)]
+    arrays[0][0, 2:] = arrays[0][1, :4] = arrays[1][1, 3:] = arrays[1][2] = 0
+    arrays += [rng.integers(0, 4, (7, 2)), rng.integers(0, 6, 7)]
+    with np.errstate(invalid="ignore"):
+        compiled = check(model, *arrays, given=arrays, steps=False)
+    assert compiled.ids == (True, False, True, True)
+    states, before = np.zeros((7, compiled.state_size), dtype), [a.copy() for a in arrays]
+    for number, wrong in ((0, 9), (2, 4), (3, -1)):
+        arrays[number].flat[-1] = wrong
+        with pytest.raises(nr.ArgumentError, match=r"ids in 0 ... 8 or 0 ... 3 or 0 ... 5"):
+            compiled.run(tuple(arrays), states)
+        arrays[number] = before[number]
+    assert not states.any()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_states_with_positions(dtype, rng):
+    x = nr.Input((None, 5, 4, 2))
+    first = nr.ConvLSTM2D(3, 3, padding="same", **SEQUENCES, dtype=dtype)(x)
+    added = nr.Add()([first, nr.LayerNormalization(dtype=dtype)(nr.Dense(3, dtype=dtype)(x))])
+    flat = nr.TimeDistributed(nr.Flatten())(added)
+    last = nr.ConvGRU2D(2, (2, 3), dtype=dtype)(added)
+    outputs = [
+        nr.GRU(3, **SEQUENCES, dtype=dtype)(flat),
+        nr.Dense(2, dtype=dtype)(nr.Flatten()(last)),
+        added,
+    ]
+    model = filled(nr.Model(x, outputs))
+    # More samples than go through the parts together.
+    check(model, rng.normal(size=(8, 4, 5, 4, 2)).astype(dtype))
+
+
+@pytest.mark.parametrize(("rank", "dtype"), [(1, "float32"), (3, "float64")])
+def test_layers_with_positions_alone(rank, dtype, rng):
+    layer = {1: nr.ConvLSTM1D, 3: nr.ConvLSTM3D}[rank](2, 2, padding="same", dtype=dtype)
+    shape = (5, 4, 3)[:rank]
+    layer.build((None, None, *shape, 2))
+    check(filled(layer), rng.normal(size=(3, 4, *shape, 2)).astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_causal_convolutions_and_the_largest_number_go_on_step_by_step(dtype, rng):
+    layers = [
+        nr.Conv1D(5, 2, padding="causal", activation="tanh", dtype=dtype), nr.ReLU(),
+        nr.Conv1D(6, 3, padding="causal", dilation_rate=2, dtype=dtype), nr.Conv1D(4, 1, dtype=dtype),
+        nr.GlobalMaxPooling1D(), nr.Dense(3, dtype=dtype),
+    ]  # fmt: skip
+    model = sequential(layers)
+    compiled = check(model, rng.normal(size=(7, 9, 4)).astype(dtype))
+    assert compiled.state_size == 1 * 4 + 4 * 5 + 4
+    none = np.empty((7, compiled.state_size), dtype)
+    compiled.reset_states(none)
+    assert np.all(none[:, :24] == 0)
+    assert np.all(none[:, 24:] == -np.inf)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("steps", [2, 11, 70])
+def test_windows_of_whole_sequences(dtype, steps, rng):
+    """Of fewer steps than a window has, too."""
+    x = nr.Input((None, 4))
+    valid = nr.MaxPooling1D(2)(nr.Conv1D(5, 3, dtype=dtype)(x))
+    same = nr.Conv1D(5, 2, strides=3, padding="same", activation="relu", dtype=dtype)(x)
+    pooled = nr.AveragePooling1D(3, strides=2, padding="same")(same)
+    causal = nr.Conv1D(3, 2, strides=2, padding="causal", dtype=dtype)(pooled)
+    outputs = [
+        nr.GRU(3, **SEQUENCES, dtype=dtype)(valid),
+        pooled,
+        causal,
+        nr.GlobalMaxPooling1D()(valid),
+    ]
+    outputs.append(nr.LSTM(2, dtype=dtype)(nr.GlobalAveragePooling1D(keepdims=True)(causal)))
+    model = filled(nr.Model(x, outputs))
+    check(model, rng.normal(size=(3, steps, 4)).astype(dtype), steps=False)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_layers_inside_time_distributed_begin_anew_at_every_step(dtype, rng):
+    x = nr.Input((None, 6, 4))
+    inner = nr.Sequential(
+        [nr.Conv1D(5, 3, dtype=dtype), nr.MaxPooling1D(2), nr.Flatten(), nr.Dense(3, dtype=dtype)]
+    )
+    both = nr.Bidirectional(nr.GRU(3, **SEQUENCES, dtype=dtype), merge_mode="ave")
+    means = nr.TimeDistributed(nr.GlobalAveragePooling1D())(nr.TimeDistributed(both)(x))
+    parts = [nr.TimeDistributed(inner)(x), nr.TimeDistributed(nr.LSTM(2, dtype=dtype))(x), means]
+    last, state = nr.GRU(3, return_state=True, dtype=dtype)(nr.Concatenate()(parts))
+    again = nr.LSTM(2, **SEQUENCES, dtype=dtype)(nr.RepeatVector(3)(nr.Add()([last, state])))
+    compiled = check(
+        filled(nr.Model(x, [*parts, again])), rng.normal(size=(7, 5, 6, 4)).astype(dtype)
+    )
+    assert (compiled.state_size, compiled.units) == (3, (3, 2, 3, 6))
+
+
+def test_models_without_time_steps(rng):
+    x = nr.Input((6,))
+    square = nr.LSTM(4, **SEQUENCES, dtype="float64")(nr.Reshape((3, 2))(x))
+    model = filled(nr.Model(x, nr.Dense(2, dtype="float64")(nr.Flatten()(square))))
+    values = rng.normal(size=(5, 6))
+    compiled = model.compiled()
+    assert np.array_equal(whole(compiled, values, np.empty((5, 0))), model(values))
+    out = np.empty(2)
+    one_step(compiled, values[0], np.empty(0), out)
+    assert np.array_equal(out, model(values)[0])
+
+
+def test_wrong_arrays_of_several_are_refused(rng):
+    model = branching("float64").compiled()
+    x, elapsed, row = np.zeros((2, 5, 4)), np.zeros((2, 5, 1)), np.zeros((2, 3))
+    states = np.zeros((2, model.state_size))
+    for given, words in (
+        ((x, elapsed), "`inputs` must be a tuple of 3 arrays; got 2"),
+        (x, "`inputs` must be a tuple of 3 arrays; got ndarray"),
+        ((x, elapsed[:, :4].copy(), row), r"`inputs\[1\]` must be .* of shape \(2, 5, 1\); got"),
+        (
+            (x, elapsed, row[:1]),
+            r"`inputs\[2\]` must be .* of shape \(2, 3\); got float64 \(1, 3\)",
+        ),
+    ):
+        with pytest.raises(nr.ArgumentError, match=words):
+            model.run(given, states)
+    for given, words in (
+        ((x, elapsed[:, :4].copy(), row), "`inputs` must have as many time steps each"),
+        ((x, elapsed, row[:1]), "`states` must have the batch of `inputs`"),
+        ((x, elapsed, np.zeros((2, 4))), "`inputs` must have a last axis of the model's features"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            whole(model, given, states)
+    for given, words in (
+        ((x, elapsed), "`inputs` must be a tuple of 3 arrays"),
+        (
+            (x, elapsed, np.zeros(3)),
+            r"`inputs\[2\]` must be a C-contiguous float64 array of 2 axes",
+        ),
+    ):
+        with pytest.raises(numba.TypingError, match=words):
+            whole(model, given, states)
+
+
+def test_what_does_not_run_without_python_is_refused_by_one_sentence():
+    def refused(outputs, words, inputs):
+        with pytest.raises(nr.ArgumentError, match=words):
+            nr.Model(inputs, outputs).compiled()
+
+    x, y = nr.Input((None, 3)), nr.Input((None, 5, 5, 3))
+    sequence = nr.GRU(3, **SEQUENCES)(x)
+    refused(
+        nr.GRU(3)(sequence, initial_state=nr.Dense(3)(nr.GRU(3)(x))),
+        r"`gru(_\d)?` must be called with its inputs only; got \['initial_state'\]", x,
+    )  # fmt: skip
+    refused(nr.Flatten()(x), "`flatten` must get arrays of a known number of steps", x)
+    refused(
+        nr.Permute((2, 1))(x), "must be made of layers that need no Python .*holds a Permute", x
+    )
+    refused(nr.ZeroPadding1D()(x), "it holds a ZeroPadding1D", x)
+    refused(nr.Concatenate(axis=1)([x, x]), "must concatenate along the last axis .*axis=1", x)
+    shorter = nr.MaxPooling1D(2)(x)
+    refused(nr.Add()([x, shorter]), "`add` must get inputs of as many steps", x)
+    wrapped = nr.TimeDistributed(nr.TimeDistributed(nr.GRU(3)))(y)
+    refused(wrapped, "`time_distributed.*` must stand in no other TimeDistributed", y)
+    first = nr.ConvLSTM2D(2, 3, data_format="channels_first")(nr.Input((None, 3, 5, 5)))
+    refused(
+        first, "must have its channels last .*those of ConvLSTMCell come first", first.node.inputs
+    )
+    unknown = nr.Sequential([nr.AveragePooling1D(2), nr.GRU(3)])
+    unknown.build((None, None, 3))
+    with pytest.raises(
+        nr.ArgumentError, match=r"must know the sizes of its inputs, as in an nr.Model"
+    ):
+        unknown.compiled()
+
+
+def test_what_needs_the_whole_sequence_has_no_steps():
+    for layer, why in (
+        (nr.Conv1D(2, 3), r"`conv1d` has padding 'valid' and strides 1"),
+        (nr.MaxPooling1D(2), r"`max_pooling1d` has padding 'valid' and strides 2"),
+        (nr.GlobalAveragePooling1D(), "`global_average_pooling1d` averages over all steps"),
+    ):
+        x = nr.Input((None, 4))
+        model = nr.Model(x, layer(x)).compiled()
+        words = f"must have single steps to run step by step; {why} and needs the whole sequence"
+        with pytest.raises(nr.ArgumentError, match=words):
+            model.step(np.zeros(4, "f"), np.zeros(0, "f"), np.zeros(2, "f"))
+    with pytest.raises(nr.ArgumentError, match="must have single steps to have the form 'step'"):
+        nr.cfunc(nr.Model(x, layer(x)))
+    with pytest.raises(numba.TypingError, match="must have single steps"):
+        one_step(model, np.zeros(4, "f"), np.zeros(0, "f"), np.zeros(2, "f"))
