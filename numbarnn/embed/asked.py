@@ -203,26 +203,20 @@ class _Look:
         return arrays.place(self.builder)
 
 
-def _address(context, builder, kind, value):
-    """Where a compiled model lies."""
-    return cgutils.create_struct_proxy(kind)(context, builder, value).address
-
-
 @cache
-def looker(batched, over_time):
-    """An intrinsic that looks at all arrays of a call.
+def looker(model, batched, over_time):
+    """An intrinsic that looks at all arrays of a call of a model, told by its type and where it lies.
 
     It gives what is wrong, or 0; how many samples and steps there are; where inputs, states, outputs lie.
     """
 
     @intrinsic
-    def look(context, model, inputs, states, out):
+    def look(context, address, inputs, states, out):
         def generate(context, builder, signature, values):
-            kinds, address = (
+            kinds, found = (
                 signature.args,
-                _address(context, builder, signature.args[0], values[0]),
+                _Look(context, builder, model, values[0], batched, over_time),
             )
-            found = _Look(context, builder, kinds[0], address, batched, over_time)
             places = [
                 found.inputs(kinds[1], values[1]),
                 found.states(kinds[2], values[2]),
@@ -231,33 +225,47 @@ def looker(batched, over_time):
             numbers = [found.wrong, found.samples, found.steps, *places]
             return context.make_tuple(builder, signature.return_type, numbers)
 
-        return types.UniTuple(types.intp, 6)(model, inputs, states, out), generate
+        return types.UniTuple(types.intp, 6)(types.intp, inputs, states, out), generate
 
     return look
 
 
 @cache
-def shaper(batched):
+def shaper(model, batched):
     """An intrinsic: the shapes that the outputs of sequences have, a tuple of tuples."""
 
     @intrinsic
-    def shapes(context, model, inputs):
+    def shapes(context, address, inputs):
         counts = [own_axes(port, True) + batched for port in model.outputs]
         result = types.BaseTuple.from_types([types.UniTuple(types.intp, n) for n in counts])
 
         def generate(context, builder, signature, values):
-            kinds, address = (
-                signature.args,
-                _address(context, builder, signature.args[0], values[0]),
-            )
-            found = _Look(context, builder, kinds[0], address, batched, True)
-            found.inputs(kinds[1], values[1])
+            found = _Look(context, builder, model, values[0], batched, True)
+            found.inputs(signature.args[1], values[1])
             shapes = [
                 context.make_tuple(builder, kind, sizes)
                 for kind, sizes in zip(result, found.output_sizes(), strict=True)
             ]
             return context.make_tuple(builder, result, shapes)
 
-        return result(model, inputs), generate
+        return result(types.intp, inputs), generate
 
     return shapes
+
+
+@cache
+def numbers_of(model, outputs):
+    """An intrinsic: the numbers of one step of the inputs, or outputs: one, or a tuple."""
+    first, count = (len(model.inputs), len(model.outputs)) if outputs else (0, len(model.inputs))
+    result = types.intp if count == 1 else types.UniTuple(types.intp, count)
+
+    @intrinsic
+    def numbers(context, address):
+        def generate(context, builder, signature, values):
+            look = _Look(context, builder, model, values[0], False, False)
+            found = [look.port(first + number, slot.PORT_NUMBERS) for number in range(count)]
+            return found[0] if count == 1 else context.make_tuple(builder, result, found)
+
+        return result(types.intp), generate
+
+    return numbers

@@ -27,7 +27,18 @@ from numba.extending import (
 from ..compile.digest import Uncacheable, surroundings
 from ..lanes.memory import caller, integer_at
 from ..loop import task as slot
-from .asked import BATCH, FEATURES, OUT, STATE, STEPS, checked_ports, looker, shaper, want
+from .asked import (
+    BATCH,
+    FEATURES,
+    OUT,
+    STATE,
+    STEPS,
+    checked_ports,
+    looker,
+    numbers_of,
+    shaper,
+    want,
+)
 from .compiled import Compiled
 
 _BLOCK = types.Array(types.int64, 1, "C")
@@ -107,36 +118,16 @@ def _unbox(kind, value, context):
     return NativeValue(made._getvalue(), is_error=builder.load(failed))
 
 
-@intrinsic(prefer_literal=True)
-def _numbers_of(context, model, outputs):
-    """The numbers of one step of the inputs, or outputs: one, or a tuple."""
-    inputs, of_outputs = len(model.inputs), outputs.literal_value
-    count = len(model.outputs) if of_outputs else inputs
-    result = types.intp if count == 1 else types.UniTuple(types.intp, count)
-
-    def generate(context, builder, signature, values):
-        address = cgutils.create_struct_proxy(signature.args[0])(
-            context, builder, values[0]
-        ).address
-        found = []
-        for number in range(count):
-            port = number + (inputs if of_outputs else 0)
-            place = slot.MODEL_PORTS + port * slot.PORT_ENTRY + slot.PORT_NUMBERS
-            place = builder.add(address, ir.Constant(ir.IntType(64), place))
-            found.append(builder.load(builder.inttoptr(place, ir.IntType(64).as_pointer())))
-        return found[0] if count == 1 else context.make_tuple(builder, result, found)
-
-    return result(model, types.literal(of_outputs)), generate
-
-
 @overload_attribute(CompiledType, "features")
 def _features(model):
-    return lambda model: _numbers_of(model, 0)
+    numbers = numbers_of(model, False)
+    return lambda model: numbers(model._address)
 
 
 @overload_attribute(CompiledType, "units")
 def _units(model):
-    return lambda model: _numbers_of(model, 1)
+    numbers = numbers_of(model, True)
+    return lambda model: numbers(model._address)
 
 
 @overload_attribute(CompiledType, "state_size")
@@ -144,7 +135,7 @@ def _state_size(model):
     return lambda model: integer_at(model._address + slot.MODEL_STATE)
 
 
-# Whoever calls a method keeps the arrays until it returns: within it their addresses are enough.
+# Whoever calls a method keeps the model and the arrays until it returns: within it addresses are enough.
 
 
 @intrinsic
@@ -257,10 +248,10 @@ def _step(model, inputs, states, out):
             "`model` must have single steps: a layer in it reads backwards, or looks at several steps, and "
             "needs the whole sequence."
         )
-    look = looker(_checked(model, inputs, states, out, False), False)
+    look = looker(model, _checked(model, inputs, states, out, False), False)
 
     def step(model, inputs, states, out):
-        wrong, samples, steps, x, s, y = look(model, inputs, states, out)
+        wrong, samples, steps, x, s, y = look(model._address, inputs, states, out)
         if wrong == 0:
             wrong = _run_in_space(model._address, x, s, y, samples, steps)
         if wrong != 0:
@@ -284,10 +275,10 @@ def _allocated(shapes, dtype):
 def _run(model, inputs, states, out=None):
     none = out is None or isinstance(out, (types.NoneType, types.Omitted))
     batched = _checked(model, inputs, states, None if none else out, True)
-    look, shapes, dtype = looker(batched, True), shaper(batched), model.dtype
+    look, shapes, dtype = looker(model, batched, True), shaper(model, batched), model.dtype
 
     def into(model, inputs, states, out=None):
-        wrong, samples, steps, x, s, y = look(model, inputs, states, out)
+        wrong, samples, steps, x, s, y = look(model._address, inputs, states, out)
         if wrong == 0:
             wrong = _run_in_space(model._address, x, s, y, samples, steps)
         if wrong != 0:
@@ -295,10 +286,10 @@ def _run(model, inputs, states, out=None):
         return out
 
     def one(model, inputs, states, out=None):
-        return model.run(inputs, states, _allocate(shapes(model, inputs), dtype)[0])
+        return model.run(inputs, states, _allocate(shapes(model._address, inputs), dtype)[0])
 
     def all_of_them(model, inputs, states, out=None):
-        return model.run(inputs, states, _allocate(shapes(model, inputs), dtype))
+        return model.run(inputs, states, _allocate(shapes(model._address, inputs), dtype))
 
     if not none:
         return into
