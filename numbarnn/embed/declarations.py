@@ -41,8 +41,7 @@ extern "C" {{
 /* Give states the values that a sequence begins with. */
 int32_t {name}_reset_states(int64_t samples, {kind} *states);
 
-{step}int32_t {name}_run(int64_t samples, int64_t steps, {in_pointers}, {kind} *states,
-{indent}{out_pointers}, void *work);
+{step}{run};
 
 #ifdef __cplusplus
 }}
@@ -76,7 +75,7 @@ module {name}_model
       real({kind}), intent(out) :: states(*)
     end function
 
-{step}    integer(c_int32_t) function {name}_run(samples, steps, {ins}, states, {outs}, work) &
+{step}    integer(c_int32_t) function {name}_run({run_names}) &
         bind(c, name="{name}_run")
       import :: c_int32_t, c_int64_t, {kind}, c_ptr
       integer(c_int64_t), value :: samples, steps
@@ -93,13 +92,13 @@ end module
 #: One step, where a model runs single ones.
 _C_STEP = """\
 /* One sample, one time step. */
-int32_t {name}_step({in_pointers}, {kind} *states, {out_pointers}, void *work);
+{declared};
 
 """
 
 _FORTRAN_STEP = """\
     ! One sample, one time step. Work: c_null_ptr, or c_loc of so many bytes.
-    integer(c_int32_t) function {name}_step({ins}, states, {outs}, work) &
+    integer(c_int32_t) function {name}_step({step_names}) &
         bind(c, name="{name}_step")
       import :: c_int32_t, c_int64_t, {kind}, c_ptr
 {in_declared}
@@ -130,6 +129,20 @@ def _wrapped(told, cpu, before, width=96):
         for line in textwrap.wrap(promise.format(cpu=cpu, **statuses, **told), width)
     ]
     return "\n".join(before + line for line in lines)
+
+
+def _in_lines(words, width, before, end=""):
+    """Words with commas between them, in lines; `end` stands where one breaks."""
+    import textwrap
+
+    kept = ", ".join(word.replace(" ", "\0") for word in words)
+    lines = textwrap.wrap(kept, width, break_long_words=False, break_on_hyphens=False)
+    return f"{end}\n{before}".join(lines).replace("\0", " ")
+
+
+def _c_function(head, arguments):
+    """The declaration of a C function."""
+    return f"{head}({_in_lines(arguments, 96 - len(head), ' ' * (len(head) + 1))})"
 
 
 def _steps_in_c(port):
@@ -166,13 +179,13 @@ def header(name, title, told, cpu):
     """
     upper, kind = name.upper(), {4: "float", 8: "double"}[told["item"]]
     inputs, outputs = _arrays(told, kind, f"{upper}_")
-    given = {
-        "name": name, "kind": kind,
-        "in_pointers": ", ".join(f"const {each} *{called}" for called, _, each, _ in inputs),
-        "out_pointers": ", ".join(f"{each} *{called}" for called, _, each, _ in outputs),
-    }  # fmt: skip
+    pointers = [
+        *(f"const {each} *{called}" for called, _, each, _ in inputs), f"{kind} *states",
+        *(f"{each} *{called}" for called, _, each, _ in outputs), "void *work",
+    ]  # fmt: skip
+    declared = _c_function(f"int32_t {name}_step", pointers)
     shown = [
-        ", ".join(
+        ",\n   ".join(
             f"{each} {called}[samples]{f'[{_steps_in_c(port)}]' * port.timed}"
             f"{f'[{word}]' * (not port.scalar)}"
             for called, port, each, word in arrays
@@ -184,8 +197,9 @@ def header(name, title, told, cpu):
     return _HEADER.format(
         title=title, promises=_wrapped(told, cpu, "   "), UPPER=upper, step_macro=more,
         STATE=f"{upper}_STATE_SIZE", macros="\n".join(macros), in_arrays=shown[0], out_arrays=shown[1],
-        indent=" " * len(f"int32_t {name}_run("), state_size=told["state_size"], work=told["work"],
-        step=_C_STEP.format(**given) if told["steps"] else "", **given,
+        state_size=told["state_size"], work=told["work"], name=name, kind=kind,
+        step=_C_STEP.format(declared=declared) if told["steps"] else "",
+        run=_c_function(f"int32_t {name}_run", ["int64_t samples", "int64_t steps", *pointers]),
     )  # fmt: skip
 
 
@@ -193,10 +207,15 @@ def fortran(name, title, told, cpu):
     """The Fortran module ``{name}_model``; parameters as those of `header`."""
     kind = {4: "c_float", 8: "c_double"}[told["item"]]
     inputs, outputs = _arrays(told, kind, "")
+    names = [
+        *(called for called, *_ in inputs),
+        "states",
+        *(called for called, *_ in outputs),
+        "work",
+    ]
     given = {
-        "name": name, "kind": kind,
-        "ins": ", ".join(called for called, *_ in inputs),
-        "outs": ", ".join(called for called, *_ in outputs),
+        "name": name, "kind": kind, "step_names": _in_lines(names, 70, " " * 10, " &"),
+        "run_names": _in_lines(["samples", "steps", *names], 70, " " * 10, " &"),
         "in_declared": "\n".join(
             f"      {'integer(c_int64_t)' if port.ids else f'real({kind})'}, intent(in) :: {called}(*)"
             for called, port, _, _ in inputs
@@ -206,7 +225,7 @@ def fortran(name, title, told, cpu):
         ),
     }  # fmt: skip
     shown = [
-        ", ".join(
+        ",\n! ".join(
             f"{called}({f'{port.numbers}, ' * (not port.scalar)}"
             f"{f'{_steps_in_c(port)}, ' * port.timed}samples)"
             for called, port, _, _ in arrays

@@ -11,7 +11,7 @@ from ..compile.code import native
 from ..given.sequences import NOT_HELD, REPEATED, ZEROS, Batch, Track, Values
 from . import task as slot
 from .call import workspace
-from .parts import Loop, TakenState, address_of, places
+from .parts import Loop, TakenState, address_of, fixed, places
 from .recipes import RESET_MODEL, RUN_GRAPH, RUN_MODEL
 from .sample_program import SampleCall, SampleProgram
 from .tables import address, aligned
@@ -77,6 +77,19 @@ def _header(**values):
     found = [0] * (slot.MODEL_PORTS >> 3)
     for name, value in values.items():
         found[getattr(slot, f"MODEL_{name}") >> 3] = int(value)
+    return found
+
+
+def _work_by_plan(source, work):
+    """The work of a loop by the plans of its model, of which it may see more or fewer samples and steps."""
+    found = []
+    for number in range(slot.PLANS):
+        several, long = divmod(number, 2)
+        samples = {several} if source.repeats == fixed(1) else {0, 1}
+        steps = {0, 1} if source.count[1] == 0 else {0, long}
+        if source.count == fixed(1):
+            steps = {0}
+        found.append(max(work[2 * a + b] for a in samples for b in steps))
     return found
 
 
@@ -259,9 +272,7 @@ class Sealed:
             if isinstance(part, Loop):
                 place, work = self._add_loop(block, part, first)
                 block.link(entry + (slot.PART_MODEL >> 3), place)
-                if not part.source.is_plain:
-                    work = [max(work)] * slot.PLANS
-                most = list(map(max, most, work))
+                most = list(map(max, most, _work_by_plan(part.source, work)))
             else:
                 constant = part.constant(self.dtype)
                 self._constants += [] if constant is None else [constant]

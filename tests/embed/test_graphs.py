@@ -1,11 +1,16 @@
 """Models that branch, and what looks at more than single rows, have the bits of their layers everywhere."""
 
+import shutil
+import subprocess
+
 import numba
 import numpy as np
 import pytest
 
 import numbarnn as nr
 
+CC = shutil.which("gcc") or shutil.which("cc")
+FORTRAN = shutil.which("gfortran")
 DTYPES = ("float32", "float64")
 SEQUENCES = {"return_sequences": True}
 
@@ -115,11 +120,9 @@ def branching(d):
     return filled(nr.Model([x, elapsed, row], [one, head, h, gated, nr.ReLU()(row), one]))
 
 
-@pytest.mark.parametrize(
-    ("samples", "steps", "dtype"), [(8, 5, "float32"), (8, 5, "float64"), (1, 3, "float64")]
-)
-def test_branches_merge_and_there_are_several_inputs_and_outputs(samples, steps, dtype, rng):
-    model = branching(dtype)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_branches_merge_and_there_are_several_inputs_and_outputs(dtype, rng):
+    model, samples, steps = branching(dtype), 8, 5
     shapes = (samples, steps, 4), (samples, steps, 1), (samples, 3)
     arrays = [abs(rng.normal(size=shape)).astype(dtype) for shape in shapes]
     compiled = check(model, *arrays, given=arrays)
@@ -157,8 +160,7 @@ def test_the_numbers_of_a_branch_are_those_by_hand():
     assert (out[0].item(), out[1].item(), states.tolist()) == (14.0, 10.0, [[10.0, 10.0]])
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_ids_masks_and_what_has_no_time_steps(dtype, rng):
+def test_ids_masks_and_what_has_no_time_steps(rng, dtype="float32"):
     ids, numbers = nr.Input((None,)), nr.Input((None, 4))
     kind, number = nr.Input((2,)), nr.Input(())
     words = nr.Embedding(9, 5, mask_zero=True, dtype=dtype)(ids)
@@ -184,8 +186,7 @@ def test_ids_masks_and_what_has_no_time_steps(dtype, rng):
     assert not states.any()
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_states_with_positions(dtype, rng):
+def test_states_with_positions(rng, dtype="float32"):
     x = nr.Input((None, 5, 4, 2))
     first = nr.ConvLSTM2D(3, 3, padding="same", **SEQUENCES, dtype=dtype)(x)
     added = nr.Add()([first, nr.LayerNormalization(dtype=dtype)(nr.Dense(3, dtype=dtype)(x))])
@@ -201,12 +202,10 @@ def test_states_with_positions(dtype, rng):
     check(model, rng.normal(size=(8, 4, 5, 4, 2)).astype(dtype))
 
 
-@pytest.mark.parametrize(("rank", "dtype"), [(1, "float32"), (3, "float64")])
-def test_layers_with_positions_alone(rank, dtype, rng):
-    layer = {1: nr.ConvLSTM1D, 3: nr.ConvLSTM3D}[rank](2, 2, padding="same", dtype=dtype)
-    shape = (5, 4, 3)[:rank]
-    layer.build((None, None, *shape, 2))
-    check(filled(layer), rng.normal(size=(3, 4, *shape, 2)).astype(dtype))
+def test_a_layer_with_positions_alone(rng):
+    layer = nr.ConvLSTM1D(2, 2, padding="same", dtype="float64")
+    layer.build((None, None, 5, 2))
+    check(filled(layer), rng.normal(size=(3, 4, 5, 2)))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -225,9 +224,8 @@ def test_causal_convolutions_and_the_largest_number_go_on_step_by_step(dtype, rn
     assert np.all(none[:, 24:] == -np.inf)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("steps", [2, 11, 70])
-def test_windows_of_whole_sequences(dtype, steps, rng):
+@pytest.mark.parametrize(("steps", "dtype"), [(2, "float32"), (70, "float32"), (11, "float64")])
+def test_windows_of_whole_sequences(steps, dtype, rng):
     """Of fewer steps than a window has, too."""
     x = nr.Input((None, 4))
     valid = nr.MaxPooling1D(2)(nr.Conv1D(5, 3, dtype=dtype)(x))
@@ -245,8 +243,7 @@ def test_windows_of_whole_sequences(dtype, steps, rng):
     check(model, rng.normal(size=(3, steps, 4)).astype(dtype), steps=False)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_layers_inside_time_distributed_begin_anew_at_every_step(dtype, rng):
+def test_layers_inside_time_distributed_begin_anew_at_every_step(rng, dtype="float64"):
     x = nr.Input((None, 6, 4))
     inner = nr.Sequential(
         [nr.Conv1D(5, 3, dtype=dtype), nr.MaxPooling1D(2), nr.Flatten(), nr.Dense(3, dtype=dtype)]
@@ -355,3 +352,126 @@ def test_what_needs_the_whole_sequence_has_no_steps():
         nr.cfunc(nr.Model(x, layer(x)))
     with pytest.raises(numba.TypingError, match="must have single steps"):
         one_step(model, np.zeros(4, "f"), np.zeros(0, "f"), np.zeros(2, "f"))
+
+
+#: Reads two inputs, runs them as a whole and step by step, and writes both outputs.
+PROGRAM = """
+#include <stdio.h>
+#include <string.h>
+#include "graph.h"
+
+enum { SAMPLES = 7, STEPS = 5 };
+
+static float x[SAMPLES][STEPS][GRAPH_FEATURES0];
+static int64_t kinds[SAMPLES][GRAPH_FEATURES1];
+static float y[SAMPLES][STEPS][GRAPH_UNITS0], last[SAMPLES][GRAPH_UNITS1];
+static float states[SAMPLES][GRAPH_STATE_SIZE], own[GRAPH_STATE_SIZE], one[GRAPH_UNITS0], two[GRAPH_UNITS1];
+static char work[GRAPH_WORK_BYTES + STEPS * GRAPH_STEP_WORK_BYTES];
+
+int main(void)
+{
+    int64_t wrong[GRAPH_FEATURES1] = {0, -1};
+    FILE *file = fopen("inputs.bin", "rb");
+    if (!file || fread(x, sizeof x, 1, file) != 1 || fread(kinds, sizeof kinds, 1, file) != 1)
+        return 10;
+    fclose(file);
+    if (graph_reset_states(SAMPLES, &states[0][0]))
+        return 11;
+    if (graph_run(SAMPLES, STEPS, &x[0][0][0], 0, &states[0][0], &y[0][0][0], &last[0][0], work) != 1)
+        return 12;
+    if (graph_step(x[0][0], wrong, own, one, two, 0) != 4)
+        return 13;
+    if (graph_run(SAMPLES, STEPS, &x[0][0][0], &kinds[0][0], &states[0][0], &y[0][0][0], &last[0][0], work))
+        return 14;
+    for (int b = 0; b < SAMPLES; b++) {
+        graph_reset_states(1, own);
+        for (int t = 0; t < STEPS; t++)
+            if (graph_step(x[b][t], kinds[b], own, one, two, t % 2 ? work : 0)
+                    || memcmp(one, y[b][t], sizeof one))
+                return 15;
+        if (memcmp(two, last[b], sizeof two) || memcmp(own, states[b], sizeof own))
+            return 16;
+    }
+    file = fopen("outputs.bin", "wb");
+    if (!file || fwrite(y, sizeof y, 1, file) != 1 || fwrite(last, sizeof last, 1, file) != 1)
+        return 17;
+    return fclose(file);
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A graph of two inputs and two outputs as an object file, its folder, inputs and outputs."""
+    folder, rng = tmp_path_factory.mktemp("graph"), np.random.default_rng(2)
+    x, kind = nr.Input((None, 5, 2)), nr.Input((2,))
+    image = nr.ConvLSTM1D(2, 2, padding="same", **SEQUENCES)(x)
+    flat = nr.Conv1D(4, 2, padding="causal")(nr.TimeDistributed(nr.Flatten())(image))
+    kinds = nr.Flatten()(nr.Embedding(4, 3)(kind))
+    head = nr.Dense(3)(nr.Concatenate()([nr.GlobalMaxPooling1D()(flat), kinds]))
+    model = filled(nr.Model([x, kind], [flat, head]))
+    model.export(folder / "graph.o")
+    arrays = [rng.normal(size=(7, 5, 5, 2)).astype("f"), rng.integers(0, 4, (7, 2))]
+    return folder, arrays, model(arrays)
+
+
+def compiled_by_cc(folder, *arguments):
+    command = [CC, *arguments, "graph.o", "-lm"]
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.skipif(CC is None, reason="there is no C compiler")
+def test_a_graph_runs_in_a_c_program(exported):
+    folder, arrays, (every, last) = exported
+    (folder / "main.c").write_text(PROGRAM)
+    (folder / "inputs.bin").write_bytes(b"".join(array.tobytes() for array in arrays))
+    compiled_by_cc(
+        folder, "-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror", "main.c", "-o", "main"
+    )
+    assert subprocess.run(["./main"], cwd=folder, check=False).returncode == 0
+    found = np.fromfile(folder / "outputs.bin", np.float32)
+    assert np.array_equal(found[: every.size].reshape(every.shape), every)
+    assert np.array_equal(found[every.size :].reshape(last.shape), last)
+
+
+@pytest.mark.skipif(FORTRAN is None, reason="there is no gfortran")
+def test_the_interface_of_a_graph_is_fortran(exported):
+    folder, *_ = exported
+    command = [FORTRAN, "-std=f2008", "-Wall", "-Werror", "-fsyntax-only", "graph.f90"]
+    assert subprocess.run(command, cwd=folder, check=False).returncode == 0
+
+
+@pytest.mark.skipif(CC is None, reason="there is no C compiler")
+def test_a_library_of_a_graph_runs_without_numba(exported):
+    folder, (x, kinds), (every, last) = exported
+    compiled_by_cc(folder, "-shared", "-o", "libgraph.so")
+    library = nr.Exported(folder / "libgraph.so")
+    assert (library.features, library.units, library.ids) == ((10, 2), (4, 3), (False, True))
+    states, flat = library.initial_states(7), x.reshape(7, 5, 10)
+    found = library.run((flat, kinds), states)
+    assert np.array_equal(found[0], every)
+    assert np.array_equal(found[1], last)
+    for given, words in (
+        ((flat, kinds[:2]), r"`inputs\[1\]` must have shape \(7, 2\); got \(2, 2\)"),
+        ((flat,), "`inputs` must be a tuple of 2 arrays; got 1"),
+        ((flat, kinds.astype("f")), r"`inputs\[1\]` must be integers; got float32"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            library.run(given, states)
+
+
+def test_a_c_function_of_a_graph_takes_a_pointer_for_each_array(rng):
+    model = residual()
+    step = nr.cfunc(model)
+    assert step.signature == (
+        "int32_t f(const double *inputs, double *states, double *outputs0, double *outputs1)"
+    )
+    arrays = [np.array([3.0]), np.zeros(2), np.zeros(1), np.zeros(1)]
+    places = [a.ctypes.data_as(k) for a, k in zip(arrays, step.ctypes.argtypes, strict=True)]
+    assert step.ctypes(*places) == 0
+    assert [a.tolist() for a in arrays[1:]] == [[3.0, 3.0], [9.0], [3.0]]
+    with pytest.raises(
+        nr.ArgumentError, match="must have one input and one output .*it has 1 and 2"
+    ):
+        nr.cfunc(model, "derivative")
