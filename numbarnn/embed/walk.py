@@ -47,7 +47,7 @@ class _Input:
     """An input of the model: its shape as far as it is known, and how many ids there are."""
 
     def __init__(self, shape):
-        self.shape, self.ids = shape, 0
+        self.declared, self.shape, self.ids = shape, shape, 0
 
 
 class Walk:
@@ -236,7 +236,7 @@ def _distributed(walk, layer, value):
 def _looked_up(walk, layer, value):
     """An `Embedding`."""
     given = walk._input_of(value)
-    if given is None:
+    if given is None or value.shape != given.declared:
         raise refused(layer, "be the first layer", "it is not")
     if not given.ids:
         shape = given.shape

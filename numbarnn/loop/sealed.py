@@ -137,7 +137,7 @@ class Sealed:
     def _is_simple(self, part):
         """Whether a part is all of a model that is one loop."""
         one = isinstance(part, Loop) and part.mask is None and part.states is None
-        return one and part.source.is_plain and len(self.outputs) == 1
+        return one and part.source.is_plain and len(self.inputs) == len(self.outputs) == 1
 
     def _side_by_side(self, states):
         """States in one array, which is kept."""

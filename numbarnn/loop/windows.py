@@ -5,12 +5,9 @@ from ..lanes import number_of
 from ..lanes.memory import byte_at, copy_bytes, integer_at, loader, size_of, storer, zero_bytes
 from . import task as slot
 
-#: What BEFORE says of windows over steps of which as many are added before as after.
-AS_MANY = -1
-
 
 def steps_before(part, steps, windows):
-    """How many time steps are added before the first."""
+    """How many time steps are added before the first: BEFORE, or, if that is -1, half of all."""
     before = integer_at(part + slot.PART_BEFORE)
     if before >= 0:
         return before
