@@ -95,7 +95,7 @@ def run_masked(model, values, mask, states, output, samples, steps, work):
     block = integer_at(task + slot.BLOCK)
     rows = samples * integer_at(task + slot.POSITIONS)
     # A division takes as long as a loop over few units.
-    blocks = 1 if rows <= block else (rows + block - 1) // block
+    blocks = min(rows, 1) if rows <= block else (rows + block - 1) // block
     space = task + integer_at(plan + slot.PLAN_SIZE)
     call_loop(integer_at(model + slot.MODEL_LOOP), (task, space, 0, blocks))
     raised = integer_at(model + slot.MODEL_RAISED)
