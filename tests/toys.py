@@ -5,6 +5,17 @@ import numpy as np
 import numbarnn as nr
 
 FORMS = ["unit", "sample", "batch", "call"]
+#: One sample of one feature.
+X = np.array([[[1.0], [2], [3], [4]]])
+
+
+def flat(array):
+    return np.asarray(array).ravel().tolist()
+
+
+def mask_of(text):
+    """The mask of one sample from flags: "1101"."""
+    return np.array([[flag == "1" for flag in text]])
 
 
 class _Toy(nr.Cell):
