@@ -1,37 +1,32 @@
 """The layer that runs a cell over sequences."""
 
-from copy import deepcopy
-
 import numpy as np
 
 from ..cell import Cell, checked_dtype
 from ..configs import serialized_cell
 from ..errors import ArgumentError
 from ..forms import (
-    build_cell,
     form_of,
-    output_nest,
     run_cells,
-    state_nest,
 )
 from ..given.arrays import as_size
-from ..given.device_arrays import given_back
 from ..given.inputs import (
     checked_training,
-    first_mask,
     seen_on_device,
 )
-from ..given.nesting import flattened, mapped, packed_like, shape_of, top_level
+from ..given.nesting import mapped, packed_like
 from ..given.ragged import Ragged
-from ..given.shapes import checked_shapes, flattened_shapes, is_shape, mapped_shapes, step_shapes
+from ..given.shapes import checked_shapes, flattened_shapes
 from ..loop.dropout import Draws
 from ..loop.results import Request
 from .arguments import Arguments
 from .attempt import Attempt
+from .built import Built
 from .graph import is_symbolic, symbolic_call
 from .layer import Layer
-from .recorded import Recorded, own_copy
+from .recorded import Recorded
 from .repeated import Memory, Repeated, is_repeatable
+from .returned import Returned
 from .stacked import StackedRNNCells
 from .stepper import Stepper
 
@@ -46,7 +41,7 @@ OPTIONS = {
 }
 
 
-class RNN(Arguments, Recorded, Layer):
+class RNN(Arguments, Built, Returned, Recorded, Layer):
     """A recurrent layer: a cell, or a stack of cells, run over sequences.
 
     Parameters
@@ -214,44 +209,6 @@ class RNN(Arguments, Recorded, Layer):
         names = ("dtype", "_input_shape", "_num_constants", "_states", "_batch_size")
         return {name: getattr(self, name) for name in names}
 
-    # --- shapes ------------------------------------------------------------------------------
-
-    @property
-    def built(self) -> bool:
-        """Whether the weights exist."""
-        return self._input_shape is not None
-
-    @property
-    def input_shape(self):
-        """The shape of the inputs, (None, None, features), or a nest of shapes; None before it is built."""
-        if not self.built:
-            return None
-        return mapped_shapes(lambda shape: (None, None, *shape[1:]), self._input_shape)
-
-    def build(self, input_shape):
-        """Make the weights for inputs of shape (batch, time, features); the first two may be None.
-
-        Nested inputs have a nest of shapes.
-        """
-        if self.built:
-            return
-        nest = step_shapes(self._first_shapes(input_shape))
-        dtype, first = np.dtype(np.float32) if self.dtype is None else self.dtype, nest
-        below = None
-        for cell in self._cells():
-            if below is not None:
-                nest = mapped(lambda size: (None, *shape_of(size)), output_nest(below))
-            build_cell(cell, nest, dtype)
-            below = cell
-        self.dtype = dtype
-        self._input_shape = first
-
-    def _first_shapes(self, input_shape):
-        """The shapes of the inputs; Keras gives those of ``[x, *states, *constants]``."""
-        if isinstance(input_shape, list) and input_shape and not is_shape(input_shape):
-            input_shape = input_shape[0]
-        return checked_shapes(input_shape, 3)
-
     @property
     def keeps_time(self):
         """Whether the output has the time steps of the input."""
@@ -265,48 +222,6 @@ class RNN(Arguments, Recorded, Layer):
     def in_model(self, values, mask, lengths, training, **further):
         """Call the layer as one of a model, which offers it everything it knows."""
         return self(values, mask=mask, lengths=lengths, training=training, **further)
-
-    def compute_mask(self, inputs, mask=None):
-        """The mask for the next layer: the same where sequences are returned, else none.
-
-        With states a list, in which they have None.
-        """
-        found = first_mask(mask) if self.return_sequences else None
-        extra = self._state_entries()
-        return [found, *[None] * extra] if extra else found
-
-    def _state_nest(self):
-        return (
-            self.cell.state_size
-            if isinstance(self.cell, StackedRNNCells)
-            else state_nest(self.cell)
-        )
-
-    def _state_entries(self):
-        """How many entries the states have in what a call returns."""
-        count = len(top_level(self._state_nest()))
-        return count * ((self.return_states == "all") + self.return_state)
-
-    def compute_output_shape(self, input_shape):
-        """The shape of the output for inputs of `input_shape`; with states a list of shapes."""
-        if not self.built and any(getattr(c, "sized_by_build", False) for c in self._cells()):
-            layer = deepcopy(self)
-            layer.build(input_shape)
-            return layer.compute_output_shape(input_shape)
-        first = flattened_shapes(self._first_shapes(input_shape))[0]
-        batch, time = (first[1], first[0]) if self.time_major else first[:2]
-        steps = (time, batch) if self.time_major else (batch, time)
-        lead = steps if self.return_sequences else (batch,)
-
-        def shapes(nest, lead):
-            return mapped(lambda size: (*lead, *shape_of(size)), nest)
-
-        found = [shapes(output_nest(self._cells()[-1]), lead)]
-        if self.return_states == "all":
-            found += [shapes(entry, steps) for entry in top_level(self._state_nest())]
-        if self.return_state:
-            found += [shapes(entry, (batch,)) for entry in top_level(self._state_nest())]
-        return found if self._state_entries() else found[0]
 
     # --- calling -----------------------------------------------------------------------------
 
@@ -462,49 +377,6 @@ class RNN(Arguments, Recorded, Layer):
         if sequences:
             outputs = mapped(lambda array: Ragged(array, given.batch.offsets), outputs)
         return outputs, [state for cell in states for state in cell]
-
-    def _returned(self, given, outputs, states, over_time, out=None):
-        found = [self.as_given(given, outputs, out)]
-        if self.return_states == "all":
-            found += self.states_over_time(given, over_time)
-        if self.return_state:
-            found += self.final_states(given, states)
-        if given.batch.place is not None:
-            found = [mapped(given_back, each) for each in found]
-        return found if self.return_state or self.return_states else found[0]
-
-    def as_given(self, given, outputs, out=None):
-        """Outputs as they are returned: ragged or without batch axis if the inputs were; `out` itself."""
-        if not given.batched:
-            if out is not None:
-                return packed_like(outputs, flattened(out))
-            axis = 1 if self.time_major and self.return_sequences else 0
-            return mapped(lambda array: array.take(0, axis), outputs)
-        if given.batch.offsets is not None and self.return_sequences:
-            return mapped(lambda array: Ragged(array, given.batch.offsets), outputs)
-        return outputs
-
-    def states_over_time(self, given, over_time):
-        """The states after every step as they are returned: one entry per top-level state."""
-        found = self.structured(over_time)
-        if given.batch.offsets is not None:
-            found = mapped(lambda array: Ragged(array, given.batch.offsets), found)
-        if not given.batched:
-            found = mapped(lambda array: array.take(0, 1 if self.time_major else 0), found)
-        return found
-
-    def final_states(self, given, states):
-        """The final states as they are returned: one entry per top-level state."""
-        found = self.structured(states)
-        if self.stateful:
-            found = mapped(own_copy, found)  # what is recorded is nobody else's
-        return found if given.batched else mapped(lambda array: array[0], found)
-
-    def structured(self, states):
-        """States per cell as a list with one entry per top-level state, or per cell of a stack."""
-        if isinstance(self.cell, StackedRNNCells):
-            return self.cell.joined_states(states)
-        return top_level(packed_like(state_nest(self.cell), states[0]))
 
     # --- configuration -----------------------------------------------------------------------
 
