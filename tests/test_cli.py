@@ -10,23 +10,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from commands import COMMAND, run, tiny_model
 
 import numbarnn as nr
+from numbarnn.cli import main
 
 
-def run(*arguments, cwd, **options):
-    return subprocess.run(
-        [sys.executable, "-m", "numbarnn", *map(str, arguments)],
-        capture_output=True, text=True, cwd=cwd, timeout=300, check=False, **options,
-    )  # fmt: skip
+def run_here(*arguments):
+    """Status of the command line in this process: a process of its own takes a second to start."""
+    try:
+        return main(list(arguments))
+    except SystemExit as left:
+        return left.code
 
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
     folder = tmp_path_factory.mktemp("job")
-    model = nr.Sequential([nr.Embedding(9, 3), nr.GRU(4), nr.Dense(2)], name="tiny")
-    model.build((None, None))
-    model.save(folder / "tiny.safetensors")
+    tiny_model().save(folder / "tiny.safetensors")
     rows = [[1, 2, 3], None, [], [4]]
     pq.write_table(
         pa.table({"events": rows, "who": list("abcd"), "text": ["x"] * 4}), folder / "in.parquet"
@@ -36,18 +37,8 @@ def here(tmp_path_factory):
 
 
 def test_run_scores_a_file(here):
-    result = run(
-        "run",
-        "tiny.safetensors",
-        "in.parquet",
-        "-o",
-        "out.parquet",
-        "--column",
-        "events",
-        "--id",
-        "who",
-        cwd=here,
-    )
+    arguments = "tiny.safetensors in.parquet -o out.parquet --column events --id who"
+    result = run("run", *arguments.split(), cwd=here)
     assert result.returncode == 0, result.stderr
     assert "4 rows, 4 time steps" in result.stdout
     assert result.stderr == ""  # no bar where there is no terminal
@@ -61,21 +52,10 @@ def test_run_scores_a_file(here):
 
 
 @pytest.mark.parametrize("emit", ["sequence", "state"])
-def test_run_emits_what_is_asked(here, emit):
-    result = run(
-        "run",
-        "tiny.safetensors",
-        "in.parquet",
-        "-o",
-        "out.parquet",
-        "--column",
-        "events",
-        "--emit",
-        emit,
-        "--no-progress",
-        cwd=here,
-    )
-    assert result.returncode == 0, result.stderr
+def test_run_emits_what_is_asked(here, monkeypatch, emit):
+    arguments = f"tiny.safetensors in.parquet -o out.parquet --column events --emit {emit}"
+    monkeypatch.chdir(here)
+    assert run_here("run", *arguments.split(), "--no-progress") == 0
     names = pq.read_table(here / "out.parquet").column_names
     assert names == {"sequence": ["output"], "state": ["gru.0"]}[emit]
     (here / "out.parquet").unlink()
@@ -100,16 +80,23 @@ def test_run_emits_what_is_asked(here, emit):
         (["inspect", "."], 1, "numbarnn: Is a directory `.`."),
     ],
 )  # fmt: skip
-def test_errors_are_one_sentence_and_a_status(here, arguments, status, told):
+def test_errors_are_one_sentence_and_a_status(here, monkeypatch, capsys, arguments, status, told):
     before = sorted(p.name for p in here.iterdir())
-    result = run(*arguments, cwd=here)
-    assert result.returncode == status, result.stderr
-    assert told in result.stderr
-    assert "Traceback" not in result.stderr
+    monkeypatch.chdir(here)
+    assert run_here(*arguments) == status
+    seen = capsys.readouterr()
+    assert told in seen.err
     if status == 1:
-        assert result.stderr.count("\n") == 1
-    assert result.stdout == ""
+        assert seen.err.count("\n") == 1
+    assert seen.out == ""
     assert sorted(p.name for p in here.iterdir()) == before
+
+
+@pytest.mark.parametrize(("arguments", "status"), [(["inspect", "notes.txt"], 1), (["walk"], 2)])
+def test_a_process_ends_with_that_status(here, arguments, status):
+    result = run(*arguments, cwd=here)
+    assert result.returncode == status
+    assert "Traceback" not in result.stderr
 
 
 def test_inspect_tells_layers_shapes_and_sizes(here):
@@ -124,12 +111,12 @@ def test_inspect_tells_layers_shapes_and_sizes(here):
 
 
 @pytest.mark.parametrize("command", [[], ["run"], ["inspect"], ["demo"], ["cache"]])
-def test_help_shows_an_example(here, command):
-    result = run(*command, "--help", cwd=here)
-    assert result.returncode == 0
-    assert "usage: numbarnn" in result.stdout
+def test_help_shows_an_example(capsys, command):
+    assert run_here(*command, "--help") == 0
+    told = capsys.readouterr().out
+    assert "usage: numbarnn" in told
     if command:
-        assert f"example:\n  numbarnn {command[0]}" in result.stdout
+        assert f"example:\n  numbarnn {command[0]}" in told
 
 
 def test_version(here):
@@ -143,7 +130,7 @@ def test_a_full_disk_is_a_sentence(here):
     assert result.returncode == 0
     with open("/dev/full", "w") as full:
         result = subprocess.run(
-            [sys.executable, "-m", "numbarnn", "inspect", "tiny.safetensors"],
+            [*COMMAND, "inspect", "tiny.safetensors"],
             stdout=full, stderr=subprocess.PIPE, text=True, cwd=here, check=False,
         )  # fmt: skip
     assert result.returncode == 1
@@ -172,7 +159,7 @@ def test_ctrl_c_is_status_130_and_leaves_nothing(here, rng, tmp_path):
     table = pa.table({"events": pa.array(rows * 400, pa.list_(pa.int8()))})
     pq.write_table(table, tmp_path / "big.parquet")
     process = subprocess.Popen(
-        [sys.executable, "-m", "numbarnn", "run", str(here / "tiny.safetensors"), "big.parquet",
+        [*COMMAND, "run", str(here / "tiny.safetensors"), "big.parquet",
          "-o", "out.parquet", "--column", "events"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, preexec_fn=_hear_ctrl_c,
     )  # fmt: skip
@@ -192,7 +179,6 @@ def test_ctrl_c_is_status_130_and_leaves_nothing(here, rng, tmp_path):
 @pytest.mark.parametrize("swallowed", ["silently", "as another error"])
 def test_ctrl_c_that_c_code_swallows_counts(here, tmp_path, monkeypatch, capsys, swallowed):
     """In a callback of LLVM's, or in an import."""
-    from numbarnn.cli import main
     from numbarnn.data.scoring import Scorer
 
     score = Scorer.score

@@ -8,8 +8,7 @@ import sys
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-
-import numbarnn as nr
+from commands import COMMAND, tiny_model
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pty is POSIX's")
 
@@ -17,9 +16,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pty is POSIX's"
 @pytest.fixture(scope="module")
 def here(tmp_path_factory):
     folder = tmp_path_factory.mktemp("terminal")
-    model = nr.Sequential([nr.Embedding(9, 3), nr.GRU(4), nr.Dense(2)], name="tiny")
-    model.build((None, None))
-    model.save(folder / "tiny.model")
+    tiny_model().save(folder / "tiny.model")
     rows = pa.array([[1 + n % 8] * 200 for n in range(8)] * 400, pa.list_(pa.int8()))
     pq.write_table(pa.table({"events": rows}), folder / "in.parquet")
     return folder
@@ -40,7 +37,7 @@ def in_terminal(columns, folder, *arguments, keys=None):
     child, leader = pty.fork()
     if not child:
         os.chdir(folder)
-        command = [sys.executable, "-m", "numbarnn", "run", "tiny.model", "in.parquet", *arguments]
+        command = [*COMMAND, "run", "tiny.model", "in.parquet", *arguments]
         os.execv(sys.executable, command)
     fcntl.ioctl(leader, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     seen, typed = b"", False
@@ -85,9 +82,9 @@ def test_a_bar_does_not_go_into_a_pipe(here):
     import pty
 
     leader, follower = pty.openpty()
-    command = [sys.executable, "-m", "numbarnn", "run", "tiny.model", "in.parquet"]
+    command = [*COMMAND, "run", "tiny.model", "in.parquet", "-o", "piped.parquet"]
     result = subprocess.run(
-        [*command, "-o", "piped.parquet", "--column", "events"],
+        [*command, "--column", "events"],
         stdout=follower, stderr=subprocess.PIPE, cwd=here, check=False,
     )  # fmt: skip
     os.close(follower)

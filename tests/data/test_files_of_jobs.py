@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from commands import COMMAND, tiny_model
 from forked import Forked
 
 import numbarnn as nr
@@ -19,9 +20,7 @@ from numbarnn.data.parquet import run_parquet
 
 @pytest.fixture(scope="module")
 def model():
-    model = nr.Sequential([nr.Embedding(9, 3), nr.GRU(4), nr.Dense(2)], name="tiny")
-    model.build((None, None))
-    return model
+    return tiny_model()
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +39,7 @@ def here(model, tmp_path_factory):
 
 def cli(*arguments, cwd, **options):
     return subprocess.run(
-        [sys.executable, "-m", "numbarnn", "run", *map(str, arguments)],
+        [*COMMAND, "run", *map(str, arguments)],
         capture_output=True, cwd=cwd, timeout=300, check=False, **options,
     )  # fmt: skip
 

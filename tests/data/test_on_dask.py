@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from commands import tiny_model
 
 import numbarnn as nr
 from numbarnn.data.parquet import run_parquet
@@ -19,8 +20,7 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 @pytest.fixture(scope="module")
 def model():
-    model = nr.Sequential([nr.Embedding(9, 3), nr.GRU(4), nr.Dense(2)], name="tiny")
-    model.build((None, None))
+    model = tiny_model()
     model.run(pa.array([[1]]), emit="last")  # compiled here, found on the disk by the workers
     return model
 

@@ -5,6 +5,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from commands import tiny_model
 from hypothesis import HealthCheck, given, settings
 
 import numbarnn as nr
@@ -13,9 +14,7 @@ from numbarnn.data.parquet import run_parquet
 
 @pytest.fixture(scope="module")
 def model():
-    model = nr.Sequential([nr.Embedding(9, 3), nr.GRU(4), nr.Dense(2)], name="tiny")
-    model.build((None, None))
-    return model
+    return tiny_model()
 
 
 def write(path, rows, kind=None, **more):

@@ -5,6 +5,7 @@ import os
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from commands import tiny_model
 
 import numbarnn as nr
 from numbarnn.data.scoring import Scorer
@@ -22,8 +23,7 @@ pytestmark = [
 def tokens(tmp_path, monkeypatch, rng):
     """A model, two files of rows, and what the model gives for each of their customers."""
     monkeypatch.setenv("NUMBARNN_NUM_THREADS", "1")
-    model = nr.Sequential([nr.Embedding(9, 3), nr.GRU(4), nr.Dense(2)])
-    model.build((None, None))
+    model = tiny_model()
     model.save(tmp_path / "model")
     rows = [rng.integers(1, 9, n).tolist() for n in rng.integers(0, 9, 200)]
     rows[3] = rows[150] = None

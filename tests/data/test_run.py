@@ -4,6 +4,7 @@ import hypothesis.strategies as st
 import numpy as np
 import pyarrow as pa
 import pytest
+from commands import tiny_model
 from hypothesis import given, settings
 
 import numbarnn as nr
@@ -13,9 +14,7 @@ LISTS = [[1, 2, 3], None, [], [4], [5, 6, 7, 8], None]
 
 @pytest.fixture(scope="module")
 def tokens():
-    model = nr.Sequential([nr.Embedding(9, 3), nr.GRU(4), nr.Dense(2)], name="tiny")
-    model.build((None, None))
-    return model
+    return tiny_model()
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import run
 
 import numbarnn as nr
 from numbarnn.embed import exported
@@ -368,10 +369,7 @@ def test_a_library_needs_a_compiler(tmp_path, monkeypatch):
 
 def test_the_command_line_exports(tmp_path, folder):
     head().save(tmp_path / "head.safetensors")
-    result = subprocess.run(
-        [sys.executable, "-m", "numbarnn", "export", "head.safetensors", "libhead.so"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    result = run("export", "head.safetensors", "libhead.so", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert [re.sub(":.*", "", line) for line in result.stdout.splitlines()] == [
         "libhead.so", "libhead.h", "libhead.f90",
