@@ -1,7 +1,7 @@
 """Kernels compiled for devices that are not there: what is in their code.
 
-Every cell of the catalogue in float32 and float64, for sm_80 and sm_90: no double precision where the
-cell has none, no calls, nothing spilled.
+Every cell of the catalogue in float32, and in float64 all that they are made of, for sm_80 and sm_90: no double
+precision where the cell has none, no calls, nothing spilled.
 """
 
 import re
@@ -31,6 +31,7 @@ from numbarnn.cuda.small_kernels import MERGED, copy_kernel, merge_kernel
 from numbarnn.cuda.stage_kernel import StageKernel
 from numbarnn.cuda.unit_kernel import UnitKernel
 from numbarnn.forms import declaration_of, output_nest, scratch_shape, state_shapes, step_of
+from numbarnn.stages import plain_function
 
 CAPABILITIES = [(8, 0), (9, 0)]
 EVERY = [entry for entry in CATALOGUE if entry.per == "unit"]
@@ -99,50 +100,86 @@ def loop_of_products(tmp_path):
     return best
 
 
+def widths(entry, features, units):
+    """The widths of all inputs of a cell of the catalogue, and of its constants."""
+    constants = tuple(np.shape(c)[-1] for c in entry.constants(units)) if entry.constants else ()
+    return (entry.features(features, units), *entry.further), constants
+
+
+def declared_cell(cell, features, dtype, constants=()):
+    """A cell as a device sees it, built for inputs of these widths."""
+    if hasattr(cell, "recurrent_initializer"):
+        cell.recurrent_initializer = "zeros"  # an orthogonal matrix takes seconds
+    shapes = tuple((None, None, width) for width in features)
+    nr.RNN(cell, dtype=dtype).build(shapes if len(shapes) > 1 else shapes[0])
+    return declared(declaration_of(cell), features, constants, np.dtype(dtype))
+
+
+def kinds(found):
+    """The dtypes of inputs and of constants, of all that are mapped: the compute type's."""
+    for place in ("inputs", "constants"):
+        mapped = [map_.operand for stage in found.stages for map_ in getattr(stage, place)]
+        yield (f"f{found.dtype.itemsize}",) * (1 + max(mapped, default=-1))
+
+
 def unit_kernel(
     cell, features, dtype, rows=1, constants=(), kind=UnitKernel, plan=plan_unit, out=None
 ):
-    if hasattr(cell, "recurrent_initializer"):
-        cell.recurrent_initializer = "zeros"  # an orthogonal matrix takes seconds
-    layer = nr.RNN(cell, dtype=dtype)
-    shapes = tuple((None, None, width) for width in features)
-    layer.build(shapes if len(shapes) > 1 else shapes[0])
-    found = declared(declaration_of(cell), features, constants, np.dtype(dtype))
-    kinds = [(f"f{np.dtype(dtype).itemsize}",) * len(sizes) for sizes in (features, constants)]
-    return kind(found, plan(found), rows, device_steps(found), *kinds, out).kernel()
+    found = declared_cell(cell, features, dtype, constants)
+    return kind(found, plan(found), rows, device_steps(found), *kinds(found), out).kernel()
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("entry", UNITS, ids=lambda entry: entry.name)
+def made_of(entry):
+    """What its kernel is made of: names in the steps, activations, stages, kinds of maps and gates."""
+    if entry.per == "sample":
+        return set(plain_function(step_of(entry.made_cell(4)).function).__code__.co_names)
+    features, constants = widths(entry, 5, 4)
+    found = declared_cell(entry.made_cell(4), features, "float32", constants)
+    names = {len(found.stages)}
+    for stage in found.stages:
+        names |= {*plain_function(stage.step).__code__.co_names, *stage.settings.values()}
+        for place in ("inputs", "constants", "recurrent"):
+            names |= {(place, map_.kind) for map_ in getattr(stage, place)}
+            names |= {("gates", map_.gates) for map_ in getattr(stage, place)}
+    return names
+
+
+def in_both_types(entries):
+    """Every entry in float32, and in float64 those made of something that none behind them has.
+
+    The first ones are the plainest.
+    """
+    known, cases = set(), []
+    for entry in reversed(entries):
+        cases.append(pytest.param(entry, "float32", id=f"{entry.name}-float32"))
+        if not made_of(entry) <= known:
+            cases.append(pytest.param(entry, "float64", id=f"{entry.name}-float64"))
+        known |= made_of(entry)
+    return pytest.mark.parametrize(("entry", "dtype"), cases)
+
+
+@in_both_types(UNITS)
 def test_every_cell_per_unit(entry, dtype, tmp_path):
-    features = (entry.features(5, 17), *entry.further)
-    constants = tuple(np.shape(c)[-1] for c in entry.constants(17)) if entry.constants else ()
+    features, constants = widths(entry, 5, 17)
     kernel = unit_kernel(entry.made_cell(17), features, dtype, constants=constants)
     # In float64 the assembler puts six numbers of one cell aside on sm_80.
     assert_good(kernel, dtype, tmp_path, stack=0 if dtype == "float32" else 48)
 
 
-def stage_kernels(layer, features, dtype, constants=()):
+def stage_kernels(found):
     """The kernels of a cell that is run step by step."""
-    found = declared(declaration_of(layer.cell), features, constants, np.dtype(dtype))
-    kinds = [(f"f{np.dtype(dtype).itemsize}",) * len(sizes) for sizes in (features, constants)]
     steps = device_steps(found)
-    return [StageKernel(found, s, steps, *kinds).kernel() for s in range(len(found.stages))]
+    return [StageKernel(found, s, steps, *kinds(found)).kernel() for s in range(len(steps))]
 
 
 #: All that are run step by step only, and some that are so when they are large.
 STEPPED = [entry for number, entry in enumerate(EVERY) if entry.normalises or number % 5 == 2]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("entry", STEPPED, ids=lambda entry: entry.name)
+@in_both_types(STEPPED)
 def test_cells_step_by_step(entry, dtype, tmp_path):
-    features = (entry.features(5, 300), *entry.further)
-    constants = tuple(np.shape(c)[-1] for c in entry.constants(300)) if entry.constants else ()
-    layer = nr.RNN(entry.made_cell(300), dtype=dtype)
-    shapes = tuple((None, None, width) for width in features)
-    layer.build(shapes if len(shapes) > 1 else shapes[0])
-    for kernel in stage_kernels(layer, features, dtype, constants):
+    features, constants = widths(entry, 5, 300)
+    for kernel in stage_kernels(declared_cell(entry.made_cell(300), features, dtype, constants)):
         assert_good(kernel, dtype, tmp_path)
 
 
@@ -150,7 +187,7 @@ def test_convolutions_step_by_step(tmp_path):
     layer = nr.ConvLSTM2D(24, 3, padding="same")
     layer.build((None, None, 10, 12, 3))
     found = declared(declaration_of(layer.cell), ((10, 12, 3),), (), np.dtype("f4"))
-    for kernel in stage_kernels(layer, ((10, 12, 3),), "float32"):
+    for kernel in stage_kernels(found):
         assert_good(kernel, "float32", tmp_path)
     for maps in (found.stages[0].inputs, found.stages[0].recurrent):
         kernel = project_kernel(np.dtype("f4"), "f4", TILES[5], maps[0].geometry)
@@ -208,10 +245,31 @@ def test_clusters_of_blocks(cell, rows, blocks, tmp_path):
     assert not [name for name in found if name.startswith(("STL", "LDL"))]
 
 
-@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
-def test_every_activation(name, tmp_path):
-    cell = nr.SimpleRNNCell(4, activation=name)
-    assert_good(unit_kernel(cell, (3,), "float32"), "float32", tmp_path)
+class Six(nr.Cell):
+    """Six activations at once: a kernel of its own for each takes a second."""
+
+    def __init__(self, a, b, c, d, e, f):
+        super().__init__()
+        self.a, self.b, self.c, self.d, self.e, self.f = a, b, c, d, e, f
+        self.units = self.state_size = 4
+
+    def stages(self):
+        return (nr.Stage(self.step, inputs=(nr.Map(),)),)
+
+    @nr.step(per="unit")
+    def step(x, r, states, params, a=None, b=None, c=None, d=None, e=None, f=None):
+        h = a(x[0]) + b(x[0]) + c(x[0]) + d(x[0]) + e(x[0]) + f(x[0])
+        return h, (h,)
+
+
+NAMES = sorted(ACTIVATIONS)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("first", range(0, len(NAMES), 6))
+def test_every_activation(first, dtype, tmp_path):
+    six = [ACTIVATIONS[name] for name in (NAMES[first:] + NAMES)[:6]]
+    assert_good(unit_kernel(Six(*six), (4,), dtype), dtype, tmp_path)
 
 
 def test_what_numpy_and_math_call_by_other_names_and_integers_among_numbers(tmp_path):
@@ -235,20 +293,20 @@ def test_what_numpy_and_math_call_by_other_names_and_integers_among_numbers(tmp_
     assert_good(unit_kernel(Own(), (3,), "float32"), "float32", tmp_path)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("entry", SAMPLES, ids=lambda entry: entry.name)
+@in_both_types(SAMPLES)
 def test_every_cell_per_sample(entry, dtype, tmp_path):
     layer = entry.made(4, entry.features(3, 4), np.random.default_rng(0), dtype=dtype)
     cell, step = layer.cell, step_of(layer.cell)
+    features, _ = widths(entry, 3, 4)
     constants = tuple(np.shape(c) for c in entry.constants(4)) if entry.constants else ()
     program = DeviceSampleProgram(
         step=step, settings=cell.settings_of(step), weights=list(cell.weights.values()),
-        input_shapes=tuple((width,) for width in (entry.features(3, 4), *entry.further)),
+        input_shapes=tuple((width,) for width in features),
         state_shapes=state_shapes(cell), constant_shapes=constants, output_nest=output_nest(cell),
         one_input=not entry.further, dtype=np.dtype(dtype), where="the step",
         scratch_shape=scratch_shape(cell, constants),
     )  # fmt: skip
-    kernel = program.kernel((f"f{np.dtype(dtype).itemsize}",) * (1 + len(entry.further)))
+    kernel = program.kernel((f"f{np.dtype(dtype).itemsize}",) * len(features))
     # Arrays that are indexed by what is known at run time only lie in local memory, and integers in
     # such a step are indices: next to a float32 they make a float64.
     assert_good(kernel, "float64", tmp_path, stack=4096)
@@ -318,9 +376,7 @@ def test_outputs_in_half_as_many_bits_are_rounded_once_where_they_are_written(
     out, rounding, tmp_path
 ):
     kernels = [unit_kernel(nr.GRUCell(20), (3,), "float32", out=out), copy_kernel(out, "f4")]
-    layer = nr.RNN(nr.GRUCell(20))
-    layer.build((None, None, 3))
-    found = declared(declaration_of(layer.cell), (3,), (), np.dtype("f4"))
+    found = declared_cell(nr.GRUCell(20), (3,), "float32")
     kernels.append(StageKernel(found, 0, device_steps(found), ("f4",), out=out).kernel())
     for kernel in kernels:
         text = assert_good(kernel, "float32", tmp_path)

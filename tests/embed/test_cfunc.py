@@ -11,6 +11,7 @@ import pytest
 import scipy
 import scipy.integrate
 import scipy.ndimage
+from toys import AccCUnit
 
 import numbarnn as nr
 
@@ -137,23 +138,14 @@ def test_a_model_is_the_right_hand_side_of_an_equation(rng):
     assert np.array_equal(rhs(0, begin), layer(np.concatenate([begin, p])[None])[0])
 
 
-class Growing(nr.Cell):
+class Growing(AccCUnit):
     """h' = h + x, from 3."""
 
     def __init__(self):
-        super().__init__()
-        self.units = self.state_size = 1
+        super().__init__(count=0)
 
     def get_initial_state(self, inputs=None, batch_size=None, dtype=None):
         return np.full((batch_size, 1), 3, dtype)
-
-    def stages(self):
-        return (nr.Stage(self.step, inputs=(nr.Map(),)),)
-
-    @nr.step(per="unit")
-    def step(x, r, states, params):
-        h = states[0] + x[0]
-        return h, (h,)
 
 
 def test_every_call_of_a_form_without_states_begins_anew():

@@ -11,6 +11,7 @@ import numba
 import numpy as np
 import pytest
 from catalogue import PER_UNIT
+from toys import AccCUnit
 
 import numbarnn as nr
 
@@ -129,23 +130,15 @@ def test_no_steps_leave_the_states_and_give_zeros(rng):
     assert model.run(x[:0], states[:0]).shape == (0, 3)
 
 
-class Counting(nr.Cell):
+class Counting(AccCUnit):
     """h' = h + x, from 3 and 4."""
 
     def __init__(self):
-        super().__init__()
-        self.units = self.state_size = 2
+        super().__init__(count=0)
+        self.units = self.output_size = self.state_size = 2
 
     def get_initial_state(self, inputs=None, batch_size=None, dtype=None):
         return np.broadcast_to(np.array([3.0, 4.0], dtype), (batch_size, 2))
-
-    def stages(self):
-        return (nr.Stage(self.step, inputs=(nr.Map(),)),)
-
-    @nr.step(per="unit")
-    def step(x, r, states, params):
-        h = states[0] + x[0]
-        return h, (h,)
 
 
 def test_sequences_begin_with_what_the_cell_says():

@@ -2,11 +2,9 @@
 
 import numpy as np
 import pytest
-from toys import ACC, FORMS, AccCall, AccUnit
+from toys import ACC, FORMS, AccCall, AccCSample, AccCUnit, AccUnit, X
 
 import numbarnn as nr
-
-X = np.array([[[1.0], [2.0], [3.0], [4.0]]])
 
 
 class Both(nr.Cell):
@@ -23,27 +21,6 @@ class Both(nr.Cell):
         return h, (h,)
 
 
-class AddingConstant(nr.Cell):
-    units = state_size = 1
-
-    def stages(self):
-        return (nr.Stage(self.step, inputs=(nr.Map(),), constants=(nr.Map(),)),)
-
-    @nr.step(per="unit")
-    def step(x, r, states, params):
-        h = states[0] + x[0] + x[1]
-        return h, (h,)
-
-
-class AddingConstantSample(nr.Cell):
-    state_size = 1
-
-    @nr.step(per="sample")
-    def step(inputs, states, weights, constants, output):
-        states[0][0] += inputs[0] + constants[0][0]
-        output[0] = states[0][0]
-
-
 class AddingConstantCall:
     state_size = 1
 
@@ -52,7 +29,7 @@ class AddingConstantCall:
         return h, [h]
 
 
-ADDING = {"unit": AddingConstant, "sample": AddingConstantSample, "call": AddingConstantCall}
+ADDING = {"unit": AccCUnit, "sample": AccCSample, "call": AddingConstantCall}
 
 
 @pytest.mark.parametrize("nest", [tuple, lambda pair: {"b": pair[1], "a": pair[0]}])
@@ -121,8 +98,8 @@ def test_of_one_sample_states_and_constants_have_no_batch_axis(form):
 def test_the_number_of_constants_must_be_that_of_the_maps():
     layer = nr.RNN(ADDING["unit"]())
     for constants, told in (
-        (None, "`constants` must hold 1 array, as `AddingConstant` maps; got 0"),
-        ([np.ones((1, 1))] * 2, "`constants` must hold 1 array, as `AddingConstant` maps; got 2"),
+        (None, "`constants` must hold 1 array, as `AccCUnit` maps; got 0"),
+        ([np.ones((1, 1))] * 2, "`constants` must hold 1 array, as `AccCUnit` maps; got 2"),
         (np.ones((1, 1, 1)), r"`constants\[0\]` must have shape \(batch, features\), .* got \(1, 1, 1\)"),
         (nr.Shared(3.0), r"`constants\[0\]` must have shape \(features\), .* got \(\)"),
         (np.ones((3, 1)), r"`constants\[0\]` must have a first axis of 1 \(the batch;.*got shape \(3, 1\)"),
