@@ -9,7 +9,7 @@ demo: .venv-demo/ready
 # find. Each writes what it does into a file of its own; a failing one shows what failed, and the test that was running
 # if the process broke down.
 PARTS = rest loop cells layers
-TESTS_loop = tests/loop tests/lanes tests/compile
+TESTS_loop = tests/loop tests/lanes tests/compile tests/embed
 TESTS_layers = tests/layers tests/given
 TESTS_cells = tests/cells tests/formats tests/test_every_cell.py numbarnn README.md
 TESTS_rest = tests $(addprefix --ignore=,$(filter tests/%,$(TESTS_loop) $(TESTS_layers) $(TESTS_cells)))
