@@ -21,17 +21,17 @@ from numbarnn.cuda.multiplied import TILES  # noqa: E402
 from numbarnn.cuda.project_kernel import project_kernel  # noqa: E402
 from numbarnn.given.libraries import BFLOAT16  # noqa: E402
 
-CAPABILITIES = [tuple(map(int, given.split("."))) for given in sys.argv[1:] or ("8.0", "9.0")]
-
 
 class Compiling(driver.Stream):
     """Compiles what it is to launch."""
+
+    capabilities = ()
 
     def __init__(self, handle, place):
         self.handle, self.place = handle, place
 
     def prepared(self, kernel, grid, given):
-        for capability in CAPABILITIES:
+        for capability in self.capabilities:
             if capability >= (9, 0) or kernel.cluster == 1:
                 kernel.machine_code(capability)
         return Queued()
@@ -43,9 +43,10 @@ class Compiling(driver.Stream):
         return self.place.multiprocessors // make().cluster
 
 
-def main():
+def main(capabilities):
     """Build all; with a progress bar in a terminal."""
     driver.Stream = Compiling
+    Compiling.capabilities = [tuple(map(int, given.split("."))) for given in capabilities]
     for module in (driver, unit_program):
         module.device = lambda number: driver.Device(number)
     for tile in TILES:  # which one is taken is measured on the device
@@ -67,4 +68,4 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or ("8.0", "9.0"))
