@@ -39,6 +39,9 @@ class Compiling(driver.Stream):
     def clearing(self, array):
         return Queued()
 
+    def run(self, launches, steps, graphs=None):
+        """Nothing is there to be queued."""
+
     def clusters(self, make):
         return self.place.multiprocessors // make().cluster
 
@@ -51,7 +54,7 @@ def main(capabilities):
         module.device = lambda number: driver.Device(number)
     for tile in TILES:  # which one is taken is measured on the device
         kernel = project_kernel(np.dtype("f4"), "f4", tile)
-        for capability in CAPABILITIES:
+        for capability in Compiling.capabilities:
             kernel.machine_code(capability)
     timed = [
         replace(case, kernel=kernel) for case in on_gpu.CASES for kernel in ("", *on_gpu.KERNELS)
