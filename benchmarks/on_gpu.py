@@ -8,6 +8,7 @@ what other kernels of ours take is measured beside it, under their names. ``on_g
 
 import json
 import os
+import random
 import statistics
 import sys
 from contextlib import contextmanager
@@ -61,9 +62,10 @@ WARM, TIMES = 5, 30
 
 def interleaved(calls, torch):
     """The median milliseconds of every call, taken in turn."""
-    taken = {name: [] for name in calls}
+    taken, drawn = {name: [] for name in calls}, random.Random(0)
     for turn in range(WARM + TIMES):
-        for name, call in calls.items():
+        # What a call comes after may cost it or help it.
+        for name, call in drawn.sample(list(calls.items()), len(calls)):
             begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
             begin.record()
             call()

@@ -12,9 +12,8 @@ from .tile_product import Tile
 
 #: For float32, the larger first.
 TILES = (
-    Tile(128, 128, 16, 8, 8), Tile(128, 64, 16, 8, 4), Tile(64, 64, 32, 8, 4), Tile(64, 64, 32, 4, 4),
-    Tile(64, 32, 32, 4, 4), Tile(64, 32, 32, 4, 2), Tile(32, 32, 32, 4, 2), Tile(32, 32, 32, 2, 2),
-    Tile(16, 16, 64, 2, 2), Tile(8, 8, 64, 1, 1),
+    Tile(128, 128, 16, 8, 8), Tile(128, 64, 16, 8, 4), Tile(64, 64, 32, 4, 4), Tile(64, 32, 32, 4, 4),
+    Tile(32, 32, 32, 2, 2), Tile(16, 16, 64, 2, 2), Tile(8, 8, 64, 1, 1),
 )  # fmt: skip
 #: The simulator has a thread of Python for every thread of a block.
 _SIMULATED = Tile(8, 8, 8, 4, 4)

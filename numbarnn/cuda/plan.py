@@ -21,7 +21,7 @@ REGISTERS_BESIDE = 48
 REGISTERS_BESIDE_IN_CLUSTER = 43
 #: Numbers of an operand that a thread reads for several rows of a cluster at a time: the assembler has
 #: them all under way at once.
-MOST_READ_IN_CLUSTER = 80
+MOST_READ_IN_CLUSTER = 64
 #: Blocks of a cluster that every device with clusters can run.
 BLOCKS_OF_CLUSTER = (2, 4, 8)
 #: The first compute capability that has them.

@@ -190,7 +190,7 @@ def test_convolutions_step_by_step(tmp_path):
     for kernel in stage_kernels(found):
         assert_good(kernel, "float32", tmp_path)
     for maps in (found.stages[0].inputs, found.stages[0].recurrent):
-        kernel = project_kernel(np.dtype("f4"), "f4", TILES[5], maps[0].geometry)
+        kernel = project_kernel(np.dtype("f4"), "f4", TILES[6], maps[0].geometry)
         assert_good(kernel, "float32", tmp_path)
 
 
@@ -314,7 +314,7 @@ def test_every_cell_per_sample(entry, dtype, tmp_path):
 
 def test_the_small_kernels(tmp_path):
     for source in ("i8", "f2", "b2"):
-        assert_good(project_kernel(np.dtype("f4"), source, TILES[5]), "float32", tmp_path)
+        assert_good(project_kernel(np.dtype("f4"), source, TILES[6]), "float32", tmp_path)
     assert_good(copy_kernel("f4", "b2"), "float32", tmp_path)
     for dtype, name in (("f4", "float32"), ("f8", "float64")):
         assert_good(normal_kernel(np.dtype(dtype), 0.001), name, tmp_path)
@@ -330,9 +330,10 @@ PRODUCTS = [
     ("f4", TILES[0], 0.75, 200),
     ("f4", TILES[1], 0.7, 224),
     ("f4", TILES[2], 0.6, 200),
-    ("f4", TILES[3], 0.5, 160),
-    ("f4", TILES[4], 0.35, 200),
-    ("f4", TILES[5], 0.15, 128),
+    ("f4", TILES[3], 0.6, 200),
+    ("f4", TILES[4], 0.35, 160),
+    ("f4", TILES[5], 0.35, 200),
+    ("f4", TILES[6], 0.15, 128),
     ("f8", tiles(8)[0], 0.6, 224),
 ]
 
@@ -364,8 +365,8 @@ def test_the_loop_of_products_multiplies(dtype, tile, share, most, tmp_path):
 
 @pytest.mark.parametrize(
     ("rows", "columns", "tile"),
-    [(25_600, 2048, TILES[0]), (64, 4096, TILES[2]), (64, 2048, TILES[3]), (32, 1024, TILES[4]),
-     (1, 1024, TILES[5])],
+    [(25_600, 2048, TILES[0]), (64, 4096, TILES[3]), (64, 2048, TILES[4]), (32, 1024, TILES[5]),
+     (1, 1024, TILES[6])],
 )  # fmt: skip
 def test_as_many_blocks_as_the_device_has_room_for(rows, columns, tile):
     assert choose_tile(4, rows, columns, 132) == tile

@@ -36,6 +36,10 @@ def launches(monkeypatch):
         def clearing(self, array):
             return Queued()
 
+        def clusters(self, make):
+            return 15
+
+    monkeypatch.setenv("NUMBARNN_GPU_GRAPH", "0")
     monkeypatch.setattr(driver, "Stream", Written)
     monkeypatch.setattr("numbarnn.cuda.unit_program.device", lambda number: Device(number))
     monkeypatch.setattr(driver, "device", lambda number: Device(number))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import numbarnn as nr
-from numbarnn.cuda import cluster_kernel, plan, stage_kernel
+from numbarnn.cuda import cluster_kernel, measured, plan, stage_kernel
 from numbarnn.cuda.declared import declared
 from numbarnn.forms import declaration_of
 
@@ -71,6 +71,19 @@ def test_small_batches_have_a_block_for_every_row():
 def test_a_cell_that_is_too_large_is_refused_in_a_sentence(kind):
     with pytest.raises(nr.DeviceError, match="must have recurrent weights that fit .* 600 units"):
         plan.plan_unit(cell_of(kind(600)))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_measured(monkeypatch, tmp_path):
+    monkeypatch.setattr(measured, "PATH", tmp_path / "none.json")
+
+
+def test_the_table_that_is_shipped_has_clusters_run_what_one_block_cannot(monkeypatch):
+    monkeypatch.setattr(measured, "PATH", Path(measured.__file__).with_name("measured.json"))
+    for kind, units, blocks in [(nr.LSTMCell, 96, 1), (nr.LSTMCell, 256, 8), (nr.GRUCell, 128, 2)]:
+        assert plan.plan_cell(cell_of(kind(units)), (9, 0)).blocks == blocks
+    assert plan.plan_cell(cell_of(nr.LSTMCell(256)), (8, 0)) is None
+    assert plan.plan_cell(cell_of(nr.LSTMCell(512)), (9, 0)) is None
 
 
 def test_what_does_not_fit_or_needs_whole_rows_is_run_step_by_step(monkeypatch):
