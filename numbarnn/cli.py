@@ -404,10 +404,15 @@ def _ctrl_c():
 
 def main(arguments=None):
     """Run the command line; returns the exit status."""
-    parsed = _parser().parse_args(arguments)
+    try:
+        parsed = _parser().parse_args(arguments)
+    except SystemExit:  # after help, too
+        _drop_output()
+        raise
     try:
         with _ctrl_c() as parsed.interrupted:
             parsed.call(parsed)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         # Libraries that have handlers of their own may raise the same signal once more.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -422,7 +427,16 @@ def main(arguments=None):
         print(f"numbarnn: {error}", file=sys.stderr)
         return 1
     except OSError as error:
+        _drop_output()
         place = f" `{error.filename}`" if error.filename else ""
         print(f"numbarnn: {error.strerror or error}{place}.", file=sys.stderr)
         return 1
     return 0
+
+
+def _drop_output():
+    """Have Python not write again, at its end, what could not be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
