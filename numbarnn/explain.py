@@ -56,7 +56,7 @@ def explain(layer, batch=None, time=None, device=False):
       bound: ... million multiply-adds, ... ms on 1 thread at ... GFLOP/s
     >>> nr.explain(layer, device=True)
     lstm: LSTMCell on a device, float32
-      a block for every row or two: 256 threads, 4 of them share the sums of a unit, whose recurrent
+      a block for a few rows: 256 threads, 4 of them share the sums of a unit, whose recurrent
       weights stay in their registers
     """
     if not isinstance(layer, Layer):
@@ -117,7 +117,7 @@ def _unit_on_device(cell):
     from .cuda.plan import OF_CLUSTERS, plan_cell, plan_cluster
 
     device = preference(OF_CLUSTERS).device
-    seen = f"measured on {device}" if device else "never run on hardware yet"
+    seen = f"measured on {device}" if device else "never measured"
     plan, cluster = plan_cell(cell, OF_CLUSTERS), plan_cluster(cell, OF_CLUSTERS)
     if plan is None:
         yield "  step by step: products of whole matrices, then a thread for every unit of a row;"
@@ -129,20 +129,20 @@ def _unit_on_device(cell):
             yield "  its recurrent weights do not fit the registers of a block"
             if cluster is not None:
                 blocks = cluster.blocks
-                yield f"  NUMBARNN_GPU_KERNEL=K2c: a cluster of {blocks} blocks for every row or two, on"
+                yield f"  NUMBARNN_GPU_KERNEL=K2c: a cluster of {blocks} blocks for a few rows, on"
                 yield f"  compute capability 9.0 or later; {seen}"
         return
     share = f"{plan.lanes} of them share" if plan.lanes > 1 else "one of them has"
     if plan.blocks > 1:
         yield (
-            f"  a cluster of {plan.blocks} blocks for every row or two, each of {plan.threads} threads: "
+            f"  a cluster of {plan.blocks} blocks for a few rows, each of {plan.threads} threads: "
             f"{plan.lanes} of them share"
         )
         yield "  the sums of a unit, whose recurrent weights stay in their registers; on compute capability"
         yield f"  9.0 or later; {seen}"
         return
     yield (
-        f"  a block for every row or two: {plan.threads} threads, {share} the sums of a unit, whose "
+        f"  a block for a few rows: {plan.threads} threads, {share} the sums of a unit, whose "
         "recurrent"
     )
     yield "  weights stay in their registers"

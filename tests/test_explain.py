@@ -8,6 +8,7 @@ from toys import ACC, AccCall
 
 import numbarnn as nr
 from numbarnn.compile.machine import host
+from numbarnn.cuda import measured
 
 
 def told(capsys, layer, *sizes):
@@ -134,21 +135,24 @@ def test_a_team_is_told_of(capsys):
         assert " on 3 of 3 threads" in told(capsys, layer, 1, 1000)
 
 
-def test_what_runs_on_a_device(capsys, monkeypatch):
+def test_what_runs_on_a_device(capsys, monkeypatch, tmp_path):
     def told_of_device(units):
         layer = nr.GRU(units, recurrent_initializer="zeros")
         layer.build((None, None, 3))
         nr.explain(layer, device=True)
         return capsys.readouterr().out
 
-    assert "a block for every row or two: 64 threads, 2 of them share" in told_of_device(32)
+    assert "a block for a few rows: 64 threads, 2 of them share" in told_of_device(32)
+    large = told_of_device(256)
+    assert "a cluster of 8 blocks for a few rows, each of 512 threads: 16 of them share" in large
+    assert "measured on NVIDIA H100" in large
+    assert "step by step: products of whole matrices" in told_of_device(500)
+    assert "K2c" not in told_of_device(500)
+    # Where nothing was measured, clusters run what the environment gives them.
+    monkeypatch.setattr(measured, "PATH", tmp_path / "none.json")
     large = told_of_device(256)
     assert "step by step: products of whole matrices" in large
-    assert "NUMBARNN_GPU_KERNEL=K2c: a cluster of 8 blocks for every row or two" in large
-    assert "K2c" not in told_of_device(500)
+    assert "NUMBARNN_GPU_KERNEL=K2c: a cluster of 8 blocks for a few rows" in large
+    assert "never measured" in large
     monkeypatch.setenv("NUMBARNN_GPU_KERNEL", "K2c")
-    large = told_of_device(256)
-    assert (
-        "a cluster of 8 blocks for every row or two, each of 512 threads: 16 of them share" in large
-    )
-    assert "never run on hardware yet" in large
+    assert "a cluster of 8 blocks for a few rows" in told_of_device(256)

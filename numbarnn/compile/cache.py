@@ -145,7 +145,7 @@ def most_bytes():
     """How large the cache may become."""
     try:
         return int(float(os.environ.get("NUMBARNN_CACHE_SIZE", _MOST_MEGABYTES)) * 2**20)
-    except ValueError:
+    except (ValueError, OverflowError):
         return _MOST_MEGABYTES << 20
 
 

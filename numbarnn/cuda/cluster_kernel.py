@@ -76,7 +76,7 @@ class ClusterKernel(UnitKernel):
             self._hand_over()
 
     def _hand_over(self):
-        """Write the states of a unit into all blocks; rows behind the batch and padding units are zero."""
+        """Write the states of a unit into all blocks; rows behind the batch have those of row 0."""
         write, rows, blocks = self._write, self._rows, self._plan.blocks
         at_once = self._plan.lanes // rows
         for first in range(0, blocks, at_once):

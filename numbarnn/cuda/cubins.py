@@ -23,9 +23,10 @@ def folder():
 #: Of this package: where what a kernel's source names is written. Whatever else writes it stands in it.
 _NAMED_IN = (
     "cells/*.py", "activations.py", "compile/step.py", "compile/constants.py", "compile/names.py",
-    "lanes/literals.py", "elementary.py", "dot.py", "elementwise.py", "cuda/primitives.py",
-    "cuda/exchange.py", "cuda/stand_ins.py", "cuda/device_function.py", "cuda/products.py",
-    "cuda/elementwise.py", "cuda/normal_kernel.py", "cuda/small_kernels.py", "cuda/tile_product.py",
+    "compile/bind.py", "compile/overloads.py", "lanes/literals.py", "elementary.py", "dot.py",
+    "elementwise.py", "cuda/kernel.py", "cuda/primitives.py", "cuda/exchange.py", "cuda/stand_ins.py",
+    "cuda/device_function.py", "cuda/products.py", "cuda/elementwise.py", "cuda/normal_kernel.py",
+    "cuda/small_kernels.py", "cuda/tile_product.py",
 )  # fmt: skip
 
 

@@ -34,6 +34,8 @@ NUMBERS = (
     "out_sample", "out_time", "out_position", "has_bias",
 )  # fmt: skip
 ARGUMENTS = tuple((name, "i8") for name in NUMBERS)
+#: Where nothing lies; arrays that are read backwards lie before their address.
+_NOWHERE = -(1 << 62)
 
 _SOURCE = """\
 def project({names}):
@@ -55,7 +57,7 @@ def project({names}):
     i = thread
     {each} i < {rows}:
         row = first_row + i
-        base = -1
+        base = {nowhere}
         place = -1
         spot = 0
         if row < samples * count * {positions}:
@@ -167,7 +169,7 @@ def _gather(number, source, tile, geometry):
                 each *= axis.taps
         fetch += [f"inside = within({k}, width)", *taken]
         for s, _ in enumerate(rows):
-            fetch.append(f"found = inside & (base_{s} >= 0)")
+            fetch.append(f"found = inside & (base_{s} != {_NOWHERE})")
             place = f"base_{s} + {at}"
             for n, axis in kept:
                 fetch.append(f"q_{n} = spot_{s}_{n} + tap_{n}")
@@ -225,6 +227,7 @@ def project_kernel(dtype, source, tile, geometry=None):
     text = _SOURCE.format(
         names=", ".join(name for name, _ in arguments),
         number=number,
+        nowhere=_NOWHERE,
         positions=1 if geometry is None else geometry.positions,
         rows=tile.rows,
         columns=tile.columns,

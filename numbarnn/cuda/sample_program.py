@@ -90,7 +90,8 @@ class DeviceSampleProgram:
         """Run a batch that lies on a device; as `DeviceProgram.run`."""
         memory, number = Memory(batch.place, stream), batch.place.device
         if number not in self._uploaded:
-            self._uploaded[number] = [memory.upload(array) for array in self._weights]
+            uploaded = [memory.upload(array) for array in self._weights]
+            self._uploaded.setdefault(number, uploaded)
         weights = self._uploaded[number]
 
         def queue(recorded):

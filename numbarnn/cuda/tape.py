@@ -87,7 +87,9 @@ class Tape:
 
     def __init__(self, given, weights):
         self._numbers_of_given = {id(array): number for number, array in enumerate(given)}
-        self._fixed = {id(array) for array in weights}
+        # Their addresses stand in what is replayed.
+        self._weights = tuple(weights)
+        self._fixed = {id(array) for array in self._weights}
         count = len(given)
         # One array in two places could be two in the next call.
         self.again = len(self._numbers_of_given) == count

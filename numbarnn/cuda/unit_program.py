@@ -24,7 +24,8 @@ class DeviceProgram:
         """The weights of every cell on a device, and all arrays that they lie in."""
         if number not in self._packed:
             cells = [packed_cell(cell, memory) for cell in self.cells]
-            self._packed[number] = cells, tuple(memory.uploads)
+            # Of threads that come first at once, all take what the first has packed.
+            self._packed.setdefault(number, (cells, tuple(memory.uploads)))
         return self._packed[number]
 
     def run(self, batch, request, initial, constants, stream=None):

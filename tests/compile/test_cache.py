@@ -519,3 +519,9 @@ def test_a_damaged_step_per_batch_is_compiled_again(place):
     checksum = hashlib.blake2b(body, digest_size=32).digest()
     entry.write_bytes(cache._MAGIC + checksum + body)
     assert place.run().outputs == [[1240.0]]
+
+
+@pytest.mark.parametrize("size", ["many", "inf", "nan"])
+def test_a_size_that_is_none_is_the_usual_one(monkeypatch, size):
+    monkeypatch.setenv("NUMBARNN_CACHE_SIZE", size)
+    assert cache.most_bytes() == cache._MOST_MEGABYTES << 20

@@ -162,8 +162,8 @@ def in_both_types(entries):
 def test_every_cell_per_unit(entry, dtype, tmp_path):
     features, constants = widths(entry, 5, 17)
     kernel = unit_kernel(entry.made_cell(17), features, dtype, constants=constants)
-    # In float64 the assembler puts six numbers of one cell aside on sm_80.
-    assert_good(kernel, dtype, tmp_path, stack=0 if dtype == "float32" else 48)
+    # In float64 the assembler puts ten numbers of one cell aside on sm_80.
+    assert_good(kernel, dtype, tmp_path, stack=0 if dtype == "float32" else 80)
 
 
 def stage_kernels(found):

@@ -56,6 +56,7 @@ def gpu(monkeypatch):
     monkeypatch.setattr(driver, "device", Device)
     monkeypatch.setattr(unit_program, "device", Device)
     monkeypatch.setattr(driver, "_contexts", {})
+    monkeypatch.setenv("NUMBARNN_GPU_GRAPH", "0")
     core = SimpleNamespace(Device=lambda number: SimpleNamespace(set_current=lambda: None))
     monkeypatch.setattr(driver, "_core", lambda: core)
 
@@ -268,3 +269,21 @@ def test_zeros_that_fail_are_told(gpu, monkeypatch):
         nr.DeviceError, match="CUDA must write zeros; it gave CUDA_ERROR_ILLEGAL_ADDRESS"
     ):
         layer(fake(x_of(B, T, F)))
+
+
+def test_the_weights_whose_addresses_a_tape_has_live_as_long(gpu, taped, monkeypatch):
+    """Of two threads that call first at the same time, each may have packed weights of its own."""
+    programs, packed = [], unit_program.DeviceProgram.packed
+
+    def noted(self, *given):
+        programs.append(self)
+        return packed(self, *given)
+
+    monkeypatch.setattr(unit_program.DeviceProgram, "packed", noted)
+    lstm()(fake(x_of(B, T, F)))
+    (program,) = programs
+    owners = [weakref.ref(array.owner) for array in program._packed[0][1]]
+    program._packed.clear()
+    gc.collect()
+    assert len(owners) > 1
+    assert all(owner() is not None for owner in owners)

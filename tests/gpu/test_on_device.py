@@ -148,6 +148,14 @@ def test_cupy_arrays_come_back_as_cupy_arrays():
     assert np.array_equal(cupy.asnumpy(found), layer(to_device(x))[0].cpu().numpy())
 
 
+def test_arrays_that_are_read_from_their_end():
+    cupy = pytest.importorskip("cupy", reason="cupy is not installed")
+    case = cases.CASES[1]
+    layer, x = case.layer(), case.inputs()
+    wanted = layer(to_device(x[:, ::-1]))[0].cpu().numpy()
+    assert np.array_equal(cupy.asnumpy(layer(cupy.asarray(x)[:, ::-1])[0]), wanted)
+
+
 def test_a_tensor_that_wants_gradients_is_refused():
     layer = cases.CASES[0].layer()
     x = to_device(cases.CASES[0].inputs()).requires_grad_()
