@@ -295,7 +295,10 @@ layer(x)
 layer.reset_states()
 done, random_ = 0, random.Random(int(sys.argv[1]))
 
+begun = threading.Event()
+
 def interrupt():
+    begun.wait()
     while True:
         time.sleep(random_.random() * 0.004)
         os.kill(os.getpid(), signal.SIGINT)
@@ -304,8 +307,12 @@ interrupted = 0
 stop = time.time() + 2.5
 threading.Thread(target=interrupt, daemon=True).start()
 count = 0
-while time.time() < stop:
+while True:
     try:
+        begun.set()
+        if time.time() > stop:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            break
         before = None
         before = layer._states[0][0].copy()
         result = None
@@ -325,7 +332,6 @@ while time.time() < stop:
             assert step in (0.0, 20_000.0), step
             if step and result is None:
                 count += 1
-signal.signal(signal.SIGINT, signal.SIG_IGN)
 assert interrupted > 5, interrupted
 # A signal may still come between the call's return and the assignment of its result.
 assert count <= max(1, interrupted // 100), f"{count} of {interrupted} interrupted calls left states without a result"
