@@ -1,7 +1,7 @@
 """Layers that make one array of several, as nodes: what is laid into the target, one after the other."""
 
 from ..layers import Add, Average, Concatenate, Maximum, Minimum, Multiply, Subtract
-from ..loop.parts import JoinedMasks, Laid
+from ..loop.parts import JoinedMasks, Laid, Lookup, MaskedRows
 from .nodes import Length, refused
 
 _MODES = {
@@ -118,6 +118,15 @@ def _mask(walk, layer, values):
     found = nodes.mask(known[0])
     view = known[0].masked_by(found).flags()
     mode = "both" if layer.mask_rule == "keras2" else "one"
+    if mode == "one" and known[0].is_long and not _gives_masked_steps(nodes, values):
+        walk.needs_all(layer, "keeps steps that are masked in one of its inputs")
     for number, value in enumerate(known):
         nodes.add(JoinedMasks(mode=mode if number else "put", source=value.flags(), target=view))
     return found
+
+
+def _gives_masked_steps(nodes, values):
+    """Whether a step alone gives what a whole run gives at a masked step too: loops repeat what was before."""
+    kinds = Lookup, MaskedRows
+    made = {node.target.array for node in nodes.listed if isinstance(node, kinds)}
+    return all(value.array in made for value in values)

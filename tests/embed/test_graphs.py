@@ -365,6 +365,29 @@ def test_what_needs_the_whole_sequence_has_no_steps():
         one_step(model, np.zeros(4, "f"), np.zeros(0, "f"), np.zeros(2, "f"))
 
 
+def joint(shapes=((None, 2), (None, 2)), **rule):
+    """Two masked sequences, each behind a layer of its own, and what reads their sum."""
+    x, y = map(nr.Input, shapes)
+    masked = nr.Masking()(x), nr.Masking()(y)
+    return [x, y], masked, nr.Add(**rule)
+
+
+def test_a_step_that_one_of_two_masks_keeps_is_what_a_whole_run_has_there(rng):
+    """A loop repeats its last output at a masked step, which a step alone does not know."""
+    inputs, masked, add = joint(mask_rule="keras3")
+    branches = [nr.GRU(3, **SEQUENCES, dtype="float64")(each) for each in masked]
+    model = filled(nr.Model(inputs, nr.GRU(2, dtype="float64")(add(branches))))
+    arrays = [rng.normal(size=(2, 5, 2)) for _ in inputs]
+    arrays[0][0, 2] = 0
+    compiled = check(model, *arrays, given=arrays, steps=False)
+    assert compiled.whole == f"`{add.name}` keeps steps that are masked in one of its inputs"
+    # What is masked itself is the same step by step, and so is what only both keep.
+    for rule, of in (("keras3", masked), ("keras2", branches)):
+        merged = nr.Add(mask_rule=rule)(of)
+        model = filled(nr.Model(inputs, nr.GRU(2, dtype="float64")(merged)))
+        check(model, *arrays, given=arrays)
+
+
 #: Reads two inputs, runs them as a whole and step by step, and writes both outputs.
 PROGRAM = """
 #include <stdio.h>
