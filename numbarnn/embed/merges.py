@@ -88,13 +88,13 @@ def merged(walk, layer, values):
         if any(value.shape[:-1] != values[0].shape[:-1] for value in values):
             raise refused(layer, "get inputs of as many steps", "they have others")
         shape = (*values[0].shape[:-1], sum(value.width for value in values))
-        target = nodes.value(shape, _mask(walk, layer, values), repeats)
+        target = nodes.value(shape, _mask(walk, layer, values, shape), repeats)
         lay_side_by_side(nodes, values, target)
         return target
     if mode is None:
         raise refused(layer, f"be one of {[kind.__name__ for kind in _MODES]}", "it is another")
     shape, shapes = _together(layer, values)
-    target = nodes.value(shape, _mask(walk, layer, values), repeats)
+    target = nodes.value(shape, _mask(walk, layer, values, shape), repeats)
     for number, (value, own) in enumerate(zip(values, shapes, strict=True)):
         again = _is_again(layer, own, shape, repeats)
         join(nodes, value, target, mode if number else "put", again)
@@ -103,8 +103,8 @@ def merged(walk, layer, values):
     return target
 
 
-def _mask(walk, layer, values):
-    """The mask of what a layer merges, by its rule."""
+def _mask(walk, layer, values, shape):
+    """The mask of what a layer merges into a shape, by its rule."""
     nodes = walk.nodes
     known = list({value.mask: value for value in values if value.mask is not None}.values())
     missing = any(value.mask is None for value in values)
@@ -113,6 +113,9 @@ def _mask(walk, layer, values):
         return None
     if not known:
         return None
+    masked = [value.shape for value in values if value.mask is not None]
+    if any(len(own) != len(shape) or own[0] != shape[0] for own in masked):
+        raise refused(layer, "get masks of as many steps as it gives", "one of them has others")
     if len(known) == 1:
         return known[0].mask
     found = nodes.mask(known[0])
@@ -126,7 +129,7 @@ def _mask(walk, layer, values):
 
 
 def _gives_masked_steps(nodes, values):
-    """Whether a step alone gives what a whole run gives at a masked step too: loops repeat what was before."""
+    """Whether a single step gives what a whole run gives at a masked step: a loop repeats what was before."""
     kinds = Lookup, MaskedRows
     made = {node.target.array for node in nodes.listed if isinstance(node, kinds)}
     return all(value.array in made for value in values)

@@ -388,6 +388,19 @@ def test_a_step_that_one_of_two_masks_keeps_is_what_a_whole_run_has_there(rng):
         check(model, *arrays, given=arrays)
 
 
+def test_masks_of_other_lengths_are_refused():
+    inputs = nr.Input((None,)), nr.Input((1,))
+    words = [nr.Embedding(5, 2, mask_zero=True)(each) for each in inputs]
+    for given in (words, words[::-1]):
+        for rule in ("keras2", "keras3"):
+            model = nr.Model(inputs, nr.GRU(2)(nr.Add(mask_rule=rule)(given)))
+            with pytest.raises(
+                nr.ArgumentError,
+                match="`add.*` must get masks of as many steps as it gives .*others",
+            ):
+                model.compiled()
+
+
 #: Reads two inputs, runs them as a whole and step by step, and writes both outputs.
 PROGRAM = """
 #include <stdio.h>
