@@ -42,12 +42,15 @@ _BY_ROW = (
     Activation, BatchNormalization, Dense, LayerNormalization, LeakyReLU, Normalization, ReLU, Softmax,
 )  # fmt: skip
 
+#: What hands an input on as it is: whoever takes it from there reads it.
+_UNREAD = Dropout, Flatten, Reshape
+
 
 class _Input:
-    """An input of the model: its shape as far as it is known, and how many ids there are."""
+    """An input of the model: its shape as far as it is known, how many ids there are, who reads numbers."""
 
     def __init__(self, shape):
-        self.declared, self.shape, self.ids = shape, shape, 0
+        self.declared, self.shape, self.ids, self.numbers = shape, shape, 0, False
 
 
 class Walk:
@@ -114,13 +117,16 @@ class Walk:
 
     def _check_numbers(self, layer, value):
         given = self._input_of(value)
-        if given is not None and given.ids:
+        if given is None:
+            return
+        if given.ids:
             raise refused(layer, "look ids up in an Embedding alone", "it takes them as numbers")
+        given.numbers = True
 
     def visit(self, layer, given):
         """List the nodes of a layer; what it gives."""
         values = flattened(given)
-        if not isinstance(layer, Embedding):
+        if not isinstance(layer, (Embedding, *_UNREAD)):
             for value in values:
                 self._check_numbers(layer, value)
         inner = layer
@@ -162,12 +168,10 @@ class Walk:
     def told(self, layer, value, sizes):
         """A value, whose last sizes the layer tells that reads it."""
         place = len(value.shape) - len(sizes)
-        pairs = zip(value.shape[place:], sizes, strict=True)
-        if any(size not in (None, told) for size, told in pairs):
-            raise refused(
-                layer, f"get steps of shape {tuple(sizes)}", f"it gets {value.shape[place:]}"
-            )
-        given, shape = self._input_of(value), (*value.shape[:place], *sizes)
+        given, known = self._input_of(value), value.shape[place:]
+        if any(size not in (None, told) for size, told in zip(known, sizes, strict=True)):
+            raise refused(layer, f"get steps of shape {tuple(sizes)}", f"it gets {known}")
+        shape = (*value.shape[:place], *sizes)
         if given is not None and None in given.shape:
             given.shape = (*given.shape[: len(given.shape) - len(sizes)], *sizes)
         return Value(value.array, shape, value.mask, value.repeats)
@@ -238,6 +242,8 @@ def _looked_up(walk, layer, value):
     given = walk._input_of(value)
     if given is None or value.shape != given.declared:
         raise refused(layer, "be the first layer", "it is not")
+    if given.numbers:
+        raise refused(layer, "be all that reads its ids", "another layer takes them as numbers")
     if not given.ids:
         shape = given.shape
         # Of a layer that is no graph; or of a graph, where ids may have an axis of time.

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import numbarnn as nr
+from numbarnn.embed.graph import graph_of
 
 CC = shutil.which("gcc") or shutil.which("cc")
 FORTRAN = shutil.which("gfortran")
@@ -399,6 +400,16 @@ def test_masks_of_other_lengths_are_refused():
                 match="`add.*` must get masks of as many steps as it gives .*others",
             ):
                 model.compiled()
+
+
+def test_an_input_is_ids_or_numbers_whoever_comes_first():
+    x = nr.Input((3,))
+    dense, words = nr.Dense(1)(x), nr.Embedding(5, 2)(nr.Dropout(0.5)(x))
+    for outputs, name in (([dense, words], "embedding"), ([words, dense], "dense")):
+        with pytest.raises(nr.ArgumentError, match=f"`{name}.*` must .* takes them as numbers"):
+            nr.Model(x, outputs).compiled()
+    (port,) = graph_of(nr.Model(x, [words, words])).inputs
+    assert (port.ids, port.numbers) == (5, 3)
 
 
 #: Reads two inputs, runs them as a whole and step by step, and writes both outputs.
