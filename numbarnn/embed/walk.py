@@ -169,6 +169,9 @@ class Walk:
         """A value, whose last sizes the layer tells that reads it."""
         place = len(value.shape) - len(sizes)
         given, known = self._input_of(value), value.shape[place:]
+        if given is not None and None in known:
+            # Another layer may have told them since.
+            known = given.shape[len(given.shape) - len(sizes) :]
         if any(size not in (None, told) for size, told in zip(known, sizes, strict=True)):
             raise refused(layer, f"get steps of shape {tuple(sizes)}", f"it gets {known}")
         shape = (*value.shape[:place], *sizes)

@@ -412,6 +412,17 @@ def test_an_input_is_ids_or_numbers_whoever_comes_first():
     assert (port.ids, port.numbers) == (5, 3)
 
 
+def test_two_layers_that_tell_the_features_of_an_input_must_agree():
+    x, layers = nr.Input((None, None)), [nr.GRU(2), nr.GRU(2), nr.Dense(2)]
+    for layer, features in zip(layers, (4, 5, 4), strict=True):
+        layer.build((None, None, features))
+    gru, other, dense = (layer(x) for layer in layers)
+    with pytest.raises(nr.ArgumentError, match=r"must get steps of shape \(5,\) .*gets \(4,\)"):
+        nr.Model(x, [gru, other]).compiled()
+    (port,) = graph_of(nr.Model(x, [gru, dense])).inputs
+    assert port.numbers == 4
+
+
 #: Reads two inputs, runs them as a whole and step by step, and writes both outputs.
 PROGRAM = """
 #include <stdio.h>
