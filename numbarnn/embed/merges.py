@@ -129,7 +129,7 @@ def _mask(walk, layer, values, shape):
 
 
 def _gives_masked_steps(nodes, values):
-    """Whether a single step gives what a whole run gives at a masked step: a loop repeats what was before."""
+    """Whether a step gives what a whole run does where it is masked: a loop repeats what was before."""
     kinds = Lookup, MaskedRows
     made = {node.target.array for node in nodes.listed if isinstance(node, kinds)}
     return all(value.array in made for value in values)
