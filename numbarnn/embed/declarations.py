@@ -60,7 +60,7 @@ module {name}_model
   use, intrinsic :: iso_c_binding, only: c_int32_t, c_int64_t, {kind}, c_ptr
   implicit none
   private
-  public :: {name}_reset_states, {step_name}{name}_run
+  public :: {public}
 
 {parameters}
   integer, parameter, public :: {name}_state_size = {state_size}
@@ -75,7 +75,8 @@ module {name}_model
       real({kind}), intent(out) :: states(*)
     end function
 
-{step}    integer(c_int32_t) function {name}_run({run_names}) &
+{step}    integer(c_int32_t) function {name}_run( &
+          {run_names}) &
         bind(c, name="{name}_run")
       import :: c_int32_t, c_int64_t, {kind}, c_ptr
       integer(c_int64_t), value :: samples, steps
@@ -98,7 +99,8 @@ _C_STEP = """\
 
 _FORTRAN_STEP = """\
     ! One sample, one time step. Work: c_null_ptr, or c_loc of so many bytes.
-    integer(c_int32_t) function {name}_step({step_names}) &
+    integer(c_int32_t) function {name}_step( &
+          {step_names}) &
         bind(c, name="{name}_step")
       import :: c_int32_t, c_int64_t, {kind}, c_ptr
 {in_declared}
@@ -129,6 +131,13 @@ def _wrapped(told, cpu, before, width=96):
         for line in textwrap.wrap(promise.format(cpu=cpu, **statuses, **told), width)
     ]
     return "\n".join(before + line for line in lines)
+
+
+def _titled(title, before, width=96):
+    """The title as lines of a comment that has begun."""
+    import textwrap
+
+    return f"\n{before}".join(textwrap.wrap(title, width))
 
 
 def _in_lines(words, width, before, end=""):
@@ -195,7 +204,7 @@ def header(name, title, told, cpu):
     macros = [f"#define {word} {port.numbers}" for _, port, _, word in (*inputs, *outputs)]
     more = f"\n#define {upper}_STEP_WORK_BYTES {told['step_work']}" if told["step_work"] else ""
     return _HEADER.format(
-        title=title, promises=_wrapped(told, cpu, "   "), UPPER=upper, step_macro=more,
+        title=_titled(title, "   "), promises=_wrapped(told, cpu, "   "), UPPER=upper, step_macro=more,
         STATE=f"{upper}_STATE_SIZE", macros="\n".join(macros), in_arrays=shown[0], out_arrays=shown[1],
         state_size=told["state_size"], work=told["work"], name=name, kind=kind,
         step=_C_STEP.format(declared=declared) if told["steps"] else "",
@@ -213,6 +222,7 @@ def fortran(name, title, told, cpu):
         *(called for called, *_ in outputs),
         "work",
     ]
+    public = [f"{name}_{what}" for what in ("reset_states", *["step"] * told["steps"], "run")]
     given = {
         "name": name, "kind": kind, "step_names": _in_lines(names, 70, " " * 10, " &"),
         "run_names": _in_lines(["samples", "steps", *names], 70, " " * 10, " &"),
@@ -241,8 +251,8 @@ def fortran(name, title, told, cpu):
         name_ = f"  integer(c_int64_t), parameter, public :: {name}_step_work_bytes"
         more = f"\n{name_} = {told['step_work']}_c_int64_t"
     return _FORTRAN.format(
-        title=title, promises=_wrapped(told, cpu, "! "), step_parameter=more,
+        title=_titled(title, "! "), promises=_wrapped(told, cpu, "! "), step_parameter=more,
         in_arrays=shown[0], out_arrays=shown[1], parameters="\n".join(parameters),
-        step_name=f"{name}_step, " if told["steps"] else "", state_size=told["state_size"],
+        public=_in_lines(public, 90, " " * 12, " &"), state_size=told["state_size"],
         work=told["work"], step=_FORTRAN_STEP.format(**given) if told["steps"] else "", **given,
     )  # fmt: skip

@@ -1,0 +1,37 @@
+"""What the compilers of C and Fortran are told of a model, whatever it is called and however it branches."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from numbarnn.embed.declarations import fortran, header
+from numbarnn.loop.parts import EVERY_STEP, Port, fixed
+
+FORTRAN = shutil.which("gfortran")
+NAME = "a" * 40
+TITLE = f"The model {NAME}, made by numbarnn: " + ", ".join(["outputs of all steps"] * 9)
+
+
+def told(inputs=9, count=EVERY_STEP, ids=0):
+    """What there is to tell of a model with several inputs and outputs."""
+    return {
+        "item": 4, "state_size": 12, "work": 123456789, "step_work": 987654321, "steps": True,
+        "inputs": [Port(3, ids, EVERY_STEP, timed=True, scalar=False)] * inputs,
+        "outputs": [
+            Port(5, 0, count, timed=True, scalar=False),
+            *[Port(5, 0, fixed(1), timed=False, scalar=False)] * 8,
+        ],
+    }  # fmt: skip
+
+
+def test_no_line_is_too_long_for_fortran(tmp_path):
+    text = fortran(NAME, TITLE, told(), "x86-64-v3")
+    assert max(map(len, text.splitlines())) <= 132
+    assert max(map(len, header(NAME, TITLE, told(), "x86-64-v3").splitlines())) <= 132
+    if FORTRAN is None:
+        pytest.skip("there is no gfortran")
+    (tmp_path / "model.f90").write_text(text)
+    command = [FORTRAN, "-std=f2008", "-Wall", "-Werror", "-fsyntax-only", "model.f90"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
