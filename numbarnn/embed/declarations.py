@@ -162,6 +162,13 @@ def _steps_in_c(port):
     return f"(steps + {count}) / {every} + 1" if count >= 0 else f"(steps - {-count}) / {every} + 1"
 
 
+def _none(port):
+    """When a port has no steps, where the steps told do not say so: C and Fortran divide towards 0."""
+    count, every = port.count
+    needed = port.timed and count < 0 < every and (count, every) != (-1, 1)
+    return f" (none if steps < {-count})" if needed else ""
+
+
 def _arrays(told, kind, upper):
     """The arrays of inputs, and of outputs: name, kind, and the word for the numbers of a step."""
     for what, word in (("inputs", "FEATURES"), ("outputs", "UNITS")):
@@ -196,7 +203,7 @@ def header(name, title, told, cpu):
     shown = [
         ",\n   ".join(
             f"{each} {called}[samples]{f'[{_steps_in_c(port)}]' * port.timed}"
-            f"{f'[{word}]' * (not port.scalar)}"
+            f"{f'[{word}]' * (not port.scalar)}{_none(port)}"
             for called, port, each, word in arrays
         )
         for arrays in (inputs, outputs)
@@ -237,7 +244,7 @@ def fortran(name, title, told, cpu):
     shown = [
         ",\n! ".join(
             f"{called}({f'{port.numbers}, ' * (not port.scalar)}"
-            f"{f'{_steps_in_c(port)}, ' * port.timed}samples)"
+            f"{f'{_steps_in_c(port)}, ' * port.timed}samples){_none(port)}"
             for called, port, _, _ in arrays
         )
         for arrays in (inputs, outputs)

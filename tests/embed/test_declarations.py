@@ -35,3 +35,21 @@ def test_no_line_is_too_long_for_fortran(tmp_path):
     command = [FORTRAN, "-std=f2008", "-Wall", "-Werror", "-fsyntax-only", "model.f90"]
     result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize(("count", "least"), [((-4, 2), 4), ((-3, 1), 3), ((-1, 3), 1)])
+def test_sequences_that_are_too_short_for_a_window_are_told_of(count, least):
+    """By hand: 3 steps have no window of 4, but (3 - 4) / 2 + 1 is 1 where division goes towards 0."""
+    told_of = told(1, count)
+    steps = f"(steps - {-count[0]}) / {count[1]} + 1"
+    assert f"outputs0[samples][{steps}][A_UNITS0] (none if steps < {least}),\n" in header(
+        "a", "", told_of, "x86-64-v3"
+    )
+    assert f"outputs0(5, {steps}, samples) (none if steps < {least}),\n" in fortran(
+        "a", "", told_of, "x86-64-v3"
+    )
+
+
+@pytest.mark.parametrize("count", [EVERY_STEP, (0, 1), (2, 3)])
+def test_outputs_that_every_sequence_has_are_told_of_without_a_condition(count):
+    assert "none if" not in header("a", "", told(1, count), "x86-64-v3")
