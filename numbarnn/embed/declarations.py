@@ -1,12 +1,13 @@
 """What the compilers of C and Fortran are told of an exported model."""
 
-from ..loop.task import NO_SUCH_ID
+from ..loop.task import NO_SUCH_ID, STEP_RAISED
 from .c_functions import DONE, NEGATIVE_COUNT, NO_MEMORY, NULL_POINTER, names_of
 
 _PROMISES = (
     "Status: {DONE} done; {NULL_POINTER} a pointer is null (states may be, where there are none); "
-    "{NEGATIVE_COUNT} a count is below 0; {NO_MEMORY} no memory{no_id}. Where it is not {DONE}, nothing "
-    "was written.",
+    "{NEGATIVE_COUNT} a count is below 0; {NO_MEMORY} no memory{no_id}; "
+    "{STEP_RAISED} a step raised an exception, and what was written is worth nothing. After any other but "
+    "{DONE}, nothing was written.",
     "Arrays must not overlap. Any number of threads may call at once, each with states, outputs and "
     "work of its own.",
     "work: null, and the call takes memory of its own, up to 32 KB of it from the stack; or {work} bytes "
@@ -117,7 +118,7 @@ def _wrapped(told, cpu, before, width=96):
     import textwrap
 
     statuses = {"DONE": DONE, "NULL_POINTER": NULL_POINTER, "NEGATIVE_COUNT": NEGATIVE_COUNT,
-                "NO_MEMORY": NO_MEMORY}  # fmt: skip
+                "NO_MEMORY": NO_MEMORY, "STEP_RAISED": STEP_RAISED}  # fmt: skip
     tables = [port.ids for port in told["inputs"] if port.ids]
     ids = " or ".join(f"0 ... {count - 1}" for count in tables)
     told = {

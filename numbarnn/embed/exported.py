@@ -16,6 +16,7 @@ _FAILURES = {
     2: "a count is below 0",
     3: "there is no memory",
     4: "an id is none of the table",
+    5: "a step raised an exception",
 }
 
 
@@ -122,6 +123,9 @@ class Exported:
         ------
         ValueError
             If an array does not fit.
+        RuntimeError
+            If an id is not in the table, or there is no memory, with nothing written; or if a step
+            raises an exception: states and outputs are worth nothing then.
         """
         arrays, batch, steps = [], None, None
         given = _several("inputs", inputs, len(self._inputs))

@@ -5,8 +5,11 @@ import subprocess
 
 import pytest
 
+from numbarnn.embed import exported
+from numbarnn.embed.c_functions import DONE, NEGATIVE_COUNT, NO_MEMORY, NULL_POINTER
 from numbarnn.embed.declarations import fortran, header
 from numbarnn.loop.parts import EVERY_STEP, Port, fixed
+from numbarnn.loop.task import NO_SUCH_ID, STEP_RAISED
 
 FORTRAN = shutil.which("gfortran")
 NAME = "a" * 40
@@ -53,3 +56,18 @@ def test_sequences_that_are_too_short_for_a_window_are_told_of(count, least):
 @pytest.mark.parametrize("count", [EVERY_STEP, (0, 1), (2, 3)])
 def test_outputs_that_every_sequence_has_are_told_of_without_a_condition(count):
     assert "none if" not in header("a", "", told(1, count), "x86-64-v3")
+
+
+def test_every_status_is_told_of():
+    statuses = {NULL_POINTER, NEGATIVE_COUNT, NO_MEMORY, NO_SUCH_ID, STEP_RAISED}
+    assert exported._FAILURES.keys() == statuses
+    for write in (header, fortran):
+        text = " ".join(write("a", "", told(ids=7), "x86-64-v3").replace("!", "").split())
+        assert (
+            f"Status: {DONE} done; 1 a pointer is null (states may be, where there are none); 2 a count is "
+            "below 0; 3 no memory; 4 an id is not in" in text
+        )
+        assert (
+            "; 5 a step raised an exception, and what was written is worth nothing. After any other but 0, "
+            "nothing was written." in text
+        )
