@@ -147,11 +147,12 @@ def cfunc(model, form: str = "step") -> CFunction:
         _check_ports(graph, form)
     sealed = graph.sealed()
     if wanted.fits is not None:
-        told = graph.inputs[0].numbers, graph.outputs[0].numbers, graph.outputs[0].timed
-        if not wanted.fits(*told):
+        inputs, outputs = graph.inputs[0], graph.outputs[0]
+        if not wanted.fits(inputs, outputs):
             raise ArgumentError(
-                f"`{graph.name}` must have {wanted.wanted} for the form {form!r}; it has {told[0]} "
-                f"features, {told[1]} units and return_sequences={told[2]}."
+                f"`{graph.name}` must have {wanted.wanted} for the form {form!r}; it has "
+                f"{inputs.numbers} features{' without time steps' * (not inputs.timed)}, "
+                f"{outputs.numbers} units and return_sequences={outputs.timed}."
             )
     return CFunction(sealed, wanted, graph.whole is None)
 

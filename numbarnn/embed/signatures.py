@@ -102,7 +102,7 @@ class Form:
     steps : bool
         Whether it runs single steps.
     fits : callable
-        ``(features, units, sequences) -> bool``.
+        ``(inputs, outputs) -> bool``, of the one `Port` each.
     wanted : str
         What `fits` asks for, in words.
     """
@@ -149,17 +149,20 @@ FORMS = {
     "derivative": Form(
         "void f(double t, const double *u, double *du, const double *p)",
         None, (ctypes.c_double, "T*", "T*", "T*"), _FRESH + _DERIVATIVE, True, True,
-        lambda features, units, sequences: features >= units, "as many features as units, or more",
+        lambda inputs, outputs: inputs.numbers >= outputs.numbers,
+        "as many features as units, or more",
     ),
     "integrand": Form(
         "double f(int n, double *x, void *user_data)",
         ctypes.c_double, (ctypes.c_int, "T*", _ANY), _FRESH + _INTEGRAND, True, True,
-        lambda features, units, sequences: units == 1, "one unit",
+        lambda inputs, outputs: outputs.numbers == 1, "one unit",
     ),
     "filter": Form(
         "int f(double *window, intptr_t size, double *value, void *user_data)",
         ctypes.c_int, ("T*", ctypes.c_ssize_t, "T*", _ANY), _FRESH + _FILTER, True, False,
-        lambda features, units, sequences: features == units == 1 and not sequences,
-        "one feature, one unit and return_sequences=False",
+        lambda inputs, outputs: (
+            inputs.timed and inputs.numbers == outputs.numbers == 1 and not outputs.timed
+        ),
+        "time steps of one feature, one unit and return_sequences=False",
     ),
 }  # fmt: skip

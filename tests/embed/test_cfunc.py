@@ -193,9 +193,19 @@ def test_what_does_not_fit_a_form_is_refused():
             "must have as many features as units, or more .* 2 features, 3 units",
         ),
         (layer, "integrand", "must have one unit"),
-        (layer, "filter", "must have one feature, one unit and return_sequences=False"),
+        (
+            layer,
+            "filter",
+            "must have time steps of one feature, one unit and return_sequences=False",
+        ),
     ):
         with pytest.raises(nr.ArgumentError, match=words):
             nr.cfunc(model, form)
+    x = nr.Input((1,))
+    alone = nr.Model(x, nr.Dense(1, dtype="float64")(x))
+    with pytest.raises(
+        nr.ArgumentError, match="time steps .* has 1 features without time steps, 1 unit"
+    ):
+        nr.cfunc(alone, "filter")
     with pytest.raises(TypeError, match="pickle the layer"):
         pickle.dumps(nr.cfunc(layer))
