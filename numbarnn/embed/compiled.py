@@ -162,7 +162,7 @@ class Compiled:
             Overwritten with those after the step.
         out : ndarray, shape (units,) or (batch, units), or tuple of them
             Overwritten with the output: where the model gives one for the whole sequence, that of the
-            steps so far.
+            steps so far. A recurrent layer whose own step is masked gives zeros at it, in a branch too.
 
         Raises
         ------
@@ -189,7 +189,7 @@ class Compiled:
         ----------
         inputs : ndarray, shape (time, features) or (batch, time, features), or tuple of them
             C-contiguous and of the model's dtype, as the others. Of ids int64, shape (time,) or
-            (batch, time).
+            (batch, time). There may be any number of steps, whatever an `Input` declares.
         states : ndarray, shape (state_size,) or (batch, state_size)
             What the sequences begin with; overwritten with the states after the last step.
         out : ndarray or tuple of them, optional
@@ -198,8 +198,9 @@ class Compiled:
         Returns
         -------
         ndarray or tuple of them
-            Shape (units,) or (batch, units), zeros if there are no steps; of a model that gives
-            sequences (time, units) or (batch, time, units).
+            Shape (units,) or (batch, units); of a model that gives sequences (time, units) or
+            (batch, time, units). If there are no steps, a recurrent layer gives zeros, a
+            `GlobalMaxPooling1D` -inf, a `GlobalAveragePooling1D` NaN, and what is behind goes on from there.
 
         Raises
         ------
