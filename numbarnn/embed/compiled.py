@@ -200,7 +200,8 @@ class Compiled:
         ndarray or tuple of them
             Shape (units,) or (batch, units); of a model that gives sequences (time, units) or
             (batch, time, units). If there are no steps, a recurrent layer gives zeros, a
-            `GlobalMaxPooling1D` -inf, a `GlobalAveragePooling1D` NaN, and what is behind goes on from there.
+            `GlobalMaxPooling1D` -inf, a `GlobalAveragePooling1D` NaN, and what is behind goes on
+            from there.
 
         Raises
         ------
