@@ -160,6 +160,20 @@ def test_the_numbers_of_a_branch_are_those_by_hand():
     assert (out[0].item(), out[1].item(), states.tolist()) == (14.0, 10.0, [[10.0, 10.0]])
 
 
+def test_a_masked_step_alone_gives_zeros():
+    """By hand: the layer adds up 1 and 2; a whole run repeats 3 where it is masked, a step cannot."""
+    layer = nr.SimpleRNN(1, activation=None, **SEQUENCES, dtype="float64")
+    model = nr.Sequential([nr.Masking(), layer])
+    model.build((None, None, 1))
+    layer.set_weights([[[1]], [[1]], [0]])
+    model = model.compiled()
+    states, out = np.zeros((1, 1)), np.empty((1, 1))
+    found = python_whole(model, np.array([[[1.0], [2.0], [0.0]]]), states)
+    assert (found.tolist(), states.item()) == ([[[1.0], [3.0], [3.0]]], 3.0)
+    python_step(model, np.zeros((1, 1)), states, out)
+    assert (out.item(), states.item()) == (0.0, 3.0)
+
+
 def test_ids_masks_and_what_has_no_time_steps(rng):
     dtype = "float32"
     ids, numbers = nr.Input((None,)), nr.Input((None, 4))
