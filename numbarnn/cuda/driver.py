@@ -145,8 +145,11 @@ class Stream:
         asked = loaded(kernel, self.place).occupancy.max_active_clusters
         try:
             return asked(made, stream=self.in_core)
-        except Exception:  # the driver's own, where it knows no clusters of that size
-            return 0
+        except Exception as error:  # whose type is private
+            # Where the driver knows no clusters of that size.
+            if "CUDA_ERROR_INVALID_CLUSTER_SIZE" in str(error):
+                return 0
+            raise
 
     def repeat(self, launches, begin, end, graphs):
         """Queue launches, one after the other, for every step from `begin` up to `end`.

@@ -137,6 +137,22 @@ def test_how_many_clusters_run_at_once_is_asked_of_the_device(told, monkeypatch)
     assert not told
 
 
+def test_a_driver_that_knows_no_such_clusters_fits_none_and_other_failures_are_told(
+    monkeypatch, told
+):
+    said = "CUDA_ERROR_INVALID_CLUSTER_SIZE: no"
+
+    def fitting(config, stream):
+        raise RuntimeError(said)
+
+    ready = SimpleNamespace(handle=KERNEL, occupancy=SimpleNamespace(max_active_clusters=fitting))
+    monkeypatch.setattr(driver, "loaded", lambda kernel, place: ready)
+    assert Stream(5, Device(0)).clusters(lambda: Clustered) == 0
+    said = "CUDA_ERROR_ILLEGAL_ADDRESS"
+    with pytest.raises(RuntimeError, match="ILLEGAL"):
+        Stream(5, Device(0)).clusters(lambda: Clustered)
+
+
 @pytest.mark.parametrize("forced", [False, True])
 def test_where_no_cluster_fits_another_kernel_runs_unless_the_environment_asks(monkeypatch, forced):
     monkeypatch.setattr(packed_cell, "is_forced", lambda kernel: forced)
