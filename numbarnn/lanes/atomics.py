@@ -1,5 +1,7 @@
 """Words that several threads read and write, and how a thread waits for one."""
 
+import time
+
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -78,3 +80,34 @@ def give_way(context):
         return context.get_dummy_value()
 
     return types.void(), generate
+
+
+@intrinsic
+def sleep(context, microseconds):
+    """Let time pass without use of a core (POSIX)."""
+
+    def generate(context, builder, sig, values):
+        word = ir.IntType(32)
+        call = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(word, [word]), "usleep"
+        )
+        builder.call(call, [builder.trunc(values[0], word)])
+        return context.get_dummy_value()
+
+    return types.void(types.intp), generate
+
+
+@intrinsic
+def nanoseconds(context):
+    """What the clock shows that never goes back (POSIX); only differences mean anything."""
+
+    def generate(context, builder, sig, values):
+        pair = ir.LiteralStructType([_INT, _INT])
+        kind = ir.FunctionType(ir.IntType(32), [ir.IntType(32), pair.as_pointer()])
+        read = cgutils.get_or_insert_function(builder.module, kind, "clock_gettime")
+        found = cgutils.alloca_once(builder, pair)
+        builder.call(read, [ir.Constant(ir.IntType(32), time.CLOCK_MONOTONIC), found])
+        seconds, rest = (builder.load(cgutils.gep_inbounds(builder, found, 0, i)) for i in (0, 1))
+        return builder.add(builder.mul(seconds, ir.Constant(_INT, 1_000_000_000)), rest)
+
+    return types.intp(), generate

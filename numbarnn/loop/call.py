@@ -56,6 +56,12 @@ class Slots:
             self._numbers[place] = value
 
 
+def first_shares(pieces, members):
+    """Where each member's share of the pieces begins and ends in the first job."""
+    ends = [member * pieces // members for member in range(members + 1)]
+    return list(zip(ends, ends[1:], strict=False))
+
+
 class Team:
     """Several threads that share the units of every step of one block.
 
@@ -72,16 +78,20 @@ class Team:
 
     def __init__(self, tables, members):
         self._members, self._tables = members, tables
-        self._pieces = 4 * members
+        self._pieces = slot.PIECES_EACH * members
         self._help = native(HELP_TEAM)
         tables.entry("task")[slot.SHARE] = tables.address_of(native(SHARE))
 
     def run(self, driver, size):
         """Run the one block; a helper that comes late, or leaves late, is not waited for."""
         # Of this call alone: a late helper still looks at them.
-        words = aligned(((slot.TEAM_CLAIMS + slot.LINE * self._pieces) // slot.EIGHT,), np.int64)
+        words = aligned((slot.TEAM_BYTES // slot.EIGHT,), np.int64)
         words[:] = 0
         words[slot.TEAM_PIECES >> 3], words[slot.TEAM_MEMBERS >> 3] = self._pieces, self._members
+        for member, (low, high) in enumerate(first_shares(self._pieces, self._members)):
+            share = (slot.TEAM_SHARES + slot.LINE * member) >> 3
+            words[share + (slot.SHARE_LOW >> 3)] = low
+            words[share + (slot.SHARE_HIGH >> 3)] = high
         words[slot.TEAM_REST >> 3], words[slot.TEAM_NEXT_REST >> 3] = Team._rests
         space, tables, helper = workspace(size), self._tables, self._help
         work, team = address(space), address(words)
@@ -92,7 +102,7 @@ class Team:
             return words, space  # kept until here
 
         # Helpers that would find no job are not woken: a busy machine is slow to.
-        if not Team._rests[0]:
+        if Team._rests[0] < tables.entry("task")[slot.STEPS]:
             POOL.invite(help_out, self._members - 1)
         try:
             driver(tables.address, work, 0, 1)

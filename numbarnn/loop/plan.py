@@ -7,6 +7,8 @@ import os
 from dataclasses import dataclass
 from functools import lru_cache
 
+from .task import MOST_MEMBERS
+
 #: Samples of a block at the most: where the weights of a step lie in the second cache, and beyond.
 MOST_ROWS = 36
 MOST_ROWS_BEYOND = 96
@@ -18,7 +20,6 @@ MOST_STEPS = 512
 THREAD_WORK = 12_000_000
 #: Work of one step, a microsecond or two, for which it is worth to have one more thread share its units.
 SHARED_WORK = 60_000
-MOST_MEMBERS = 8
 
 
 @dataclass(frozen=True)
@@ -173,14 +174,14 @@ def plan(samples, steps, step_bytes, work, height, machine, threads=1, weight_by
     allowed = threads
     threads = max(1, min(threads, samples, total // THREAD_WORK))
     share, members = -(-samples // threads), 1
-    if share < height and samples <= MOST_ROWS:
-        # Fewer rows than a tile for each thread: every one would read all weights for little. What
-        # they share instead is the units of each step.
+    beyond = weight_bytes > machine.second_cache
+    if samples <= MOST_ROWS and (share <= 2 * height if beyond else share < height):
+        # Fewer rows for each thread than it takes to read the weights: every one would read all of
+        # them. What they share instead is the units of each step.
         members = _members(samples, work, total, allowed)
         if members > 1:
             share, threads = samples, 1
     # Blocks of whole tiles, as equal as can be, several for each thread where there are enough.
-    beyond = weight_bytes > machine.second_cache
     count = -(-share // (MOST_ROWS_BEYOND if beyond else MOST_ROWS))
     block = share if share <= height else _up_to(-(-share // count), height)
     block = min(block, share)

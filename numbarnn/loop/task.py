@@ -152,8 +152,20 @@ TEAM_JOB, TEAM_DONE, TEAM_OVER = range(0, 3 * LINE, LINE)
 #: products, first these, then the step; or the strips of a stage that has positions, shared by rows, as all
 #: else is by groups.
 WHOLE_STAGE, PRODUCTS, STEP, STRIPS = range(4)
-(JOB_STAGE, JOB_MAP, JOB_ROWS, JOB_STEP, JOB_EXTENT) = range(4 * LINE, 4 * LINE + 40, EIGHT)
-TEAM_CLAIMS = 5 * LINE
+JOB_KINDS = 4  # a map has an address, which is more
+#: JOB_TURN says which way the first member goes.
+(JOB_STAGE, JOB_MAP, JOB_ROWS, JOB_STEP, JOB_EXTENT, JOB_TURN) = range(
+    4 * LINE, 4 * LINE + 48, EIGHT
+)
+#: Threads that share the units of a step, at the most. There is a line for each: where its share of the
+#: pieces begins and ends, and the job it came to last.
+MOST_MEMBERS = 8
+(SHARE_LOW, SHARE_HIGH, SHARE_JOB) = _places(3)
+TEAM_SHARES = 5 * LINE
+#: And for every piece, a line for those of a member: the job for which it was taken last.
+TEAM_CLAIMS = TEAM_SHARES + MOST_MEMBERS * LINE
+PIECES_EACH = 4
+TEAM_BYTES = TEAM_CLAIMS + MOST_MEMBERS * LINE
 
 #: A model behind one address: its machine code, its sizes, its states, its plans, its ports. ITEM is the
 #: bytes of a number; UNITS and STATE are counts; IN_ROW and OUT_ROW bytes from one step to the

@@ -5,14 +5,30 @@ a job (a stage at one step, or a map over a chunk of time) and works on it itsel
 of it, each piece once. A helper that is late, or has lost its core, takes none: the loop waits only for
 pieces that somebody has begun. Where it had to wait long for one, a helper has lost its core: it does
 the next jobs alone, twice as many after every such wait, and fewer again as all goes well. So it is
-hardly slower than alone; and a helper that finds no job for a while gives up. The bits are those of one
-thread: a group's sums do not depend on who computes them.
+hardly slower than alone; and a helper that finds no job for a while sleeps between looks. The bits are
+those of one thread: a group's sums do not depend on who computes them.
+
+Members stand in a line, each before its share of the pieces, and turn round after every step: what one
+has read last is still in its core's cache when it reads on from there. Two neighbours that walk towards
+each other go on until they meet, and where they met their shares meet from then on: so shares follow the
+speed of the cores, and only what lies there changes hands. Other pieces of somebody who is at work are
+taken only after waiting for as long as one's own share took: who takes them drives its own weights out of
+its cache, and would be late itself in the next step.
 
 A piece can be taken only while its job is not finished, and the words of a job are written only when
 the one before is. So whoever has taken a piece has read the words of that job, not of another.
 """
 
-from ..lanes.atomics import add_shared, claim, give_way, pause, read_shared, write_shared
+from ..lanes.atomics import (
+    add_shared,
+    claim,
+    give_way,
+    nanoseconds,
+    pause,
+    read_shared,
+    sleep,
+    write_shared,
+)
 from ..lanes.memory import integer_at, set_integer
 from . import task as slot
 from .convolve import run_strips
@@ -22,8 +38,11 @@ from .whole import product_groups, step_groups
 #: Turns of waiting after which whoever waits lets others have its core between turns. Often it is the
 #: very thread that is waited for: a woken helper may begin on the core of the one that woke it.
 _SPINS = 500
-#: Turns of waiting for a job after which a helper gives up: some milliseconds.
-_PATIENCE = 20_000
+#: Turns of waiting for a job, a millisecond or more, after which a helper sleeps between turns, and for how
+#: many microseconds.
+_PATIENCE, _NAP = 4_000, 200
+#: Nanoseconds, beside twice those of one's own share, after which a wait for a piece is a long one.
+_LONG_WAIT = 50_000
 #: Jobs that the loop does alone after it waited long for a helper: at least, and at most.
 _SHORT_REST, _LONG_REST = 32, 16_384
 
@@ -61,16 +80,64 @@ def run_piece(task, work, team, piece, member):
     run_part(task, work, stage, map_, rows, i, extent, first, end, member)
 
 
+def claim_of(team, piece):
+    """Where the word is that tells for which job a piece was taken."""
+    member, place = piece // slot.PIECES_EACH, piece % slot.PIECES_EACH
+    return team + slot.TEAM_CLAIMS + slot.LINE * member + slot.EIGHT * place
+
+
+def walk(task, work, team, job, member):
+    """Take pieces in the direction of this job, from one's own share on, up to the first that is taken."""
+    mine = team + slot.TEAM_SHARES + slot.LINE * member
+    low, high = integer_at(mine + slot.SHARE_LOW), integer_at(mine + slot.SHARE_HIGH)
+    pieces, taken = integer_at(team + slot.TEAM_PIECES), 0
+    upward = (integer_at(team + slot.JOB_TURN) + member) & 1 == 0
+    piece, way = (low, 1) if upward else (high - 1, -1)
+    while 0 <= piece < pieces:
+        if claim(claim_of(team, piece), job - 1, job) != 0:
+            run_piece(task, work, team, piece, member)
+            taken += 1
+        elif taken > 0 or not low <= piece < high:
+            break
+        piece += way
+    if taken > 0:
+        add_shared(team + slot.TEAM_DONE, taken)
+    # By one piece only: who lost its core for a moment keeps nearly all of its share.
+    if taken > 0 and upward and member + 1 < integer_at(team + slot.TEAM_MEMBERS):
+        if piece < pieces:
+            set_integer(mine + slot.SHARE_HIGH, high + min(max(piece - high, -1), 1))
+    elif taken > 0 and not upward and member > 0 and piece >= 0:
+        set_integer(mine + slot.SHARE_LOW, low + min(max(piece + 1 - low, -1), 1))
+    return way
+
+
+def all_have_begun(team, job):
+    """Whether every member has come to a job."""
+    for member in range(integer_at(team + slot.TEAM_MEMBERS)):
+        mine = team + slot.TEAM_SHARES + slot.LINE * member
+        if read_shared(mine + slot.SHARE_JOB) != job:
+            return False
+    return True
+
+
 def take_pieces(task, work, team, job, member):
-    """Take pieces of a job until none is left, one's own share first; that in turn from either end."""
-    pieces, members = integer_at(team + slot.TEAM_PIECES), integer_at(team + slot.TEAM_MEMBERS)
-    home, own = member * pieces // members, pieces // members
+    """Take pieces of a job until none is left; how long one's own share took, in nanoseconds."""
+    begin = nanoseconds()
+    write_shared(team + slot.TEAM_SHARES + slot.LINE * member + slot.SHARE_JOB, job)
+    way = walk(task, work, team, job, member)
+    now = nanoseconds()
+    own = now - begin
+    pieces = integer_at(team + slot.TEAM_PIECES)
     for number in range(pieces):
-        turned = number < own and job & 1 != 0
-        piece = (home + (own - 1 - number if turned else number)) % pieces
-        if claim(team + slot.TEAM_CLAIMS + slot.LINE * piece, job - 1, job) != 0:
+        piece = number if way > 0 else pieces - 1 - number
+        place = claim_of(team, piece)
+        while now - begin < 2 * own and read_shared(place) == job - 1 and all_have_begun(team, job):
+            pause()
+            now = nanoseconds()
+        if read_shared(place) == job - 1 and claim(place, job - 1, job) != 0:
             run_piece(task, work, team, piece, member)
             add_shared(team + slot.TEAM_DONE, 1)
+    return own
 
 
 def share(task, work, stage, map_, rows, i, extent):
@@ -91,10 +158,12 @@ def share(task, work, stage, map_, rows, i, extent):
     set_integer(team + slot.JOB_STEP, i)
     set_integer(team + slot.JOB_EXTENT, extent)
     job = integer_at(team + slot.TEAM_JOB) + 1
+    # The same stage goes the other way in the next step, however many jobs lie between.
+    set_integer(team + slot.JOB_TURN, extent & 1 if map_ < slot.JOB_KINDS else job & 1)
     write_shared(team + slot.TEAM_JOB, job)
-    take_pieces(task, work, team, job, 0)
+    long = 2 * take_pieces(task, work, team, job, 0) + _LONG_WAIT
     all_done = job * integer_at(team + slot.TEAM_PIECES)
-    turns = 0
+    turns, begin = 0, nanoseconds()
     while read_shared(team + slot.TEAM_DONE) != all_done:
         turns += 1
         if turns > _SPINS:
@@ -102,29 +171,31 @@ def share(task, work, stage, map_, rows, i, extent):
         else:
             pause()
     next_rest = integer_at(team + slot.TEAM_NEXT_REST)
-    if turns > _SPINS:
+    if turns > _SPINS and nanoseconds() - begin > long:
         set_integer(team + slot.TEAM_REST, max(next_rest, _SHORT_REST))
         set_integer(
             team + slot.TEAM_NEXT_REST, min(max(2 * next_rest, 2 * _SHORT_REST), _LONG_REST)
         )
     else:
-        set_integer(team + slot.TEAM_NEXT_REST, next_rest - (next_rest >> 5))
+        set_integer(team + slot.TEAM_NEXT_REST, next_rest - ((next_rest + 127) >> 7))
 
 
 def help_team(task, work, team, member):
-    """What a helper does until the loop is over, or no job comes for a while.
+    """What a helper does until the loop is over.
 
     Of the task and the workspace it reads nothing before it has taken a piece: they may be gone.
     """
     last, turns = 0, 0
-    while turns < _PATIENCE and read_shared(team + slot.TEAM_OVER) == 0:
+    while read_shared(team + slot.TEAM_OVER) == 0:
         job = read_shared(team + slot.TEAM_JOB)
-        if job == last:
-            turns += 1
-            if turns > _SPINS:
-                give_way()
-            else:
-                pause()
+        if job != last:
+            take_pieces(task, work, team, job, member)
+            last, turns = job, 0
             continue
-        take_pieces(task, work, team, job, member)
-        last, turns = job, 0
+        turns += 1
+        if turns > _PATIENCE:
+            sleep(_NAP)
+        elif turns > _SPINS:
+            give_way()
+        else:
+            pause()

@@ -6,7 +6,7 @@ in a place of its own, then rows are normalised, and only then does the step run
 
 from ..lanes.memory import caller, integer_at
 from . import task as slot
-from .unit import call_share, multiply, multiply_pair, normalise, operand_of, x_places
+from .unit import call_share, multiply_by, multiply_pair, normalise, operand_of, x_places
 
 call_pointwise = caller(11)
 
@@ -18,7 +18,7 @@ def recurrent_maps(stage):
 
 
 def product_groups(task, work, stage, rows, parity, first, end):
-    """The products of the recurrent maps, all rows, groups `first` up to `end`."""
+    """The products of the recurrent maps, all rows, groups `first` up to `end`, or from the last back."""
     r, r_row = work + integer_at(stage + slot.WORK_R), integer_at(stage + slot.R_ROW)
     r_group, maps = integer_at(stage + slot.R_GROUP), recurrent_maps(stage)
     paired = rows <= integer_at(stage + slot.PAIRED_ROWS)
@@ -26,15 +26,17 @@ def product_groups(task, work, stage, rows, parity, first, end):
         map_ = maps + index * slot.MAP_ENTRY
         source = operand_of(task, work, map_, 0, rows, parity)
         source_row = integer_at(map_ + slot.OPERAND_ROW)
-        group = first
-        while group < end:
+        done, count = 0, end - first
+        while done < count:
+            taken = 2 if paired and done + 1 < count else 1
+            group = end - done - taken if parity != 0 else first + done
+            done += taken
             out = r + group * r_group
-            if paired and group + 1 < end:
+            if taken == 2:
                 multiply_pair(map_, source, source_row, group, out, r_row, rows, r_group)
-                group += 2
             else:
-                multiply(map_, source, source_row, group, out, r_row, rows)
-                group += 1
+                product = integer_at(map_ + (slot.PRODUCT_BACK if parity != 0 else slot.PRODUCT))
+                multiply_by(product, map_, source, source_row, group, out, r_row, rows)
 
 
 def step_groups(task, work, stage, rows, i, parity, first, end):

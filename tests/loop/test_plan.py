@@ -73,6 +73,12 @@ def test_few_rows_of_large_steps_are_shared_unit_by_unit():
     for samples, members in ((1, 2), (8, 2)):
         made = plan(samples, 1000, 1024, SHARED_WORK * 2, 6, MACHINE, threads=2)
         assert (made.blocks, made.block, made.threads, made.members) == (1, samples, 1, members)
+    # Weights that come from far at every step are worth two tiles of rows.
+    far = 4 * MACHINE.second_cache
+    for samples, members in ((12, 2), (24, 2), (25, 1), (64, 1)):
+        made = plan(samples, 1000, 1024, 10**6, 6, MACHINE, threads=2, weight_bytes=far)
+        assert made.members == members
+    assert plan(16, 1000, 1024, 10**6, 6, MACHINE, threads=2).members == 1
     # Small steps, few steps, one thread.
     assert plan(1, 10**6, 64, SHARED_WORK, 6, MACHINE, threads=2).members == 1
     assert plan(1, 1, 64, SHARED_WORK * 2, 6, MACHINE, threads=2).members == 1

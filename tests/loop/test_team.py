@@ -112,6 +112,29 @@ def test_steps_done_alone_after_a_long_wait_have_the_same_bits(rng, monkeypatch,
 
 
 @pytest.mark.usefixtures("_eager")
+def test_shares_are_hints_only(rng, monkeypatch):
+    """Whatever members think is theirs, every piece is done once."""
+    layer = nr.GRU(150, return_sequences=True)
+    x = rng.normal(size=(2, 40, 5)).astype(np.float32)
+    alone = told(layer, x, 1)
+
+    def anything(pieces, members):
+        return [tuple(rng.integers(0, pieces + 1, 2)) for _ in range(members)]
+
+    monkeypatch.setattr(call, "first_shares", anything)
+    for _ in range(60):
+        assert told(layer, x, int(rng.integers(2, 6))) == alone
+
+
+def test_the_first_shares_hold_every_piece_once():
+    for members in range(1, 9):
+        shares = call.first_shares(4 * members, members)
+        assert [piece for low, high in shares for piece in range(low, high)] == list(
+            range(4 * members)
+        )
+
+
+@pytest.mark.usefixtures("_eager")
 def test_a_helper_that_never_comes_is_not_waited_for(rng, monkeypatch):
     layer = nr.LSTM(100)
     x = rng.normal(size=(1, 20, 5)).astype(np.float32)
