@@ -94,6 +94,13 @@ def pair_rows(vectors, registers):
     return max(0, min(few, fitting))
 
 
+def portion_of(length, panel_bytes, machine):
+    """How many k of a panel lie in two thirds of the nearest cache; 0 if all of them do."""
+    if 3 * panel_bytes <= 2 * machine.first_cache:
+        return 0
+    return max(1, 2 * machine.first_cache * length // (3 * panel_bytes))
+
+
 def plan_positions(samples, steps, positions, work, row_bytes, height, machine, threads=1):
     """The plan of a cell whose states have positions, and how many rows a strip has.
 

@@ -8,7 +8,7 @@ from ..compile.code import native
 from ..compile.machine import host
 from ..errors import CellError
 from .layout import lay_out
-from .plan import pair_rows, this_machine, tile_height
+from .plan import pair_rows, portion_of, this_machine, tile_height
 from .recipes import Broadcast, Convolved, Dense, DensePair, Elementwise, Norm, Pointwise, Softmax
 
 
@@ -136,9 +136,13 @@ def _product(map_, dtype, width, groups):
     height = tile_height(vectors, registers)
     if map_.geometry is not None:
         return Product(native(Convolved(dtype, width, height, vectors, map_.targets)), norm=norm)
-    # Far weights: the panel that comes next is asked for.
-    ways = (1, -1) if map_.panel.nbytes > this_machine().second_cache else (0,)
-    one, *back = (native(Dense(dtype, width, height, vectors, map_.targets, way)) for way in ways)
+    machine = this_machine()
+    portion = portion_of(map_.length, map_.panel[0].nbytes, machine)
+    # What comes next is asked for; of far weights also where it comes before.
+    ways = (1, -1) if map_.panel.nbytes > machine.second_cache else (1 if portion else 0,)
+    one, *back = (
+        native(Dense(dtype, width, height, vectors, map_.targets, way, portion)) for way in ways
+    )
     back = back[0] if back else None
     rows = pair_rows(vectors, registers)
     if groups < 2 or rows < 1:

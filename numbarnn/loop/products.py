@@ -62,7 +62,9 @@ def _lanes(recipe):
 
 def dense(recipe):
     """The dispatcher of the dense product for panels of so many vectors."""
-    tile = tiles(_lanes(recipe), recipe.height, recipe.vectors, recipe.targets, recipe.ahead)
+    tile = tiles(
+        _lanes(recipe), recipe.height, recipe.vectors, recipe.targets, recipe.ahead, recipe.portion
+    )
     return bound(_dense, multiply=tile)
 
 

@@ -12,7 +12,8 @@ from ..compile.code import Recipe
 class Dense(Recipe):
     """The product of rows with one panel of weights, in tiles of up to `height` rows.
 
-    `ahead` says which panel is asked for meanwhile: the one behind, 1, the one before, -1, or none.
+    `ahead` says which panel is asked for meanwhile: the one behind, 1, the one before, -1, or none;
+    `portion` how many k several tiles pass at once at the most, or 0 for all.
     """
 
     dtype: str
@@ -21,6 +22,7 @@ class Dense(Recipe):
     vectors: int
     targets: tuple
     ahead: int = 0
+    portion: int = 0
     arguments = 8
 
     def build(self):

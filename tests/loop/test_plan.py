@@ -15,6 +15,7 @@ from numbarnn.loop.plan import (
     pair_rows,
     plan,
     plan_positions,
+    portion_of,
     tile_height,
 )
 
@@ -111,6 +112,17 @@ def test_a_tile_fits_the_registers(vectors, registers, height, pair):
     assert height * vectors + 1 < registers
     assert pair_rows(vectors, registers) == pair
     assert pair * 2 * vectors + 1 < registers
+
+
+def test_a_portion_of_k_fits_two_thirds_of_the_nearest_cache():
+    per_k = 256
+    for length in (1, 80, 85, 86, 100, 512, 10**5):
+        portion = portion_of(length, length * per_k, MACHINE)
+        kept = portion or length
+        assert 3 * kept * per_k <= 2 * MACHINE.first_cache
+        assert (portion == 0) == (length <= 85)
+    # Of a panel of which no row fits, one at a time.
+    assert portion_of(3, 3 * MACHINE.first_cache, MACHINE) == 1
 
 
 @pytest.mark.parametrize("samples", [1, 5, 40])

@@ -16,14 +16,14 @@ from numbarnn.loop.tables import address, aligned
 LENGTH, VECTORS = 21, 4
 
 
-def products(dtype, rows, ahead, length=LENGTH):
+def products(dtype, rows, ahead, length=LENGTH, portion=0):
     """What the tiles make of so many rows, and what NumPy makes of them in float64."""
     dtype, rng = np.dtype(dtype), np.random.default_rng(5)
     width = host_width(dtype)
     columns, wide = VECTORS * width, width * dtype.itemsize
     targets = tuple(v * wide for v in range(VECTORS))
     height = tile_height(VECTORS, this_machine().registers)
-    tile = native(Dense(dtype.name, width, height, VECTORS, targets, ahead))
+    tile = native(Dense(dtype.name, width, height, VECTORS, targets, ahead, portion))
     panel, start = aligned((LENGTH, columns), dtype), aligned((columns,), dtype)
     a, out = rng.normal(size=(40, LENGTH)).astype(dtype), aligned((40, columns), dtype)
     panel[...], start[...] = rng.normal(size=panel.shape), rng.normal(size=columns)
@@ -45,6 +45,16 @@ def test_a_row_has_the_same_sums_in_tiles_of_every_height(dtype, ahead):
         assert (products(dtype, rows, ahead)[0] == whole[:rows]).all()
 
 
+@pytest.mark.parametrize("portion", [1, 2, 7, 10, 20, 21, 50])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sums_over_portions_of_k_are_the_same(dtype, portion):
+    for length in (LENGTH, 1, 0):
+        whole, _ = products(dtype, 40, 0, length)
+        for rows in (1, 6, 7, 12, 13, 40):
+            for ahead in (0, 1, -1):
+                assert (products(dtype, rows, ahead, length, portion)[0] == whole[:rows]).all()
+
+
 @pytest.mark.parametrize("ahead", [0, 1, -1])
 def test_a_sum_of_nothing_is_what_it_begins_with(ahead):
     for rows in (1, 6, 13):
@@ -57,7 +67,7 @@ def test_weights_from_far_give_the_bits_of_near_ones(monkeypatch, rows):
     x = np.random.default_rng(3).normal(size=(rows, 5, 3)).astype("float32")
     layer, far = nr.LSTM(40, return_sequences=True), nr.LSTM(40, return_sequences=True)
     near = layer(x)
-    small = replace(this_machine(), second_cache=1 << 10)
+    small = replace(this_machine(), first_cache=1 << 10, second_cache=1 << 10)
     monkeypatch.setattr("numbarnn.loop.prepare.this_machine", lambda: small)
     monkeypatch.setattr("numbarnn.loop.unit_call.this_machine", lambda: small)
     far.build((None, None, 3))
@@ -66,3 +76,4 @@ def test_weights_from_far_give_the_bits_of_near_ones(monkeypatch, rows):
     (stage,) = stages_of(far.cell, 3)
     recurrent = stage.products[1]
     assert (recurrent.one.recipe.ahead, recurrent.back.recipe.ahead) == (1, -1)
+    assert 0 < recurrent.one.recipe.portion < 40
