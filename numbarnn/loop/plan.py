@@ -77,11 +77,12 @@ class Plan:
 
 
 def tile_height(vectors, registers):
-    """Rows of the highest register tile: sums, weights and one broadcast fit the registers."""
-    if registers >= 32:
-        return max(1, min(8, (registers - 2) // vectors - 1))
-    # Few registers: the weights are read from memory by the multiply-add itself.
-    return max(1, min(8, (registers - 2) // vectors))
+    """Rows of the highest register tile: its sums, the smaller side and one of the other fit the registers."""
+    if registers < 32:
+        # Few registers: the weights are read from memory by the multiply-add itself.
+        return max(1, min(8, (registers - 2) // vectors))
+    fitting = [h for h in range(1, 9) if h * vectors + min(h, vectors) + 2 <= registers]
+    return max(fitting, default=1)
 
 
 def pair_rows(vectors, registers):

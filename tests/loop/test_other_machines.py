@@ -53,7 +53,7 @@ def loops(text, multiply):
     return [block for block in blocks if len(re.findall(multiply, block)) > 1]
 
 
-@pytest.mark.parametrize("gates", [1, 3, 4])
+@pytest.mark.parametrize("gates", [1, 3, 4, 8])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("machine", MACHINES)
 def test_the_inner_loop_is_fused_and_keeps_its_sums_in_registers(machine, dtype, gates):

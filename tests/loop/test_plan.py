@@ -104,7 +104,8 @@ def test_no_sample_is_no_block():
         (4, 16, 3, 1),
         (2, 16, 7, 2),
         (3, 16, 4, 1),
-        (8, 32, 2, 0),
+        (8, 32, 3, 0),
+        (9, 32, 3, 0),
     ],
 )
 def test_a_tile_fits_the_registers(vectors, registers, height, pair):
