@@ -77,7 +77,7 @@ class Plan:
 
 
 def tile_height(vectors, registers):
-    """Rows of the highest register tile: its sums, the smaller side and one of the other fit the registers."""
+    """Rows of the highest register tile: its sums, the smaller side and one of the other fit."""
     if registers < 32:
         # Few registers: the weights are read from memory by the multiply-add itself.
         return max(1, min(8, (registers - 2) // vectors))

@@ -60,7 +60,7 @@ def run_part(task, work, stage, map_, rows, i, extent, first, end, member):
     if map_ == slot.WHOLE_STAGE:
         stage_groups(task, work, stage, rows, i, extent, first, end, member)
     elif map_ == slot.PRODUCTS:
-        product_groups(task, work, stage, rows, extent, first, end)
+        product_groups(task, work, stage, rows, extent, first, end, member)
     elif map_ == slot.STEP:
         step_groups(task, work, stage, rows, i, extent, first, end)
     elif map_ == slot.STRIPS:
@@ -70,13 +70,13 @@ def run_part(task, work, stage, map_, rows, i, extent, first, end, member):
         project_groups(task, work, stage, map_, rows, i, extent, first, end)
 
 
-def run_piece(task, work, team, piece, member):
-    """Run one piece of the current job."""
+def run_pieces(task, work, team, piece, count, member):
+    """Run `count` pieces of the current job, from `piece` on."""
     pieces = integer_at(team + slot.TEAM_PIECES)
     stage, rows = integer_at(team + slot.JOB_STAGE), integer_at(team + slot.JOB_ROWS)
     map_, i = integer_at(team + slot.JOB_MAP), integer_at(team + slot.JOB_STEP)
     extent, size = integer_at(team + slot.JOB_EXTENT), size_of_job(task, stage, map_, rows)
-    first, end = piece * size // pieces, (piece + 1) * size // pieces
+    first, end = piece * size // pieces, (piece + count) * size // pieces
     run_part(task, work, stage, map_, rows, i, extent, first, end, member)
 
 
@@ -87,15 +87,24 @@ def claim_of(team, piece):
 
 
 def walk(task, work, team, job, member):
-    """Take pieces in the direction of this job, from one's own share on, up to the first that is taken."""
+    """Take pieces in the direction of this job, from one's own share on, up to the first that is taken.
+
+    All but the last of one's own are taken at once: whoever takes one waits until all that was written
+    before is seen by others.
+    """
     mine = team + slot.TEAM_SHARES + slot.LINE * member
     low, high = integer_at(mine + slot.SHARE_LOW), integer_at(mine + slot.SHARE_HIGH)
     pieces, taken = integer_at(team + slot.TEAM_PIECES), 0
     upward = (integer_at(team + slot.JOB_TURN) + member) & 1 == 0
     piece, way = (low, 1) if upward else (high - 1, -1)
+    while taken < high - low - 1 and claim(claim_of(team, piece), job - 1, job) != 0:
+        taken += 1
+        piece += way
+    if taken > 0:
+        run_pieces(task, work, team, low if upward else piece + 1, taken, member)
     while 0 <= piece < pieces:
         if claim(claim_of(team, piece), job - 1, job) != 0:
-            run_piece(task, work, team, piece, member)
+            run_pieces(task, work, team, piece, 1, member)
             taken += 1
         elif taken > 0 or not low <= piece < high:
             break
@@ -135,7 +144,7 @@ def take_pieces(task, work, team, job, member):
             pause()
             now = nanoseconds()
         if read_shared(place) == job - 1 and claim(place, job - 1, job) != 0:
-            run_piece(task, work, team, piece, member)
+            run_pieces(task, work, team, piece, 1, member)
             add_shared(team + slot.TEAM_DONE, 1)
     return own
 

@@ -278,7 +278,7 @@ def stage_groups(task, work, stage, rows, i, parity, group, end, member):
     """One stage at one step, all rows, groups `group` up to `end`; two at once where rows are few.
 
     Every other step goes through the groups from the last to the first: of weights that do not fit a cache,
-    what a step reads last is there for the next.
+    what a step reads last is there for the next. Every other member of a team does so in the steps between.
     """
     block, chunk = integer_at(task + slot.BLOCK), integer_at(task + slot.CHUNK)
     first = integer_at(stage + slot.INPUT_MAPS) + integer_at(stage + slot.CONSTANT_MAPS)
@@ -288,12 +288,12 @@ def stage_groups(task, work, stage, rows, i, parity, group, end, member):
     own = 2 * r_group * member
     x_group, x_first = x_places(stage, i, block, chunk)
     r, r_row = work + integer_at(stage + slot.WORK_R) + own, integer_at(stage + slot.R_ROW)
-    paired = rows <= integer_at(stage + slot.PAIRED_ROWS)
+    paired, back = rows <= integer_at(stage + slot.PAIRED_ROWS), (parity + member) & 1 != 0
     first, count, done = group, end - group, 0
     while done < count:
         both = paired and done + 1 < count
         taken = 2 if both else 1
-        group = end - done - taken if parity != 0 else first + done
+        group = end - done - taken if back else first + done
         done += taken
         map_ = maps
         while map_ < last:
@@ -302,7 +302,7 @@ def stage_groups(task, work, stage, rows, i, parity, group, end, member):
             if both:
                 multiply_pair(map_, source, source_row, group, r, r_row, rows, r_group)
             else:
-                product = integer_at(map_ + (slot.PRODUCT_BACK if parity != 0 else slot.PRODUCT))
+                product = integer_at(map_ + (slot.PRODUCT_BACK if back else slot.PRODUCT))
                 multiply_by(product, map_, source, source_row, group, r, r_row, rows)
             map_ += slot.MAP_ENTRY
         x = group * x_group + x_first

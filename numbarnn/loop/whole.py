@@ -17,11 +17,11 @@ def recurrent_maps(stage):
     return integer_at(stage + slot.MAPS) + before * slot.MAP_ENTRY
 
 
-def product_groups(task, work, stage, rows, parity, first, end):
+def product_groups(task, work, stage, rows, parity, first, end, member):
     """The products of the recurrent maps, all rows, groups `first` up to `end`, or from the last back."""
     r, r_row = work + integer_at(stage + slot.WORK_R), integer_at(stage + slot.R_ROW)
     r_group, maps = integer_at(stage + slot.R_GROUP), recurrent_maps(stage)
-    paired = rows <= integer_at(stage + slot.PAIRED_ROWS)
+    paired, back = rows <= integer_at(stage + slot.PAIRED_ROWS), (parity + member) & 1 != 0
     for index in range(integer_at(stage + slot.RECURRENT_MAPS)):
         map_ = maps + index * slot.MAP_ENTRY
         source = operand_of(task, work, map_, 0, rows, parity)
@@ -29,13 +29,13 @@ def product_groups(task, work, stage, rows, parity, first, end):
         done, count = 0, end - first
         while done < count:
             taken = 2 if paired and done + 1 < count else 1
-            group = end - done - taken if parity != 0 else first + done
+            group = end - done - taken if back else first + done
             done += taken
             out = r + group * r_group
             if taken == 2:
                 multiply_pair(map_, source, source_row, group, out, r_row, rows, r_group)
             else:
-                product = integer_at(map_ + (slot.PRODUCT_BACK if parity != 0 else slot.PRODUCT))
+                product = integer_at(map_ + (slot.PRODUCT_BACK if back else slot.PRODUCT))
                 multiply_by(product, map_, source, source_row, group, out, r_row, rows)
 
 
@@ -55,7 +55,7 @@ def run_whole(task, work, stage, rows, i, parity):
     if share != 0:
         call_share(share, (task, work, stage, slot.PRODUCTS, rows, i, parity))
     else:
-        product_groups(task, work, stage, rows, parity, 0, groups)
+        product_groups(task, work, stage, rows, parity, 0, groups, 0)
     r, r_row = work + integer_at(stage + slot.WORK_R), integer_at(stage + slot.R_ROW)
     for index in range(integer_at(stage + slot.RECURRENT_MAPS)):
         map_ = recurrent_maps(stage) + index * slot.MAP_ENTRY
