@@ -1,11 +1,11 @@
-"""Times that can be compared: calls of all sides in turn, medians, ratios within one run only."""
+"""Times that can be compared: calls of all sides in turn, medians, ratios within one turn only."""
 
 from time import perf_counter, sleep
 
 import numpy as np
 
 #: Seconds that one turn of one side takes at least, and turns.
-_TURN, _TURNS = 0.02, 9
+_TURN, _TURNS = 0.02, 11
 #: Seconds between sides.
 _PAUSE = 0.05
 
@@ -22,7 +22,10 @@ def median(call, repeats):
 
 
 def interleaved(calls, turns=_TURNS):
-    """The median time of each of several calls, measured in turn.
+    """The time of each of several calls, measured in turn, in an order that is drawn anew every time.
+
+    A machine that others use has slow and fast minutes. So a time is compared with the others of its turn:
+    of what it is to their geometric mean the median counts, times the median of these means.
 
     Parameters
     ----------
@@ -37,14 +40,18 @@ def interleaved(calls, turns=_TURNS):
     repeats = {
         name: max(1, round(_TURN / max(median(call, 2), 1e-7))) for name, call in calls.items()
     }
-    times = {name: [] for name in calls}
-    for _ in range(turns):
-        for name, call in calls.items():
+    names, order = list(calls), np.random.default_rng(0)
+    times = np.empty((turns, len(names)))
+    for turn in range(turns):
+        for side in order.permutation(len(names)):
+            call, count = calls[names[side]], repeats[names[side]]
             # Threads of the side before may spin for a while; that is not this side's time.
             sleep(_PAUSE)
             call()
             began = perf_counter()
-            for _ in range(repeats[name]):
+            for _ in range(count):
                 call()
-            times[name].append((perf_counter() - began) / repeats[name])
-    return {name: float(np.median(found)) for name, found in times.items()}
+            times[turn, side] = (perf_counter() - began) / count
+    means = np.exp(np.log(times).mean(1, keepdims=True))
+    found = np.median(times / means, 0) * np.median(means)
+    return dict(zip(names, found.tolist(), strict=True))

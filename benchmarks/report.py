@@ -130,10 +130,10 @@ def _section(rows, versions, machine):
     counts = sorted({row["threads"] for row in rows if "threads" in row})
     yield f"Measured on {date.today()}: {machine}; {_versions(versions)}."
     yield "float32 unless it says otherwise; all sides in turn in one process per number of threads;"
-    yield "medians; agreement to 1e-4 first; OpenVINO told to compute in float32. A ratio is the best"
-    yield "peer's time by ours; the bound is what the multiply-adds alone would take in register tiles"
-    yield "whose data lies in the nearest cache, or what it takes to read the recurrent weights in every"
-    yield "step from the cache that they fit, whichever is more. Run it: `make bench`."
+    yield "medians of times by the mean of their turn; agreement to 1e-4 first; OpenVINO told to compute in"
+    yield "float32. A ratio is the best peer's time by ours; the bound, measured in the same turns, is what"
+    yield "the multiply-adds alone take in register tiles whose data lies in the nearest cache, or reading"
+    yield "the recurrent weights in every step, whichever is more. Run it: `make bench`."
     titles = {"cells": "LSTM and GRU, outputs of all steps", "custom": "Cells that users write"}
     for suite, title in titles.items():
         if _of(rows, suite):

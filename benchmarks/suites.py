@@ -9,11 +9,13 @@ from cases import CUSTOM_POINTS, GATES, POINTS, STREAMED_UNITS, case, lengths
 from measure import interleaved
 
 import numbarnn as nr
-from numbarnn.loop.peak import bound, peak
+from numbarnn.loop.peak import multiplying, reading
 from numbarnn.loop.prepare import host_width
 
 #: Only there to catch a peer in bfloat16 or a wrong layout; correctness has tests of its own.
 _AGREES = 1e-4
+#: What is measured beside the sides.
+_MULTIPLY, _READ = "multiply-adds alone", "reading weights alone"
 
 
 def _row(suite, what, times, **further):
@@ -53,10 +55,23 @@ def _sides(numbers, found):
     return calls
 
 
-def _bound(products, recurrent, x, threads):
-    """Seconds of so many multiply-adds, or to read the recurrent weights in every step, if that is more."""
+def _measured(calls, products, recurrent, x, threads, turns=None):
+    """The times of all sides, and what share of ours the bound is, measured in the same turns.
+
+    The bound is what so many multiply-adds take in register tiles whose data lies in the nearest cache, or
+    what it takes to read the recurrent weights in every step, if that is more.
+    """
+    width = host_width(x.dtype)
     share = recurrent * x.itemsize // threads
-    return max(bound(products / threads, share, x.shape[1], x.dtype, host_width(x.dtype)))
+    multiply, multiplied = multiplying(x.dtype, width)
+    runs = {_MULTIPLY: (multiply, products / threads / multiplied)}
+    if share:
+        read, bytes_read = reading(share, x.dtype, width)
+        runs[_READ] = read, share * x.shape[1] / bytes_read
+    calls = calls | {name: run for name, (run, _) in runs.items()}
+    times = interleaved(calls, *([turns] if turns else []))
+    bound = max(times.pop(name) * count for name, (_, count) in runs.items())
+    return times, bound / times["numbarnn"]
 
 
 def _sizes(numbers):
@@ -73,8 +88,8 @@ def points(found, threads, cells=("LSTM", "GRU"), chosen=POINTS):
     for cell in cells:
         for point in chosen:
             numbers = case(cell, point)
-            times = interleaved(_sides(numbers, found))
-            reached = _bound(*_sizes(numbers), numbers.x, threads) / times["numbarnn"]
+            sides = _sides(numbers, found)
+            times, reached = _measured(sides, *_sizes(numbers), numbers.x, threads)
             rows.append(_row("cells", f"{cell} {point}", times, bound=reached))
     return rows
 
@@ -100,10 +115,8 @@ def catalogue(found, threads):
                 call, outputs = peer.cells(numbers)
                 _checked(f"{peer.NAME}'s {cell}", expected, outputs(call()))
                 calls[peer.NAME] = call
-        times = interleaved(calls)
-        reached = (
-            _bound(numbers.products, numbers.recurrent, numbers.x, threads) / times["numbarnn"]
-        )
+        sizes = numbers.products, numbers.recurrent
+        times, reached = _measured(calls, *sizes, numbers.x, threads)
         rows.append(_row("catalogue", f"{cell} {point}", times, bound=reached, kind=numbers.kind))
     return rows
 
@@ -141,9 +154,8 @@ def variable(found, threads):
     expected = calls["numbarnn"]()
     for name, call in calls.items():
         _checked(name, expected, call())
-    times = interleaved(calls, 5)
     work = counts.sum() * 4 * 128 * (64 + 128)
-    reached = work / peak("float32", host_width(np.float32)) / threads / times["numbarnn"]
+    times, reached = _measured(calls, work, 0, numbers.x, threads, 5)
     return [_row("ragged", "LSTM(128), 256 rows, mean 42", times, bound=reached)]
 
 

@@ -16,9 +16,14 @@ _VECTORS, _LENGTH, _TILES = 4, 64, 2000
 _LINE = 512
 
 
-@lru_cache(maxsize=4)
-def peak(dtype, width):
-    """Multiply-adds a second of one thread, in register tiles whose data lies in the nearest cache."""
+def multiplying(dtype, width):
+    """A run of register tiles whose data lies in the nearest cache.
+
+    Returns
+    -------
+    callable, int
+        The run, and how many multiply-adds it is.
+    """
     dtype = np.dtype(dtype)
     wide = width * dtype.itemsize
     height = tile_height(_VECTORS, this_machine().registers)
@@ -28,36 +33,62 @@ def peak(dtype, width):
     panel, start = aligned((_LENGTH, _VECTORS * width), dtype), aligned((_VECTORS * width,), dtype)
     out = aligned((_VECTORS * width,), dtype)
     panel[...], start[...] = 0.5, 0
+    kept = row, panel, start, out
     # Every row is the same one, and so is every row of the output.
     places = address(row), 0, address(panel), address(start), _LENGTH, address(out), 0
-    best = np.inf
-    for _ in range(20):
-        began = perf_counter()
+
+    def run(kept=kept):
         tile.call(*places, height * _TILES)
-        best = min(best, perf_counter() - began)
-    return _TILES * height * _LENGTH * _VECTORS * width / best
+
+    return run, _TILES * height * _LENGTH * _VECTORS * width
 
 
-#: Bytes that a run of the measurement reads at least.
+#: Bytes that a run of reading reads at least.
 _READ = 8 << 20
 
 
-@lru_cache(maxsize=32)
-def bandwidth(size, dtype, width):
-    """Bytes a second at which one thread reads so many bytes of weights again and again."""
+def reading(size, dtype, width):
+    """A run that reads so many bytes of weights again and again.
+
+    Returns
+    -------
+    callable, int
+        The run, and how many bytes it reads.
+    """
     dtype = np.dtype(dtype)
     read = native(Read(dtype.name, width))
     size = max(1, size // _LINE) * _LINE
     weights, total = aligned((size // dtype.itemsize,), dtype), aligned((8 * width,), dtype)
     weights[...] = 0
-    turns = -(-_READ // size)
+    turns, kept = -(-_READ // size), (weights, total)
     places = address(weights), size, turns, address(total)
+
+    def run(kept=kept):
+        read.call(*places)
+
+    return run, turns * size
+
+
+def _rate(run, count):
+    """How many a second, in the best of some runs."""
     best = np.inf
     for _ in range(20):
         began = perf_counter()
-        read.call(*places)
+        run()
         best = min(best, perf_counter() - began)
-    return turns * size / best
+    return count / best
+
+
+@lru_cache(maxsize=4)
+def peak(dtype, width):
+    """Multiply-adds a second of one thread, in register tiles whose data lies in the nearest cache."""
+    return _rate(*multiplying(dtype, width))
+
+
+@lru_cache(maxsize=32)
+def bandwidth(size, dtype, width):
+    """Bytes a second at which one thread reads so many bytes of weights again and again."""
+    return _rate(*reading(size, dtype, width))
 
 
 def bound(products, weight_bytes, reads, dtype, width):
