@@ -93,21 +93,25 @@ class Team:
             words[share + (slot.SHARE_LOW >> 3)] = low
             words[share + (slot.SHARE_HIGH >> 3)] = high
         words[slot.TEAM_REST >> 3], words[slot.TEAM_NEXT_REST >> 3] = Team._rests
-        space, tables, helper = workspace(size), self._tables, self._help
-        work, team = address(space), address(words)
-        tables.entry("task")[slot.TEAM] = team
+        space, helper = workspace(size), self._help
+        at, work, team = self._tables.address, address(space), address(words)
+        task = self._tables.entry("task")
+        task[slot.TEAM] = team
+        held = [words, space, self._tables]
 
         def help_out(number):
-            helper.call(tables.address, work, team, number)
-            return words, space  # kept until here
+            kept = held[:]
+            if kept:
+                helper.call(at, work, team, number)
 
-        # Helpers that would find no job are not woken: a busy machine is slow to.
-        if Team._rests[0] < tables.entry("task")[slot.STEPS]:
-            POOL.invite(help_out, self._members - 1)
         try:
-            driver(tables.address, work, 0, 1)
+            # Helpers that would find no job are not woken: a busy machine is slow to.
+            if Team._rests[0] < task[slot.STEPS]:
+                POOL.invite(help_out, self._members - 1)
+            driver(at, work, 0, 1)
         finally:
             words[slot.TEAM_OVER >> 3] = 1
+            held.clear()  # who comes now keeps nothing alive
             Team._rests = int(words[slot.TEAM_REST >> 3]), int(words[slot.TEAM_NEXT_REST >> 3])
 
 

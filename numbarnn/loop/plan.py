@@ -102,7 +102,9 @@ def portion_of(length, panel_bytes, machine):
     return max(1, 2 * machine.first_cache * length // (3 * panel_bytes))
 
 
-def plan_positions(samples, steps, positions, work, row_bytes, height, machine, threads=1):
+def plan_positions(
+    samples, steps, positions, work, row_bytes, height, machine, threads=1, shared=True
+):  # fmt: skip
     """The plan of a cell whose states have positions, and how many rows a strip has.
 
     A block has whole samples, each of so many rows, and a chunk is one step. Of a strip all products are
@@ -120,6 +122,8 @@ def plan_positions(samples, steps, positions, work, row_bytes, height, machine, 
     machine : Machine
     threads : int
         How many may be used.
+    shared : bool
+        Whether threads may share the rows of a step.
 
     Returns
     -------
@@ -128,7 +132,8 @@ def plan_positions(samples, steps, positions, work, row_bytes, height, machine, 
     strip = machine.second_cache // (4 * max(1, row_bytes)) // height * height
     strip = max(height, min(strip, MOST_STRIP // height * height))
     total = samples * max(1, steps) * max(1, work)
-    members = _members(samples, work, total, threads) if samples < threads else 1
+    few = shared and samples < threads
+    members = _members(samples, work, total, threads) if few else 1
     if members > 1:
         return Plan(samples * positions, 1, 1, 1, members), strip
     threads = max(1, min(threads, samples, total // THREAD_WORK))
@@ -147,7 +152,9 @@ def _up_to(size, height):
     return -(-size // height) * height
 
 
-def plan(samples, steps, step_bytes, work, height, machine, threads=1, weight_bytes=0):
+def plan(
+    samples, steps, step_bytes, work, height, machine, threads=1, weight_bytes=0, shared=True
+):  # fmt: skip
     """Choose block, chunk and threads.
 
     Weights beyond the second cache come from far at every step, once for each block: the blocks are
@@ -171,6 +178,8 @@ def plan(samples, steps, step_bytes, work, height, machine, threads=1, weight_by
         How many may be used.
     weight_bytes : int
         Bytes of weights that every step reads, whatever the number of rows.
+    shared : bool
+        Whether threads may share the units of a step.
 
     Returns
     -------
@@ -179,27 +188,32 @@ def plan(samples, steps, step_bytes, work, height, machine, threads=1, weight_by
     if samples == 0:
         return Plan(1, 1, 0, 1)
     total = samples * max(1, steps) * max(1, work)
-    allowed = threads
-    threads = max(1, min(threads, samples, total // THREAD_WORK))
-    share, members = -(-samples // threads), 1
     beyond = weight_bytes > machine.second_cache
-    if samples <= MOST_ROWS and (share <= 2 * height if beyond else share < height):
-        # Fewer rows for each thread than it takes to read the weights: every one would read all of
-        # them. What they share instead is the units of each step.
-        members = _members(samples, work, total, allowed)
-        if members > 1:
-            share, threads = samples, 1
+    sizes = steps, max(1, step_bytes), height, machine, beyond
+    alone = max(1, min(threads, samples, total // THREAD_WORK))
+    share = -(-samples // alone)
+    # Fewer rows for each thread than it takes to read the weights: every one would read all of them. What
+    # they share instead is the units of each step.
+    few = share < height or (beyond and share <= 2 * height and threads <= MOST_MEMBERS)
+    if shared and few and samples <= MOST_ROWS:
+        members = _members(samples, work, total, threads)
+        block, chunk = _block_and_chunk(samples, *sizes)
+        if members > 1 and block == samples:
+            return Plan(block, chunk, 1, 1, members)
+    block, chunk = _block_and_chunk(share, *sizes)
+    return Plan(block, chunk, -(-samples // block), alone)
+
+
+def _block_and_chunk(share, steps, step_bytes, height, machine, beyond):
+    """The samples of a block, and the steps of a chunk, where a thread has so many samples."""
     # Blocks of whole tiles, as equal as can be, several for each thread where there are enough.
     count = -(-share // (MOST_ROWS_BEYOND if beyond else MOST_ROWS))
     block = share if share <= height else _up_to(-(-share // count), height)
     block = min(block, share)
     budget = machine.second_cache // 2
-    step_bytes = max(1, step_bytes)
     # A chunk of at least two tiles along time: else the input maps would be read too often.
     least = height if beyond else 2 * height
     while block > height and block * least * step_bytes > 6 * budget:
         block = max(height, _up_to(block // 2, height))
     chunk = max(least, budget // (block * step_bytes) // height * height)
-    chunk = max(1, min(chunk, steps, MOST_STEPS))
-    blocks = -(-samples // block)
-    return Plan(block, chunk, blocks, threads, members if blocks == 1 else 1)
+    return block, max(1, min(chunk, steps, MOST_STEPS))

@@ -16,7 +16,8 @@ taken only after waiting for as long as one's own share took: who takes them dri
 its cache, and would be late itself in the next step.
 
 A piece can be taken only while its job is not finished, and the words of a job are written only when
-the one before is. So whoever has taken a piece has read the words of that job, not of another.
+the one before is. So whoever has taken a piece has read the words of that job, not of another. What is
+read before, which way to go and where one's share lies, is a hint: whoever has it wrong takes other pieces.
 """
 
 from ..lanes.atomics import (

@@ -1,7 +1,5 @@
 """One kind of call of a program of cells per unit: its plan, its workspace, its tables."""
 
-from dataclasses import replace
-
 import numpy as np
 
 from ..compile.code import native
@@ -92,20 +90,18 @@ class UnitCall:
         inner = [cell.output_width * self._item + 16 * self._wide for cell in self._cells[:-1]]
         source = max(gathered.values(), default=0)
         strip = 0
+        # In training steps are not shared: the place for dropped operands is one for all.
         if program.shape:
             row = max(self._x_bytes(stage) + self._row_bytes(stage) for stage in stages)
             self.plan, strip = plan_positions(
                 batch.samples, batch.steps, program.positions, program.work, row, program.height,
-                this_machine(), threads,
+                this_machine(), threads, not training,
             )  # fmt: skip
         else:
             self.plan = plan(
                 batch.samples, batch.steps, x_bytes + sum(inner) + source, program.work,
-                program.height, this_machine(), threads, program.weight_bytes,
+                program.height, this_machine(), threads, program.weight_bytes, not training,
             )  # fmt: skip
-        if training:
-            # The place for dropped operands is one for all.
-            self.plan = replace(self.plan, members=1)
         work = Workspace()
         task = self.tables.entry("task")
         task[slot.BLOCK], task[slot.CHUNK] = self.plan.block, self.plan.chunk

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from numbarnn.loop.plan import (
+    MOST_MEMBERS,
     MOST_ROWS,
     MOST_ROWS_BEYOND,
     MOST_STEPS,
@@ -86,6 +87,20 @@ def test_few_rows_of_large_steps_are_shared_unit_by_unit():
     assert plan(1, 1000, 64, SHARED_WORK * 2, 6, MACHINE).members == 1
 
 
+@pytest.mark.parametrize("threads", [2, 3, 8, 12])
+@pytest.mark.parametrize("height", [1, 3, 6])
+@pytest.mark.parametrize("step_bytes", [64, 5_000, 41_984, 10**6])
+def test_no_plan_leaves_threads_idle_that_could_have_had_blocks(step_bytes, height, threads):
+    for samples in range(1, 100):
+        for far in (0, 4 * MACHINE.second_cache):
+            told = samples, 100, step_bytes, 10**6, height, MACHINE, threads, far
+            apart = plan(*told, shared=False)
+            assert apart.members == 1
+            made = plan(*told)
+            assert max(made.threads, made.members) >= min(apart.threads, MOST_MEMBERS)
+            assert made.members == 1 or made.blocks == 1
+
+
 def test_no_thread_is_woken_for_little_work():
     assert plan(8, 1, 64, THREAD_WORK // 8 - 1, 6, MACHINE, threads=2).threads == 1
     assert plan(16, 2, 64, THREAD_WORK // 16, 6, MACHINE, threads=2).threads == 2
@@ -134,6 +149,10 @@ def test_blocks_of_positions_are_whole_samples(samples, positions, threads, row_
     work = 10 * THREAD_WORK
     made, strip = plan_positions(samples, 1, positions, work, row_bytes, 6, MACHINE, threads)
     assert made.chunk == 1
+    apart, _ = plan_positions(
+        samples, 1, positions, work, row_bytes, 6, MACHINE, threads, shared=False
+    )
+    assert (apart.members, apart.threads) == (1, min(samples, threads))
     # Fewer samples than threads are shared row by row, others sample by sample.
     shared = samples < threads and os.name == "posix"
     assert made.members == (threads if shared else 1)

@@ -2,13 +2,15 @@
 
 import os
 import threading
+import weakref
 
 import numpy as np
 import pytest
 from catalogue import PER_UNIT
 
 import numbarnn as nr
-from numbarnn.loop import call, plan
+from numbarnn.loop import call, plan, unit_call
+from numbarnn.loop.tables import address
 from numbarnn.threads import POOL
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="threads give way by POSIX's call")
@@ -146,6 +148,62 @@ def test_a_helper_that_never_comes_is_not_waited_for(rng, monkeypatch):
     assert count == 2
     del layer
     job(1)  # now it comes: there is nothing left to do, and nothing of the call is touched
+
+
+@pytest.mark.usefixtures("_eager")
+def test_who_has_not_come_yet_keeps_nothing_of_a_call_alive(rng, monkeypatch):
+    layer, kept, rooms = nr.LSTM(100), [], []
+    x = rng.normal(size=(1, 20, 5)).astype(np.float32)
+
+    def room(size):
+        array = np.empty(size + 64, np.uint8)
+        rooms.append(weakref.ref(array))
+        return array[-address(array) % 64 :]
+
+    monkeypatch.setattr(POOL, "invite", lambda job, count: kept.append(job))
+    monkeypatch.setattr(call, "workspace", room)
+    monkeypatch.setattr(call.Team, "_rests", (0, 0))
+    with nr.set_num_threads(2):
+        layer(x)
+    assert len(kept) == len(rooms) == 1
+    assert rooms[0]() is None
+
+
+@pytest.mark.usefixtures("_eager")
+def test_helpers_leave_where_the_call_was_interrupted(rng, monkeypatch):
+    """Ctrl-C between the invitation and the loop: nobody waits for a job for ever."""
+    layer, kept = nr.LSTM(100), []
+    x = rng.normal(size=(1, 20, 5)).astype(np.float32)
+    told(layer, x, 1)
+
+    def interrupted(job, count):
+        kept.append(job)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(call.Team, "_rests", (0, 0))
+    with monkeypatch.context() as patch:
+        patch.setattr(POOL, "invite", interrupted)
+        with nr.set_num_threads(2), pytest.raises(KeyboardInterrupt):
+            layer(x)
+    (job,) = kept
+    job(1)  # does not wait
+
+
+@pytest.mark.usefixtures("_eager")
+def test_training_runs_on_blocks_where_steps_cannot_be_shared(rng, monkeypatch):
+    layer = nr.LSTM(100, recurrent_dropout=0.2, seed=1)
+    x = rng.normal(size=(4, 20, 5)).astype(np.float32)
+    plans, init = [], unit_call.UnitCall.__init__
+
+    def made(self, *args):
+        init(self, *args)
+        plans.append(self.plan)
+
+    monkeypatch.setattr(unit_call.UnitCall, "__init__", made)
+    with nr.set_num_threads(2):
+        layer(x)
+        layer(x, training=True)
+    assert [(plan.threads, plan.members) for plan in plans] == [(1, 2), (2, 1)]
 
 
 @pytest.mark.usefixtures("_eager")
