@@ -18,8 +18,10 @@ MOST_STRIP = 48
 MOST_STEPS = 512
 #: Work in multiply-adds below which no thread is woken: about a third of a millisecond.
 THREAD_WORK = 12_000_000
-#: Work of one step, a microsecond or two, for which it is worth to have one more thread share its units.
-SHARED_WORK = 60_000
+#: Multiply-adds of one step of one sample, some two microseconds, for which one more thread shares it.
+SHARED_WORK = 50_000
+#: Of so many more samples each costs as much as the first: weights are read once, and used for all.
+_ROWS_FOR_ONE = 8
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,7 @@ def plan_positions(
     strip = max(height, min(strip, MOST_STRIP // height * height))
     total = samples * max(1, steps) * max(1, work)
     few = shared and samples < threads
-    members = _members(samples, work, total, threads) if few else 1
+    members = _members(samples * work, total, threads) if few else 1
     if members > 1:
         return Plan(samples * positions, 1, 1, 1, members), strip
     threads = max(1, min(threads, samples, total // THREAD_WORK))
@@ -141,11 +143,11 @@ def plan_positions(
     return Plan(each * positions, 1, -(-samples // each), threads), strip
 
 
-def _members(samples, work, total, threads):
-    """How many threads share each step of few samples."""
+def _members(step, total, threads):
+    """How many threads share each step of few samples, of so much work."""
     if total < 2 * THREAD_WORK or os.name != "posix":
         return 1
-    return max(1, min(threads, samples * work // SHARED_WORK, MOST_MEMBERS))
+    return max(1, min(threads, step // SHARED_WORK, MOST_MEMBERS))
 
 
 def _up_to(size, height):
@@ -192,16 +194,27 @@ def plan(
     sizes = steps, max(1, step_bytes), height, machine, beyond
     alone = max(1, min(threads, samples, total // THREAD_WORK))
     share = -(-samples // alone)
-    # Fewer rows for each thread than it takes to read the weights: every one would read all of them. What
-    # they share instead is the units of each step.
     few = share < height or (beyond and share <= 2 * height and threads <= MOST_MEMBERS)
-    if shared and few and samples <= MOST_ROWS:
-        members = _members(samples, work, total, threads)
-        block, chunk = _block_and_chunk(samples, *sizes)
-        if members > 1 and block == samples:
-            return Plan(block, chunk, 1, 1, members)
+    if shared and samples <= MOST_ROWS:
+        # What inputs are multiplied with takes a chunk of time at once, and is worth sharing anyway.
+        step = samples * (weight_bytes // 4) * _ROWS_FOR_ONE // (samples + _ROWS_FOR_ONE - 1)
+        members = _members(step, total, threads)
+        far = 2 * weight_bytes > machine.second_cache
+        if _better_shared(samples, members, few, far):
+            block, chunk = _block_and_chunk(samples, *sizes)
+            if block == samples:
+                return Plan(block, chunk, 1, 1, members)
     block, chunk = _block_and_chunk(share, *sizes)
     return Plan(block, chunk, -(-samples // block), alone)
+
+
+def _better_shared(samples, members, few, far):
+    """Whether so many threads do better to share the units of each step than to part the samples.
+
+    There are fewer samples than threads; or weights come from far and rows are few: parted, every thread
+    would read all of them for little.
+    """
+    return members > samples or (members > 1 and few and far)
 
 
 def _block_and_chunk(share, steps, step_bytes, height, machine, beyond):

@@ -19,7 +19,8 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="threads give way by 
 @pytest.fixture
 def _eager(monkeypatch):
     """Every step is large enough to be shared."""
-    monkeypatch.setattr(plan, "SHARED_WORK", 1)
+    monkeypatch.setattr(plan, "_members", lambda step, total, threads: threads)
+    monkeypatch.setattr(plan, "_better_shared", lambda samples, members, few, far: members > 1)
     monkeypatch.setattr(plan, "THREAD_WORK", 1)
 
 
