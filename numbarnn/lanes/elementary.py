@@ -154,12 +154,20 @@ def _expm1(x):
 
 
 def _tanh(x):
-    reduce, most = _reduction(x), 2 * _CONSTANTS[x.dtype].tanh_most
+    numbers = _CONSTANTS[x.dtype]
+    magic, steps, most = magic_number(x.dtype), 2 * math.log2(math.e), numbers.tanh_most
+    half_log2 = -math.log(2) / 2
+    polynomial = _polynomial(
+        (2.0,) + tuple(c * 2.0 ** (k + 2) for k, c in enumerate(numbers.expm1))
+    )
 
     def tanh(x):
-        shifted, p = reduce(_at_most(abs(x + x), most))
+        # expm1(2 * |x|) with |x| = n * log(2) / 2 + r; n is small, so that one product is exact enough.
+        a = _at_most(abs(x), most)
+        shifted = fused(a, steps, magic)
+        r = fused(shifted - magic, half_log2, a)
         s = two_to_the(shifted)
-        e = fused(s, p, s - 1.0)
+        e = fused(s, r * polynomial(r), s - 1.0)
         return with_sign_of(e / (e + 2.0), x)
 
     return tanh
@@ -169,11 +177,11 @@ def _sigmoid(x):
     reduce, least = _reduction(x), _CONSTANTS[x.dtype].exp_least
 
     def sigmoid(x):
-        # From exp(-|x|), which cannot overflow: exp(x) of large negative x keeps every digit.
-        shifted, p = reduce(_at_least(-abs(x), least))
+        # exp(x) raised by 2**64, so that it keeps every digit where it is subnormal.
+        shifted, p = reduce(_at_most(_at_least(x, least), 40.0))
         s = two_to_the_raised(shifted)
-        e = fused(s, p, s) * RAISED
-        return select(x < 0.0, e, 1.0) / (1.0 + e)
+        e = fused(s, p, s)
+        return e / (e + 1.0 / RAISED)
 
     return sigmoid
 
