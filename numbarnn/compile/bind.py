@@ -9,6 +9,7 @@ from functools import cache
 from types import FunctionType
 
 from numba import njit, types
+from numba.extending import intrinsic
 
 from ..lanes.literals import copied
 
@@ -59,3 +60,27 @@ def bound(function, /, inlined=False, **names):
         if isinstance(value, FunctionType) and value.__module__.rpartition(".")[0] == package:
             namespace[name] = _helper(value)
     return njit(**(INLINED if inlined else OPTIONS))(copied(function, namespace=namespace))
+
+
+def called(dispatcher):
+    """An intrinsic that calls a dispatcher of one argument, and nothing, and is never taken in.
+
+    For what is rare beside a loop that should have all registers.
+    """
+
+    @intrinsic
+    def call(context, argument):
+        context.resolve_function_type(types.Dispatcher(dispatcher), (argument,), {})
+        made = dispatcher.overloads[(argument,)]
+
+        def generate(context, builder, sig, values):
+            context.active_code_library.add_linking_library(made.library)
+            function = context.declare_function(builder.module, made.fndesc)
+            context.call_conv.call_function(
+                builder, function, made.signature.return_type, sig.args, values, attrs=("noinline",)
+            )
+            return context.get_dummy_value()
+
+        return types.void(argument), generate
+
+    return call

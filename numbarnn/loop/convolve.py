@@ -13,7 +13,7 @@ from .unit import call_share, multiply, normalise, operand_of, sample_source
 
 call_convolved = caller(10)
 call_fill = caller(4)
-call_pointwise = caller(11)
+call_pointwise = caller(12)
 
 
 def begin_images(task, work, rows):
@@ -134,7 +134,20 @@ def run_strips(task, work, stage, i, parity, first, end, member):
             r_shift = own_r + group * r_group - first * r_row
             call_pointwise(
                 step,
-                (stage, work, first, first + n, i, group, parity, block, chunk, x_shift, r_shift),
+                (
+                    stage,
+                    work,
+                    first,
+                    first + n,
+                    i,
+                    group,
+                    1,
+                    parity,
+                    block,
+                    chunk,
+                    x_shift,
+                    r_shift,
+                ),
             )
         first += n
 

@@ -1,10 +1,12 @@
-"""The step of a stage on one group of unit tiles: loads, the step itself, stores.
+"""The step of a stage on groups of unit tiles: loads, the step itself, stores.
 
-The one part of the loop that is compiled per cell. The names that `compile.bind` binds: `step`,
-`load_*`, `store_*`, `compute_tile`, `output_place` and those in capitals.
+The one part of the loop that is compiled per cell. On lanes two tiles are taken at once, those of two rows
+where there are, so that neither has to wait for its own chains of instructions. The names that
+`compile.bind` binds: `step`, `load_*`, `store_*`, `compute_*`, `tile_at`, `output_place` and those in
+capitals.
 """
 
-from ..compile.bind import bound
+from ..compile.bind import bound, called
 from ..compile.step import compiled_step
 from ..lanes import Lanes, number_of
 from ..lanes.memory import (
@@ -18,6 +20,7 @@ from ..lanes.memory import (
     storer,
     tuple_loader,
 )
+from ..lanes.twos import loader_of_two, of_two, parter, storer_of_two, tuple_loader_of_two
 from . import task as slot
 from .seen import state_places
 
@@ -46,15 +49,39 @@ def deliver(output, value, count):
     store_output(output, value)
 
 
-def tile_of_lanes(x, c, r, old, new, params, output, count):
+def one_of_lanes(one):
     """The step on one tile of units: SIMD vectors."""
-    value, after = step(load_x(x) + load_c(c), load_r(r), load_states(old), load_params(params))
-    store_states(new, after)
-    deliver(output, value, count)
+    x, c, r, old, new, params, output, count = one
+    value, after = step(
+        load_x(x, None) + load_c(c, None),
+        load_r(r, None),
+        load_states(old, None),
+        load_params(params, None),
+    )
+    store_states(new, None, after)
+    first, _ = part(value)
+    deliver(output, first, count)
 
 
-def tile_of_scalars(x, c, r, old, new, params, output, count):
+def two_of_lanes(one, other):
+    """The step on two tiles of units, interleaved."""
+    x, c, r, old, new, params, output, count = one
+    x2, c2, r2, old2, new2, params2, output2, count2 = other
+    value, after = step(
+        load_x(x, x2) + load_c(c, c2),
+        load_r(r, r2),
+        load_states(old, old2),
+        load_params(params, params2),
+    )
+    store_states(new, new2, after)
+    first, second = part(value)
+    deliver(output, first, count)
+    deliver(output2, second, count2)
+
+
+def one_of_scalars(one):
     """The step on one tile of units, one unit after the other: for steps that branch on values."""
+    x, c, r, old, new, params, output, count = one
     for j in range(count):
         shift = j * SIZE
         value, after = step(
@@ -67,36 +94,70 @@ def tile_of_scalars(x, c, r, old, new, params, output, count):
         deliver(moved(output, shift), value, count)
 
 
-def _pointwise(stage, work, first_row, end_row, i, group, parity, block, chunk, x_shift, r_shift):
-    """The step of a stage on one group of unit tiles, the rows `first_row` up to, not with, `end_row`.
+def two_of_scalars(one, other):
+    """The step on two tiles of units, one after the other."""
+    compute_one(one)
+    compute_one(other)
 
-    The shifts lead to where the products of row 0 of the group at this step would lie.
+
+def tile_at(row, q, common):
+    """Where the step finds what it needs for tile `q`, counted from the first one, of a row."""
+    x, c, r, old, new, output = row
+    x_group, c_group, r_group, params, first, units = common
+    group, p, tile = q // JOINED, q % JOINED, first + q
+    shift = tile * WIDE
+    return (
+        x + group * x_group + p * X_TILE,
+        c + group * c_group + p * C_TILE,
+        r + group * r_group + p * R_TILE,
+        moved(old, shift),
+        moved(new, shift),
+        params + tile * PARAM_BYTES,
+        moved(output, shift),
+        min(WIDTH, units - tile * WIDTH),
+    )
+
+
+def one_row(arguments):
+    """The step on all tiles of one row, two at a time."""
+    row, common, tiles = arguments
+    for q in range(0, tiles - 1, 2):
+        compute_two(tile_at(row, q, common), tile_at(row, q + 1, common))
+    if tiles & 1 != 0:
+        compute_one(tile_at(row, tiles - 1, common))
+
+
+def _pointwise(
+    stage, work, first_row, end_row, i, group, groups, parity, block, chunk, x_shift, r_shift
+):
+    """The step of a stage on groups of unit tiles, the rows `first_row` up to, not with, `end_row`.
+
+    The shifts lead to where the products of row 0 of the first group at this step would lie.
     """
-    units = integer_at(stage + slot.UNITS)
-    x = work + integer_at(stage + slot.WORK_X) + x_shift
-    c = work + integer_at(stage + slot.WORK_C) + group * block * C_ROW
-    r = work + integer_at(stage + slot.WORK_R) + r_shift
+    x = work + integer_at(stage + slot.WORK_X) + x_shift + first_row * X_ROW
+    c = work + integer_at(stage + slot.WORK_C) + (group * block + first_row) * C_ROW
+    r = work + integer_at(stage + slot.WORK_R) + r_shift + first_row * R_ROW
     places = work + integer_at(stage + slot.STAGE_PLACES) + slot.EIGHT * i
-    old, new, state_rows = state_places(integer_at(stage + slot.STAGE_STATES), work, parity)
-    params = integer_at(stage + slot.PARAMS)
-    first = group * JOINED
-    tiles = min(JOINED, (units - first * WIDTH + WIDTH - 1) // WIDTH)
-    for row in range(first_row, end_row):
-        output = output_place(stage, work, places, row, chunk)
-        old_row, new_row = moved_by(old, state_rows, row), moved_by(new, state_rows, row)
-        for p in range(tiles):
-            tile = first + p
-            shift = tile * WIDE
-            compute_tile(
-                x + row * chunk * X_ROW + p * X_TILE,
-                c + row * C_ROW + p * C_TILE,
-                r + row * R_ROW + p * R_TILE,
-                moved(old_row, shift),
-                moved(new_row, shift),
-                params + tile * PARAM_BYTES,
-                moved(output, shift),
-                min(WIDTH, units - tile * WIDTH),
-            )
+    olds, news, steps = state_places(integer_at(stage + slot.STAGE_STATES), work, parity)
+    first, units = group * JOINED, integer_at(stage + slot.UNITS)
+    apart = block * chunk * X_ROW, block * C_ROW, integer_at(stage + slot.R_GROUP)
+    common = (*apart, integer_at(stage + slot.PARAMS), first, units)
+    tiles = min(groups * JOINED, (units + WIDTH - 1) // WIDTH - first)
+    for row in range(first_row, end_row - 1, 2):
+        old, new = moved_by(olds, steps, row), moved_by(news, steps, row)
+        one = x, c, r, old, new, output_place(stage, work, places, row, chunk)
+        old, new = moved_by(old, steps, 1), moved_by(new, steps, 1)
+        after = output_place(stage, work, places, row + 1, chunk)
+        other = x + X_ROW, c + C_ROW, r + R_ROW, old, new, after
+        for q in range(tiles):
+            compute_two(tile_at(one, q, common), tile_at(other, q, common))
+        x, c, r = x + 2 * X_ROW, c + 2 * C_ROW, r + 2 * R_ROW
+    if (end_row - first_row) & 1 != 0:
+        row = end_row - 1
+        old, new = moved_by(olds, steps, row), moved_by(news, steps, row)
+        compute_row(
+            ((x, c, r, old, new, output_place(stage, work, places, row, chunk)), common, tiles)
+        )
 
 
 def pointwise(recipe):
@@ -106,12 +167,14 @@ def pointwise(recipe):
     wide = size * lanes.width
     counts = recipe.inputs + recipe.constants, recipe.recurrent, recipe.states, recipe.params
     step, value_type, reason, outputs = compiled_step(
-        recipe.step, dict(recipe.settings), lanes, counts, recipe.inner, recipe.where
+        recipe.step, dict(recipe.settings), of_two(lanes), counts, recipe.inner, recipe.where
     )
-    on_lanes = value_type == lanes
+    on_lanes = value_type == of_two(lanes)
+    value_type = lanes if on_lanes else value_type
 
     def gates(count):
-        return loader(value_type, [g * wide for g in range(count)])
+        offsets = [g * wide for g in range(count)]
+        return loader_of_two(lanes, offsets) if on_lanes else loader(value_type, offsets)
 
     if recipe.inner:
         delivered = bound(deliver, inlined=True, store_output=storer(value_type))
@@ -125,37 +188,48 @@ def pointwise(recipe):
             WIDTH=lanes.width,
         )
         output_place = bound(last_place, inlined=True)
-    compute_tile = bound(
-        tile_of_lanes if on_lanes else tile_of_scalars,
-        inlined=True,
+    in_step = dict(
         step=step,
         load_x=gates(recipe.inputs),
         load_c=gates(recipe.constants),
         load_r=gates(recipe.recurrent),
         load_params=gates(recipe.params),
-        load_states=tuple_loader(value_type),
-        store_states=storer(value_type),
+        load_states=tuple_loader_of_two(lanes) if on_lanes else tuple_loader(value_type),
+        store_states=storer_of_two(lanes) if on_lanes else storer(value_type),
+        part=parter(lanes),
         deliver=delivered,
         moved=moved,
         SIZE=size,
     )
+    one, two = (one_of_lanes, two_of_lanes) if on_lanes else (one_of_scalars, two_of_scalars)
+    compute_one = bound(one, inlined=on_lanes, **in_step)
+    compute_two = bound(two, inlined=True, compute_one=compute_one, **in_step)
     joined = recipe.joined
-    made = bound(
-        _pointwise,
-        compute_tile=compute_tile,
-        output_place=output_place,
-        state_places=state_places(recipe.states),
+    place_of_tile = bound(
+        tile_at,
+        inlined=True,
         moved=moved,
-        moved_by=moved_by,
         WIDTH=lanes.width,
         WIDE=wide,
         JOINED=joined,
-        X_ROW=joined * recipe.inputs * wide,
-        C_ROW=joined * recipe.constants * wide,
-        R_ROW=joined * recipe.recurrent * wide,
         X_TILE=recipe.inputs * wide,
         C_TILE=recipe.constants * wide,
         R_TILE=recipe.recurrent * wide,
         PARAM_BYTES=recipe.params * wide,
+    )
+    in_loop = dict(tile_at=place_of_tile, compute_one=compute_one, compute_two=compute_two)
+    made = bound(
+        _pointwise,
+        **in_loop,
+        # Called, so that the loop over rows has all registers.
+        compute_row=called(bound(one_row, **in_loop)),
+        output_place=output_place,
+        state_places=state_places(recipe.states),
+        moved_by=moved_by,
+        WIDTH=lanes.width,
+        JOINED=joined,
+        X_ROW=joined * recipe.inputs * wide,
+        C_ROW=joined * recipe.constants * wide,
+        R_ROW=joined * recipe.recurrent * wide,
     )
     return made, {"outputs": outputs, "reason": reason}

@@ -211,7 +211,7 @@ class Pointwise(Recipe):
     params: int
     joined: int
     inner: bool
-    arguments = 11
+    arguments = 12
 
     def parts(self):
         """All but `where`."""

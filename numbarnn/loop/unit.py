@@ -22,7 +22,7 @@ call_whole = caller(6)
 call_norm = caller(5)
 call_gather = caller(1)
 call_scale = caller(4)
-call_pointwise = caller(11)
+call_pointwise = caller(12)
 call_product = caller(8)
 call_pair = caller(11)
 
@@ -200,19 +200,19 @@ def normalise(map_, base, group_step, row_step, rows):
 def normalise_chunk(task, work, stage, map_, rows, begin, steps):
     """The same for what a map of inputs has made of a chunk of time."""
     x_row = integer_at(stage + slot.X_ROW)
-    x_step = integer_at(task + slot.CHUNK) * x_row
-    x_group = integer_at(task + slot.BLOCK) * x_step
+    x_step = integer_at(task + slot.BLOCK) * x_row
+    x_group = integer_at(task + slot.CHUNK) * x_step
     x = work + integer_at(stage + slot.WORK_X)
     for row in range(rows):
         n = min(steps, integer_at(row_at(task, work, row) + slot.VALID) - begin)
-        normalise(map_, x + row * x_step, x_group, x_row, n)
+        normalise(map_, x + row * x_row, x_group, x_step, n)
 
 
 def project_groups(task, work, stage, map_, rows, begin, steps, group, end):
     """The same of one map, whose sources are found, for the groups `group` up to, not with, `end`."""
     x_row = integer_at(stage + slot.X_ROW)
-    x_step = integer_at(task + slot.CHUNK) * x_row
-    x_group = integer_at(task + slot.BLOCK) * x_step
+    x_step = integer_at(task + slot.BLOCK) * x_row
+    x_group = integer_at(task + slot.CHUNK) * x_step
     x = work + integer_at(stage + slot.WORK_X)
     paired = integer_at(map_ + slot.PAIR_ROWS)
     while group < end:
@@ -221,11 +221,11 @@ def project_groups(task, work, stage, map_, rows, begin, steps, group, end):
             place = row_at(task, work, row)
             at, step = integer_at(place + slot.AT), integer_at(place + slot.AT_STEP)
             n = min(steps, integer_at(place + slot.VALID) - begin)
-            out = x + group * x_group + row * x_step
+            out = x + group * x_group + row * x_row
             if both:
-                multiply_pair(map_, at, step, group, out, x_row, n, x_group)
+                multiply_pair(map_, at, step, group, out, x_step, n, x_group)
             else:
-                multiply(map_, at, step, group, out, x_row, n)
+                multiply(map_, at, step, group, out, x_step, n)
         group += 2 if both else 1
 
 
@@ -271,11 +271,11 @@ def operand_of(task, work, map_, first, end, parity):
 def x_places(stage, i, block, chunk):
     """Bytes between what input maps made for two groups, and to that of step `i` of the chunk."""
     x_row = integer_at(stage + slot.X_ROW)
-    return block * chunk * x_row, i * x_row
+    return block * chunk * x_row, i * block * x_row
 
 
 def stage_groups(task, work, stage, rows, i, parity, group, end, member):
-    """One stage at one step, all rows, groups `group` up to `end`; two at once where rows are few.
+    """One stage at one step, all rows, groups `group` up to `end`; two at once where rows are few or odd.
 
     Every other step goes through the groups from the last to the first: of weights that do not fit a cache,
     what a step reads last is there for the next. Every other member of a team does so in the steps between.
@@ -289,41 +289,26 @@ def stage_groups(task, work, stage, rows, i, parity, group, end, member):
     x_group, x_first = x_places(stage, i, block, chunk)
     r, r_row = work + integer_at(stage + slot.WORK_R) + own, integer_at(stage + slot.R_ROW)
     paired, back = rows <= integer_at(stage + slot.PAIRED_ROWS), (parity + member) & 1 != 0
+    two = paired or rows & 1 != 0
     first, count, done = group, end - group, 0
     while done < count:
-        both = paired and done + 1 < count
-        taken = 2 if both else 1
+        taken = 2 if two and done + 1 < count else 1
         group = end - done - taken if back else first + done
         done += taken
         map_ = maps
         while map_ < last:
             source = operand_of(task, work, map_, 0, rows, parity)
             source_row = integer_at(map_ + slot.OPERAND_ROW)
-            if both:
+            if paired and taken == 2:
                 multiply_pair(map_, source, source_row, group, r, r_row, rows, r_group)
             else:
                 product = integer_at(map_ + (slot.PRODUCT_BACK if back else slot.PRODUCT))
-                multiply_by(product, map_, source, source_row, group, r, r_row, rows)
+                for each in range(taken):
+                    out = r + each * r_group
+                    multiply_by(product, map_, source, source_row, group + each, out, r_row, rows)
             map_ += slot.MAP_ENTRY
         x = group * x_group + x_first
-        call_pointwise(step, (stage, work, 0, rows, i, group, parity, block, chunk, x, own))
-        if both:
-            call_pointwise(
-                step,
-                (
-                    stage,
-                    work,
-                    0,
-                    rows,
-                    i,
-                    group + 1,
-                    parity,
-                    block,
-                    chunk,
-                    x + x_group,
-                    own + r_group,
-                ),
-            )
+        call_pointwise(step, (stage, work, 0, rows, i, group, taken, parity, block, chunk, x, own))
 
 
 def run_stage(task, work, stage, rows, i, parity):

@@ -8,7 +8,7 @@ from ..lanes.memory import caller, integer_at
 from . import task as slot
 from .unit import call_share, multiply_by, multiply_pair, normalise, operand_of, x_places
 
-call_pointwise = caller(11)
+call_pointwise = caller(12)
 
 
 def recurrent_maps(stage):
@@ -44,9 +44,8 @@ def step_groups(task, work, stage, rows, i, parity, first, end):
     block, chunk = integer_at(task + slot.BLOCK), integer_at(task + slot.CHUNK)
     step, r_group = integer_at(stage + slot.POINTWISE), integer_at(stage + slot.R_GROUP)
     x_group, x_first = x_places(stage, i, block, chunk)
-    for group in range(first, end):
-        x, r = group * x_group + x_first, group * r_group
-        call_pointwise(step, (stage, work, 0, rows, i, group, parity, block, chunk, x, r))
+    x, r = first * x_group + x_first, first * r_group
+    call_pointwise(step, (stage, work, 0, rows, i, first, end - first, parity, block, chunk, x, r))
 
 
 def run_whole(task, work, stage, rows, i, parity):
