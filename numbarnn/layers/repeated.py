@@ -27,7 +27,7 @@ def kind_of(layer, inputs):
 
 
 class Repeated:
-    """A plain call, of one array and nothing else, made ready to be run again.
+    """A plain call, of one array and nothing else but `out`, made ready to be run again.
 
     Parameters
     ----------
@@ -59,10 +59,20 @@ class Repeated:
         same = layer.cell is self._cell
         return same and [cell._version for cell in self._cells] == self._versions
 
-    def __call__(self, inputs):
+    def takes(self, inputs, out):
+        """Whether the output can be written into an array without a further look at it."""
+        return (
+            type(out) is np.ndarray
+            and out.shape == self._output_shape
+            and out.dtype == self._dtype
+            and out.flags.carray
+            and not np.may_share_memory(inputs, out)
+        )
+
+    def __call__(self, inputs, out=None):
         """Run; the output, and the states of every cell."""
         dtype = self._dtype
-        output = np.empty(self._output_shape, dtype)
+        output = np.empty(self._output_shape, dtype) if out is None else out
         finals = [np.empty(shape, dtype) for shape in self._state_shapes]
         self._run(inputs, output, finals)
         if len(self._counts) == 1:

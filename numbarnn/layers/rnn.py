@@ -289,11 +289,11 @@ class RNN(Arguments, Built, Returned, Recorded, Layer):
             and batched is True
             and (training is None or training is False)
         )
-        for further in (initial_state, constants, mask, lengths, reset_mask, out, stream):
+        for further in (initial_state, constants, mask, lengths, reset_mask, stream):
             plain = plain and further is None
         repeated = self._repeated.find(self, inputs) if plain else None
-        if repeated is not None:
-            output, states = repeated(inputs)
+        if repeated is not None and (out is None or repeated.takes(inputs, out)):
+            output, states = repeated(inputs, out)
             return [output, *self.structured(states)] if self.return_state else output
         if is_symbolic(inputs):
             return symbolic_call(

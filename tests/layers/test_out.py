@@ -113,3 +113,46 @@ def test_out_is_not_touched_by_a_call_that_fails():
     with pytest.raises(RuntimeError, match="last step"):
         nr.RNN(Failing(), return_sequences=True)(X, out=out)
     assert np.array_equal(out, np.full((2, 3, 1), 7))
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("time_major", [False, True])
+def test_a_call_like_one_before_writes_into_out_as_the_first_did(sequences, time_major, rng):
+    x = rng.normal(size=(6, 5, 4)).astype(np.float32)
+    layer = nr.RNN(
+        nr.LSTMCell(7), return_sequences=sequences, time_major=time_major, return_state=True
+    )
+    wanted, *states = layer(x)
+    for _ in range(3):
+        out = np.full_like(wanted, np.nan)
+        found, *after = layer(x, out=out)
+        assert found is out
+        assert np.array_equal(out, wanted)
+        for state, other in zip(states, after, strict=True):
+            assert np.array_equal(state, other)
+        assert np.array_equal(layer(x)[0], wanted)
+
+
+def test_a_call_like_one_before_refuses_what_the_first_would(rng):
+    x = rng.normal(size=(6, 5, 7)).astype(np.float32)
+    layer = nr.LSTM(7, return_sequences=True)
+    wanted, before = layer(x), x.copy()
+    layer(x, out=np.empty_like(wanted))
+    locked = np.zeros_like(wanted)
+    locked.flags.writeable = False
+    for out, told in (
+        (x, "must not overlap `inputs`"),
+        (wanted[:, :4], "must be a float32 array of shape"),
+        (np.empty_like(wanted, dtype=np.float64), "must be a float32 array of shape"),
+        (wanted.astype(">f4"), "must be"),
+        (locked, "must be writeable"),
+    ):
+        with pytest.raises(nr.ArgumentError, match=told):
+            layer(x, out=out)
+    assert np.array_equal(x, before)
+    apart = np.zeros((6, 5, 14), np.float32)[..., ::2]
+    with pytest.raises(nr.ArgumentError, match="contiguous"):
+        layer(x, out=apart)
+    rows = np.zeros((12, 5, 7), np.float32)
+    assert np.array_equal(layer(x, out=rows[::2]), wanted)
+    assert not rows[1::2].any()
