@@ -13,6 +13,7 @@ from .attempt import Attempt
 from .graph import is_symbolic, symbolic_call
 from .layer import Layer
 from .merged import MERGE_MODES, Merged
+from .repeated import Memory, RepeatedBoth, is_plain, is_repeatable, kind_of
 from .rnn import RNN
 from .stacked import StackedRNNCells
 
@@ -87,7 +88,7 @@ class Bidirectional(Merged, Layer):
                 f"Invalid merge mode: `merge_mode` must be a function or one of {list(MERGE_MODES)}; "
                 f"got {merge_mode!r}."
             )
-        self.merge_mode = merge_mode
+        self.merge_mode, self._repeated = merge_mode, Memory()
         if backward_layer is not None:
             self._check_pair(layer, backward_layer)
         # What it is made from, whose config is also this layer's.
@@ -228,6 +229,13 @@ class Bidirectional(Merged, Layer):
         ArgumentError
             If a shape does not fit, or `initial_state` has an odd number of entries.
         """
+        further = initial_state, constants, mask, lengths, reset_mask, stream
+        plain = is_plain(inputs, training, batched, *further) and self.merge_mode == "concat"
+        kind = self._kind_of(inputs) if plain else None
+        repeated = self._repeated.find(self, kind) if plain else None
+        if repeated is not None and (out is None or repeated.takes(inputs, out)):
+            output, states = repeated(inputs, out)
+            return self._repeated_result(output, states)
         if is_symbolic(inputs):
             return symbolic_call(
                 self, inputs, initial_state=initial_state, constants=constants, mask=mask
@@ -241,12 +249,43 @@ class Bidirectional(Merged, Layer):
                     inputs, initial_state, constants, mask, lengths, training, reset_mask, batched, stream
                 )  # fmt: skip
                 outputs, states, over_time = self.run_given(given, out=out)
+                if plain:
+                    self._remember(kind, given)
                 returned = self._returned(given[0], outputs, states, over_time, out)
                 attempt.record(list(zip(self._layers(), states, strict=True)))
             return returned
         except BaseException:
             attempt.undo()
             raise
+
+    def _kind_of(self, inputs):
+        """What plain calls must have in common to be alike."""
+        return (self.return_sequences, *(kind_of(layer, inputs) for layer in self._layers()))
+
+    def _remember(self, kind, given):
+        """Make a plain call that succeeded ready to be run again, if it can be."""
+        layers, sequences = self._layers(), self.return_sequences
+        if not all(map(is_repeatable, layers, given)):
+            return
+        whole, halves = self._places(given[0].batch, None, sequences, [])
+        if whole is None:
+            return
+        requests = [layer._request(sequences, True, self._turned(layer)) for layer in layers]
+        batches = [one.batch for one in given]
+        self._repeated.keep(kind, RepeatedBoth(layers, batches, requests, whole, halves))
+
+    def _repeated_result(self, output, states):
+        if not self.return_state:
+            return output
+        found = [output]
+        for layer, final in zip(self._layers(), states, strict=True):
+            found += layer.structured(final)
+        return found
+
+    def _turned(self, layer):
+        """Whether the outputs of a layer are to stand in the order in which it processes."""
+        # The second output is turned around once more, whichever way it was read.
+        return layer.go_backwards != (layer is self.backward_layer)
 
     def given(
         self, inputs, initial_state, constants, mask, lengths, training, reset_mask, batched=True,
@@ -284,14 +323,12 @@ class Bidirectional(Merged, Layer):
         whole, halves = self._places(given[0].batch, out, sequences, read)
         found = []
         for layer, one, half in zip(self._layers(), given, halves, strict=True):
-            # The second output is turned around once more, whichever way it was read.
-            turned = layer.go_backwards != (layer is self.backward_layer)
             found.append(
                 layer.run_given(
                     replace(one, batched=True),
                     sequences=sequences,
                     zeros=True,
-                    turned=turned,
+                    turned=self._turned(layer),
                     out=half,
                 )
             )
@@ -388,6 +425,15 @@ class Bidirectional(Merged, Layer):
         if self._backward_layer is not None:
             config["backward_layer"] = self._backward_layer
         return config
+
+    def __getstate__(self):
+        fields = super().__getstate__()
+        del fields["_repeated"]
+        return fields
+
+    def __setstate__(self, fields):
+        super().__setstate__(fields)
+        self._repeated = Memory()
 
 
 def _halves(states):

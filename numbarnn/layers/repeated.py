@@ -9,6 +9,16 @@ from ..threads import get_num_threads
 _MOST = 16
 
 
+def is_plain(inputs, training, batched, *further):
+    """Whether a call gives one array, and nothing that has it run otherwise."""
+    plain = (
+        type(inputs) is np.ndarray and batched is True and (training is None or training is False)
+    )
+    for each in further:
+        plain = plain and each is None
+    return plain
+
+
 def kind_of(layer, inputs):
     """What plain calls must have in common to be alike."""
     return (
@@ -61,13 +71,7 @@ class Repeated:
 
     def takes(self, inputs, out):
         """Whether the output can be written into an array without a further look at it."""
-        return (
-            type(out) is np.ndarray
-            and out.shape == self._output_shape
-            and out.dtype == self._dtype
-            and out.flags.carray
-            and not np.may_share_memory(inputs, out)
-        )
+        return _takes(self._output_shape, self._dtype, inputs, out)
 
     def __call__(self, inputs, out=None):
         """Run; the output, and the states of every cell."""
@@ -84,23 +88,69 @@ class Repeated:
         return output, states
 
 
+class RepeatedBoth:
+    """A plain call of two layers whose outputs lie side by side, made ready to be run again.
+
+    Parameters
+    ----------
+    layers : pair of RNN
+        As `Repeated` wants them.
+    batches, requests : pair
+    whole : ndarray
+        An array like the output.
+    halves : pair of ndarray
+        Views of it.
+    """
+
+    def __init__(self, layers, batches, requests, whole, halves):
+        for request, half in zip(requests, halves, strict=True):
+            request.out = [half]
+        parts = zip(layers, batches, requests, strict=True)
+        self._one, self._other = (Repeated(*part) for part in parts)
+        self._shape, self._dtype, self._middle = whole.shape, whole.dtype, halves[0].shape[-1]
+
+    def holds(self, layer):
+        """Whether no weight or setting has changed since."""
+        return self._one.holds(layer.forward_layer) and self._other.holds(layer.backward_layer)
+
+    def takes(self, inputs, out):
+        """Whether the output can be written into an array without a further look at it."""
+        return _takes(self._shape, self._dtype, inputs, out)
+
+    def __call__(self, inputs, out=None):
+        """Run; the output, and the states of every cell of both layers."""
+        output = np.empty(self._shape, self._dtype) if out is None else out
+        _, states = self._one(inputs, output[..., : self._middle])
+        _, other = self._other(inputs, output[..., self._middle :])
+        return output, (states, other)
+
+
+def _takes(shape, dtype, inputs, out):
+    return (
+        type(out) is np.ndarray
+        and out.shape == shape
+        and out.dtype == dtype
+        and out.flags.carray
+        and not np.may_share_memory(inputs, out)
+    )
+
+
 class Memory(dict):
     """The kinds of plain calls that a layer has had."""
 
-    def find(self, layer, inputs):
+    def find(self, layer, kind):
         """The call like this one; None if there was none, or something has changed since."""
-        kind = kind_of(layer, inputs)
         found = self.get(kind)
         if found is not None and not found.holds(layer):
             self.pop(kind, None)
             return None
         return found
 
-    def keep(self, layer, inputs, repeated):
+    def keep(self, kind, repeated):
         """Remember a call."""
         if len(self) >= _MOST:
             self.clear()
-        self[kind_of(layer, inputs)] = repeated
+        self[kind] = repeated
 
 
 def is_repeatable(layer, given):

@@ -25,7 +25,7 @@ from .built import Built
 from .graph import is_symbolic, symbolic_call
 from .layer import Layer
 from .recorded import Recorded
-from .repeated import Memory, Repeated, is_repeatable
+from .repeated import Memory, Repeated, is_plain, is_repeatable, kind_of
 from .returned import Returned
 from .stacked import StackedRNNCells
 from .stepper import Stepper
@@ -284,14 +284,10 @@ class RNN(Arguments, Built, Returned, Recorded, Layer):
         DeviceError
             If some arrays lie on a device and some on the host, or the cell cannot run on a device.
         """
-        plain = (
-            type(inputs) is np.ndarray
-            and batched is True
-            and (training is None or training is False)
-        )
-        for further in (initial_state, constants, mask, lengths, reset_mask, stream):
-            plain = plain and further is None
-        repeated = self._repeated.find(self, inputs) if plain else None
+        further = initial_state, constants, mask, lengths, reset_mask, stream
+        plain = is_plain(inputs, training, batched, *further)
+        kind = kind_of(self, inputs) if plain else None
+        repeated = self._repeated.find(self, kind) if plain else None
         if repeated is not None and (out is None or repeated.takes(inputs, out)):
             output, states = repeated(inputs, out)
             return [output, *self.structured(states)] if self.return_state else output
@@ -311,7 +307,7 @@ class RNN(Arguments, Built, Returned, Recorded, Layer):
                 outputs, states, over_time = self.run_given(given, out=out, states=wanted)
                 if plain and is_repeatable(self, given):
                     repeated = Repeated(self, given.batch, self._request())
-                    self._repeated.keep(self, inputs, repeated)
+                    self._repeated.keep(kind, repeated)
                 returned = self._returned(given, outputs, states, over_time, out)
                 attempt.record([(self, states)])
             return returned

@@ -156,3 +156,37 @@ def test_a_call_like_one_before_refuses_what_the_first_would(rng):
     rows = np.zeros((12, 5, 7), np.float32)
     assert np.array_equal(layer(x, out=rows[::2]), wanted)
     assert not rows[1::2].any()
+
+
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("time_major", [False, True])
+@pytest.mark.parametrize("backwards", [False, True])
+def test_both_directions_again_are_as_before(sequences, time_major, backwards, rng):
+    x = rng.normal(size=(6, 5, 4)).astype(np.float32)
+    layer = nr.Bidirectional(
+        nr.RNN(
+            [nr.LSTMCell(7), nr.GRUCell(3)],
+            return_sequences=sequences,
+            time_major=time_major,
+            return_state=True,
+            go_backwards=backwards,
+        )
+    )
+    wanted, *states = layer(x)
+    lengths = np.full(x.shape[1 if time_major else 0], x.shape[0 if time_major else 1])
+    # Never like one before: lengths are given.
+    assert np.array_equal(layer(x, lengths=lengths)[0], wanted)
+    for out in (None, np.full_like(wanted, np.nan)):
+        found, *after = layer(x, out=out)
+        assert out is None or found is out
+        assert np.array_equal(found, wanted)
+        for state, other in zip(states, after, strict=True):
+            for one, same in zip(state, other, strict=True):
+                assert np.array_equal(one, same)
+    with pytest.raises(nr.ArgumentError, match="`out` must be a float32 array of shape"):
+        layer(x, out=np.empty((6, 5, 9), np.float32))
+    changed = [2 * weights for weights in layer.get_weights()]
+    layer.set_weights(changed)
+    again = layer(x)[0]
+    assert not np.array_equal(again, wanted)
+    assert np.array_equal(again, layer(x, lengths=lengths)[0])
