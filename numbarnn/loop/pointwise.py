@@ -140,7 +140,7 @@ def _pointwise(
     places = work + integer_at(stage + slot.STAGE_PLACES) + slot.EIGHT * i
     olds, news, steps = state_places(integer_at(stage + slot.STAGE_STATES), work, parity)
     first, units = group * JOINED, integer_at(stage + slot.UNITS)
-    apart = block * chunk * X_ROW, block * C_ROW, integer_at(stage + slot.R_GROUP)
+    apart = (block | 1) * chunk * X_ROW, block * C_ROW, integer_at(stage + slot.R_GROUP)
     common = (*apart, integer_at(stage + slot.PARAMS), first, units)
     tiles = min(groups * JOINED, (units + WIDTH - 1) // WIDTH - first)
     for row in range(first_row, end_row - 1, 2):

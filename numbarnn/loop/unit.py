@@ -197,11 +197,20 @@ def normalise(map_, base, group_step, row_step, rows):
         call_norm(integer_at(norm + slot.NORMALISE), (norm, base, group_step, row_step, rows))
 
 
+def x_strides(stage, block, chunk):
+    """Bytes between the rows of what input maps made, between its steps, and between its groups.
+
+    Rows from step to step are an odd number: those that a tile writes would else share lines of the cache.
+    """
+    x_row = integer_at(stage + slot.X_ROW)
+    x_step = (block | 1) * x_row
+    return x_row, x_step, chunk * x_step
+
+
 def normalise_chunk(task, work, stage, map_, rows, begin, steps):
     """The same for what a map of inputs has made of a chunk of time."""
-    x_row = integer_at(stage + slot.X_ROW)
-    x_step = integer_at(task + slot.BLOCK) * x_row
-    x_group = integer_at(task + slot.CHUNK) * x_step
+    block, chunk = integer_at(task + slot.BLOCK), integer_at(task + slot.CHUNK)
+    x_row, x_step, x_group = x_strides(stage, block, chunk)
     x = work + integer_at(stage + slot.WORK_X)
     for row in range(rows):
         n = min(steps, integer_at(row_at(task, work, row) + slot.VALID) - begin)
@@ -210,9 +219,8 @@ def normalise_chunk(task, work, stage, map_, rows, begin, steps):
 
 def project_groups(task, work, stage, map_, rows, begin, steps, group, end):
     """The same of one map, whose sources are found, for the groups `group` up to, not with, `end`."""
-    x_row = integer_at(stage + slot.X_ROW)
-    x_step = integer_at(task + slot.BLOCK) * x_row
-    x_group = integer_at(task + slot.CHUNK) * x_step
+    block, chunk = integer_at(task + slot.BLOCK), integer_at(task + slot.CHUNK)
+    x_row, x_step, x_group = x_strides(stage, block, chunk)
     x = work + integer_at(stage + slot.WORK_X)
     paired = integer_at(map_ + slot.PAIR_ROWS)
     while group < end:
@@ -268,12 +276,6 @@ def operand_of(task, work, map_, first, end, parity):
     return masked
 
 
-def x_places(stage, i, block, chunk):
-    """Bytes between what input maps made for two groups, and to that of step `i` of the chunk."""
-    x_row = integer_at(stage + slot.X_ROW)
-    return block * chunk * x_row, i * block * x_row
-
-
 def stage_groups(task, work, stage, rows, i, parity, group, end, member):
     """One stage at one step, all rows, groups `group` up to `end`; two at once where rows are few or odd.
 
@@ -286,7 +288,7 @@ def stage_groups(task, work, stage, rows, i, parity, group, end, member):
     last = maps + integer_at(stage + slot.RECURRENT_MAPS) * slot.MAP_ENTRY
     step, r_group = integer_at(stage + slot.POINTWISE), integer_at(stage + slot.R_GROUP)
     own = 2 * r_group * member
-    x_group, x_first = x_places(stage, i, block, chunk)
+    _, x_step, x_group = x_strides(stage, block, chunk)
     r, r_row = work + integer_at(stage + slot.WORK_R) + own, integer_at(stage + slot.R_ROW)
     paired, back = rows <= integer_at(stage + slot.PAIRED_ROWS), (parity + member) & 1 != 0
     two = paired or rows & 1 != 0
@@ -307,7 +309,7 @@ def stage_groups(task, work, stage, rows, i, parity, group, end, member):
                     out = r + each * r_group
                     multiply_by(product, map_, source, source_row, group + each, out, r_row, rows)
             map_ += slot.MAP_ENTRY
-        x = group * x_group + x_first
+        x = group * x_group + i * x_step
         call_pointwise(step, (stage, work, 0, rows, i, group, taken, parity, block, chunk, x, own))
 
 

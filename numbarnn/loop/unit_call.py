@@ -121,7 +121,9 @@ class UnitCall:
         self._fill_states(work)
         self._masked_row = 0
         #: Rows of what input maps have made, as many as there are at once.
-        self._x_rows = self.plan.members * strip if strip else steps
+        self._x_rows = (self.plan.block | 1) * self.plan.chunk
+        if strip:
+            self._x_rows = self.plan.members * strip
         r_bytes = max(self._r_bytes(stage, strip) for stage in stages)
         shared = work.region(self._x_rows * x_bytes), work.region(r_bytes)
         self._fill_layers(work, batch, inner, gathered, *shared)

@@ -6,7 +6,7 @@ in a place of its own, then rows are normalised, and only then does the step run
 
 from ..lanes.memory import caller, integer_at
 from . import task as slot
-from .unit import call_share, multiply_by, multiply_pair, normalise, operand_of, x_places
+from .unit import call_share, multiply_by, multiply_pair, normalise, operand_of, x_strides
 
 call_pointwise = caller(12)
 
@@ -43,8 +43,8 @@ def step_groups(task, work, stage, rows, i, parity, first, end):
     """The step on what the products left, all rows, groups `first` up to, not with, `end`."""
     block, chunk = integer_at(task + slot.BLOCK), integer_at(task + slot.CHUNK)
     step, r_group = integer_at(stage + slot.POINTWISE), integer_at(stage + slot.R_GROUP)
-    x_group, x_first = x_places(stage, i, block, chunk)
-    x, r = first * x_group + x_first, first * r_group
+    _, x_step, x_group = x_strides(stage, block, chunk)
+    x, r = first * x_group + i * x_step, first * r_group
     call_pointwise(step, (stage, work, 0, rows, i, first, end - first, parity, block, chunk, x, r))
 
 
