@@ -224,9 +224,10 @@ class Weighted:
         return fields
 
     def restore(self, fields):
-        """Make everything as it was when `fields` were taken."""
+        """Make everything as it was when `fields` were taken, and forget what was remembered since."""
+        version = self.__dict__.get("_version", 0)
         self.__dict__.clear()
-        self.__dict__.update(fields)
+        self.__dict__.update(fields, _version=version + 1)
 
     def _build_once(self, input_shape):
         """Build; a failed build leaves everything as it was."""

@@ -230,7 +230,8 @@ class Bidirectional(Merged, Layer):
             If a shape does not fit, or `initial_state` has an odd number of entries.
         """
         further = initial_state, constants, mask, lengths, reset_mask, stream
-        plain = is_plain(inputs, training, batched, *further) and self.merge_mode == "concat"
+        plain = is_plain(inputs, training, batched, *further, self.return_states)
+        plain = plain and self.merge_mode == "concat"
         kind = self._kind_of(inputs) if plain else None
         repeated = self._repeated.find(self, kind) if plain else None
         if repeated is not None and (out is None or repeated.takes(inputs, out)):
@@ -275,12 +276,11 @@ class Bidirectional(Merged, Layer):
         self._repeated.keep(kind, RepeatedBoth(layers, batches, requests, whole, halves))
 
     def _repeated_result(self, output, states):
-        if not self.return_state:
-            return output
         found = [output]
-        for layer, final in zip(self._layers(), states, strict=True):
-            found += layer.structured(final)
-        return found
+        if self.return_state:
+            for layer, final in zip(self._layers(), states, strict=True):
+                found += layer.structured(final)
+        return found if self.forward_layer.return_state else output
 
     def _turned(self, layer):
         """Whether the outputs of a layer are to stand in the order in which it processes."""

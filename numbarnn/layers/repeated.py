@@ -16,7 +16,7 @@ def is_plain(inputs, training, batched, *further):
     )
     for each in further:
         plain = plain and each is None
-    return plain
+    return plain and not is_jit_off()
 
 
 def kind_of(layer, inputs):

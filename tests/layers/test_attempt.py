@@ -52,6 +52,26 @@ def test_a_model_remembers_all_of_a_call_or_nothing():
     assert all(np.array_equal(a, b) for a, b in zip(model.layers[0].states, before, strict=True))
 
 
+@pytest.mark.parametrize("both", [False, True])
+def test_nothing_is_left_of_weights_that_a_failed_call_made(both):
+    last = Fragile()
+    layer = nr.LSTM(2, return_sequences=True)
+    layer = nr.Bidirectional(layer) if both else layer
+    model = nr.Sequential([layer, nr.Dense(1), nr.RNN(last)])
+    short, long = X.astype("float32"), np.ones((2, 5, 1), "float32")
+    last.fails = True
+    with pytest.raises(RuntimeError, match="told to"):
+        model(short)
+    assert not layer.built
+    last.fails = False
+    model(long)
+    other = type(layer).from_config(layer.get_config())
+    other.build(short.shape)
+    other.set_weights(layer.get_weights())
+    for x in (long, short, long):
+        assert np.array_equal(layer(x), other(x))
+
+
 def test_a_model_that_cannot_be_built_is_not_built_by_half():
     model = nr.Sequential([nr.LSTM(2), nr.LSTM(3)])
     with pytest.raises(nr.ArgumentError, match="`input_shape` must have at least 3 sizes"):

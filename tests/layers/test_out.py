@@ -190,3 +190,21 @@ def test_both_directions_again_are_as_before(sequences, time_major, backwards, r
     again = layer(x)[0]
     assert not np.array_equal(again, wanted)
     assert np.array_equal(again, layer(x, lengths=lengths)[0])
+
+
+def test_flags_that_change_between_calls_of_both_directions_count(rng):
+    x = rng.normal(size=(6, 5, 4)).astype(np.float32)
+    layer = nr.Bidirectional(nr.LSTM(3))
+    wanted = layer(x)
+    for part in (layer, layer.forward_layer, layer.backward_layer):
+        part.return_state = True
+    for _ in range(2):
+        found, *states = layer(x)
+        assert np.array_equal(found, wanted)
+        assert [state.shape for state in states] == [(6, 3)] * 4
+    layer.merge_mode = "sum"
+    assert np.allclose(layer(x)[0], wanted[:, :3] + wanted[:, 3:], atol=1e-6)
+    for part in (layer, layer.forward_layer, layer.backward_layer):
+        part.return_state = False
+    layer.merge_mode = "concat"
+    assert np.array_equal(layer(x), wanted)
