@@ -106,6 +106,24 @@ def test_at_most_four_ulp_over_all_exponents(dtype, name, bits, rng):
     assert np.all((got[~finite] == rounded[~finite]) | at_the_edge)
 
 
+@pytest.mark.parametrize(("name", "least"), [("tanh", -1), ("sigmoid", 0)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_at_most_four_ulp_and_one_where_reductions_change(dtype, name, least, rng):
+    wide = np.float64 if dtype == "float32" else WIDE
+    if wide is None:
+        pytest.skip("this platform has no long double to judge float64 by")
+    # Halfway between multiples of log(2) / 2, the remainder is largest; near 0 so is its share.
+    middles = (np.arange(60) + 0.5) * (np.log(2) / 2)
+    x = (middles[:, None] * (1 + rng.uniform(-0.03, 0.03, size=(60, 4000)))).ravel()
+    x = np.concatenate([x, rng.uniform(0.1, 1.0, size=400_000)])
+    x = np.concatenate([x, -x]).astype(dtype)
+    got, exact = on_lanes(LANES[name], x), EXACT[name](x.astype(wide))
+    error = ulps(got, exact, dtype)
+    worst = int(np.argmax(error))
+    assert error[worst] <= ULP, (x[worst], got[worst], exact[worst])
+    assert np.all((got >= least) & (got <= 1))
+
+
 @pytest.mark.parametrize("name", ["expm1", "sigmoid", "softplus", "tanh"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_scalars_have_the_bits_of_lanes(dtype, name, rng):
