@@ -13,7 +13,7 @@ from .attempt import Attempt
 from .graph import is_symbolic, symbolic_call
 from .layer import Layer
 from .merged import MERGE_MODES, Merged
-from .repeated import Memory, RepeatedBoth, is_plain, is_repeatable, kind_of
+from .repeated import Memory, RepeatedBoth, Repeats, is_plain, is_repeatable, kind_of
 from .rnn import RNN
 from .stacked import StackedRNNCells
 
@@ -38,7 +38,7 @@ def fresh_layer(layer, **changes):
     return type(layer).from_config(config)
 
 
-class Bidirectional(Merged, Layer):
+class Bidirectional(Merged, Repeats, Layer):
     """A recurrent layer and a second one that reads backwards, their outputs merged.
 
     The backward outputs are brought into the order of the inputs first. Where sequences are
@@ -250,7 +250,7 @@ class Bidirectional(Merged, Layer):
                     inputs, initial_state, constants, mask, lengths, training, reset_mask, batched, stream
                 )  # fmt: skip
                 outputs, states, over_time = self.run_given(given, out=out)
-                if plain:
+                if plain and repeated is None:
                     self._remember(kind, given)
                 returned = self._returned(given[0], outputs, states, over_time, out)
                 attempt.record(list(zip(self._layers(), states, strict=True)))
@@ -276,6 +276,7 @@ class Bidirectional(Merged, Layer):
         self._repeated.keep(kind, RepeatedBoth(layers, batches, requests, whole, halves))
 
     def _repeated_result(self, output, states):
+        """What `_returned` gives, of a call that was run again."""
         found = [output]
         if self.return_state:
             for layer, final in zip(self._layers(), states, strict=True):
@@ -425,15 +426,6 @@ class Bidirectional(Merged, Layer):
         if self._backward_layer is not None:
             config["backward_layer"] = self._backward_layer
         return config
-
-    def __getstate__(self):
-        fields = super().__getstate__()
-        del fields["_repeated"]
-        return fields
-
-    def __setstate__(self, fields):
-        super().__setstate__(fields)
-        self._repeated = Memory()
 
 
 def _halves(states):

@@ -153,6 +153,19 @@ class Memory(dict):
         self[kind] = repeated
 
 
+class Repeats:
+    """The part of a layer that remembers its plain calls, in `_repeated`; a copy remembers none."""
+
+    def __getstate__(self):
+        fields = super().__getstate__()
+        del fields["_repeated"]
+        return fields
+
+    def __setstate__(self, fields):
+        super().__setstate__(fields)
+        self._repeated = Memory()
+
+
 def is_repeatable(layer, given):
     """Whether a call that succeeded can be run again as it is."""
     batch = given.batch

@@ -25,7 +25,7 @@ from .built import Built
 from .graph import is_symbolic, symbolic_call
 from .layer import Layer
 from .recorded import Recorded
-from .repeated import Memory, Repeated, is_plain, is_repeatable, kind_of
+from .repeated import Memory, Repeated, Repeats, is_plain, is_repeatable, kind_of
 from .returned import Returned
 from .stacked import StackedRNNCells
 from .stepper import Stepper
@@ -41,7 +41,7 @@ OPTIONS = {
 }
 
 
-class RNN(Arguments, Built, Returned, Recorded, Layer):
+class RNN(Arguments, Built, Returned, Recorded, Repeats, Layer):
     """A recurrent layer: a cell, or a stack of cells, run over sequences.
 
     Parameters
@@ -305,7 +305,7 @@ class RNN(Arguments, Built, Returned, Recorded, Layer):
                 )  # fmt: skip
                 wanted = self.return_state or self.stateful
                 outputs, states, over_time = self.run_given(given, out=out, states=wanted)
-                if plain and is_repeatable(self, given):
+                if plain and repeated is None and is_repeatable(self, given):
                     repeated = Repeated(self, given.batch, self._request())
                     self._repeated.keep(kind, repeated)
                 returned = self._returned(given, outputs, states, over_time, out)
@@ -392,15 +392,6 @@ class RNN(Arguments, Built, Returned, Recorded, Layer):
             if getattr(self, name) != default:
                 config[name] = getattr(self, name)
         return config
-
-    def __getstate__(self):
-        fields = super().__getstate__()
-        del fields["_repeated"]
-        return fields
-
-    def __setstate__(self, fields):
-        super().__setstate__(fields)
-        self._repeated = Memory()
 
     @property
     def _title(self):

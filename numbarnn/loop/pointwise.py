@@ -23,6 +23,7 @@ from ..lanes.memory import (
 from ..lanes.twos import loader_of_two, of_two, parter, storer_of_two, tuple_loader_of_two
 from . import task as slot
 from .seen import state_places
+from .task import rows_apart
 
 
 def last_place(stage, work, places, row, chunk):
@@ -140,7 +141,7 @@ def _pointwise(
     places = work + integer_at(stage + slot.STAGE_PLACES) + slot.EIGHT * i
     olds, news, steps = state_places(integer_at(stage + slot.STAGE_STATES), work, parity)
     first, units = group * JOINED, integer_at(stage + slot.UNITS)
-    apart = (block | 1) * chunk * X_ROW, block * C_ROW, integer_at(stage + slot.R_GROUP)
+    apart = rows_apart(block) * chunk * X_ROW, block * C_ROW, integer_at(stage + slot.R_GROUP)
     common = (*apart, integer_at(stage + slot.PARAMS), first, units)
     tiles = min(groups * JOINED, (units + WIDTH - 1) // WIDTH - first)
     for row in range(first_row, end_row - 1, 2):

@@ -15,6 +15,14 @@ backward pass keeps the order of processing, the distance of t from the row's en
 EIGHT = 8
 
 
+def rows_apart(block):
+    """How many rows lie between a step and the next, in what inputs gave: an odd number.
+
+    Tiles of an even number of rows would write what belongs to several steps onto few lines of a cache.
+    """
+    return block | 1
+
+
 def _places(count):
     return range(0, count * EIGHT, EIGHT)
 

@@ -13,6 +13,7 @@ rest knows no cell, is compiled once, and calls products, gathers and pointwise 
 
 from ..lanes.memory import caller, integer_at, set_integer
 from . import task as slot
+from .task import rows_apart
 from .times import begin_rows, begin_states, end_states, find_times, row_at
 
 call_rows = caller(3)
@@ -198,12 +199,9 @@ def normalise(map_, base, group_step, row_step, rows):
 
 
 def x_strides(stage, block, chunk):
-    """Bytes between the rows of what input maps made, between its steps, and between its groups.
-
-    Rows from step to step are an odd number: those that a tile writes would else share lines of the cache.
-    """
+    """Bytes between the rows of what input maps made, between its steps, and between its groups."""
     x_row = integer_at(stage + slot.X_ROW)
-    x_step = (block | 1) * x_row
+    x_step = rows_apart(block) * x_row
     return x_row, x_step, chunk * x_step
 
 

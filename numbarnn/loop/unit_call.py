@@ -121,7 +121,7 @@ class UnitCall:
         self._fill_states(work)
         self._masked_row = 0
         #: Rows of what input maps have made, as many as there are at once.
-        self._x_rows = (self.plan.block | 1) * self.plan.chunk
+        self._x_rows = slot.rows_apart(self.plan.block) * self.plan.chunk
         if strip:
             self._x_rows = self.plan.members * strip
         r_bytes = max(self._r_bytes(stage, strip) for stage in stages)

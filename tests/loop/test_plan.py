@@ -73,27 +73,16 @@ def test_every_thread_has_a_block_of_whole_tiles_or_a_share_of_every_step():
 @pytest.mark.skipif(os.name != "posix", reason="waiting threads give way by POSIX's call")
 def test_few_rows_of_large_steps_are_shared_unit_by_unit():
     near = 8 * SHARED_WORK  # bytes of weights for two threads
-    made = plan(1, 1000, 1024, (near) // 4, 6, MACHINE, 2, near)
+    made = plan(1, 1000, 1024, near // 4, 6, MACHINE, 2, near)
     assert (made.blocks, made.block, made.threads, made.members) == (1, 1, 1, 2)
     # Samples that every thread can have some of are parted, unless weights fill half of a second cache.
-    assert plan(8, 1000, 1024, (near) // 4, 6, MACHINE, 2, near).members == 1
-    assert (
-        plan(
-            8,
-            1000,
-            1024,
-            (MACHINE.second_cache // 2 + 4) // 4,
-            6,
-            MACHINE,
-            2,
-            MACHINE.second_cache // 2 + 4,
-        ).members
-        == 2
-    )
+    assert plan(8, 1000, 1024, near // 4, 6, MACHINE, 2, near).members == 1
+    half = MACHINE.second_cache // 2 + 4
+    assert plan(8, 1000, 1024, half // 4, 6, MACHINE, 2, half).members == 2
     # Two samples take not quite twice as long as one, and leave two of four threads idle.
-    assert plan(2, 1000, 1024, (2 * near) // 4, 6, MACHINE, 4, 2 * near).members == 4
-    assert plan(2, 1000, 1024, (near) // 4, 6, MACHINE, 4, near).members == 3
-    assert plan(2, 1000, 1024, (near // 2) // 4, 6, MACHINE, 4, near // 2).members == 1
+    assert plan(2, 1000, 1024, 2 * near // 4, 6, MACHINE, 4, 2 * near).members == 4
+    assert plan(2, 1000, 1024, near // 4, 6, MACHINE, 4, near).members == 3
+    assert plan(2, 1000, 1024, near // 8, 6, MACHINE, 4, near // 2).members == 1
     # Weights that come from far at every step are worth two tiles of rows.
     far = 4 * MACHINE.second_cache
     for samples, members in ((12, 2), (24, 2), (25, 1), (64, 1)):
@@ -101,9 +90,9 @@ def test_few_rows_of_large_steps_are_shared_unit_by_unit():
         assert made.members == members
     assert plan(16, 1000, 1024, 10**6, 6, MACHINE, threads=2).members == 1
     # Small steps, few steps, one thread.
-    assert plan(1, 10**6, 64, (near // 2) // 4, 6, MACHINE, 2, near // 2).members == 1
-    assert plan(1, 1, 64, (near) // 4, 6, MACHINE, 2, near).members == 1
-    assert plan(1, 1000, 64, (near) // 4, 6, MACHINE, 1, near).members == 1
+    assert plan(1, 10**6, 64, near // 8, 6, MACHINE, 2, near // 2).members == 1
+    assert plan(1, 1, 64, near // 4, 6, MACHINE, 2, near).members == 1
+    assert plan(1, 1000, 64, near // 4, 6, MACHINE, 1, near).members == 1
     # Inputs alone, of a cell without recurrent weights, count a quarter.
     assert plan(1, 1000, 64, 8 * SHARED_WORK, 6, MACHINE, 2).members == 2
     assert plan(1, 1000, 64, 7 * SHARED_WORK, 6, MACHINE, 2).members == 1
