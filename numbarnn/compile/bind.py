@@ -12,6 +12,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from ..lanes.literals import copied
+from .linked import LinkedOnly
 
 #: The only options that anything is compiled with. `error_model` is per function: with the default
 #: one a division could raise, and would not be vectorised. Nothing is called from Python.
@@ -22,6 +23,8 @@ OPTIONS = {
 
 #: For a function whose call must not remain in the code.
 INLINED = {**OPTIONS, "forceinline": True}
+#: The same for what is never called in this process but out of an object file.
+LINKED, TAKEN_IN = ({**options, "pipeline_class": LinkedOnly} for options in (OPTIONS, INLINED))
 
 
 @cache
@@ -59,7 +62,7 @@ def bound(function, /, inlined=False, **names):
         value = namespace.get(name)
         if isinstance(value, FunctionType) and value.__module__.rpartition(".")[0] == package:
             namespace[name] = _helper(value)
-    return njit(**(INLINED if inlined else OPTIONS))(copied(function, namespace=namespace))
+    return njit(**(TAKEN_IN if inlined else LINKED))(copied(function, namespace=namespace))
 
 
 def called(dispatcher):

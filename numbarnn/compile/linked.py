@@ -1,0 +1,49 @@
+"""Functions that are only ever linked into others: Numba makes no machine code of each by itself.
+
+What this package compiles goes into object files of its own, and steps and loops consist of many
+functions. Numba would optimise every one of them, with all that it calls, and make it ready to be
+called from Python, which takes a third of the time; here that is done once, where they all are linked.
+"""
+
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
+
+
+class _Codegen:
+    """Numba's code generator, as a library sees it whose functions have no place in memory."""
+
+    def __init__(self, codegen):
+        self._codegen = codegen
+
+    def __getattr__(self, name):
+        return getattr(self._codegen, name)
+
+    def set_env(self, name, env):
+        """Nothing to do: there is no place to write an environment to."""
+
+
+class _Library(JITCodeLibrary):
+    @property
+    def codegen(self):
+        return _Codegen(self._codegen)
+
+    def get_pointer_to_function(self, name):
+        self._ensure_finalized()
+        return 0
+
+    def _optimize_final_module(self):
+        """Nothing to do: the whole is optimised that this is linked into."""
+
+    def _finalize_final_module(self):
+        self._finalize_dynamic_globals()
+        self._verify_declare_only_symbols()
+        self._finalized = True
+
+
+class LinkedOnly(Compiler):
+    """Numba's compiler, for functions without wrappers that nothing but other functions calls."""
+
+    def define_pipelines(self):
+        """See `numba.core.compiler.CompilerBase`."""
+        self.state.library = _Library(self.state.targetctx.codegen(), "linked")
+        return super().define_pipelines()
