@@ -230,5 +230,7 @@ def _block_and_chunk(share, steps, step_bytes, height, machine, beyond):
     least = height if beyond else 2 * height
     while block > height and block * least * step_bytes > 6 * budget:
         block = max(height, _up_to(block // 2, height))
-    chunk = max(least, budget // (block * step_bytes) // height * height)
+    # Short chunks stay nearer, but a few tiles along time keep the weights in use.
+    near, most = (part // (block * step_bytes) // height * height for part in (budget // 4, budget))
+    chunk = max(least, min(most, max(6 * height, near)))
     return block, max(1, min(chunk, steps, MOST_STEPS))
