@@ -12,6 +12,7 @@ from ..errors import ArgumentError, DeviceError
 from .arrays import as_numbers
 from .device_arrays import DeviceArray, device_array, lies_on_device, one_place
 from .ragged import Ragged
+from .steps import checked_flags, checked_lengths, falling_order, windows
 
 #: Values of `Track.hold`: what is written at the positions of skipped steps.
 NOT_HELD, REPEATED, ZEROS = 0, 1, 2
@@ -193,67 +194,6 @@ def _padded_values(array, item_shape, time_major, argument):
     return Values(array, strides[sample], strides[time], array.shape[2:], strides[2:])
 
 
-def checked_flags(argument, flags, samples, steps, time_major):
-    """A flag per sample and time step, as uint8 of shape (batch, time).
-
-    Raises
-    ------
-    ArgumentError
-        If its shape is not that of the inputs' batch and time.
-    """
-    array = as_numbers(argument, flags)
-    if isinstance(array, DeviceArray) and array.dtype.itemsize != 1:
-        raise DeviceError(f"`{argument}` must be of bool on a device; got {array.dtype}.")
-    wanted = (steps, samples) if time_major else (samples, steps)
-    if array.shape == (*wanted, 1):
-        array = array[..., 0]
-    if array.shape != wanted:
-        raise ArgumentError(
-            f"`{argument}` must have shape {wanted} (one flag per sample and time step); "
-            f"got {array.shape}."
-        )
-    if not isinstance(array, DeviceArray):
-        array = array.view(np.uint8) if array.dtype == bool else (array != 0).view(np.uint8)
-    return array.T if time_major else array
-
-
-def checked_lengths(lengths, samples, steps):
-    """Lengths as int64 of shape (batch,), each in 0 ... `steps`."""
-    array = as_numbers("lengths", lengths)
-    if array.shape != (samples,) or (array.dtype.kind not in "iu" and array.size):
-        raise ArgumentError(
-            f"`lengths` must be integers of shape ({samples},); "
-            f"got {array.dtype} of shape {array.shape}."
-        )
-    if isinstance(array, DeviceArray):
-        # Looking at them would mean to wait for the device: the kernels cut them to what there is.
-        if array.dtype != np.int64 or not array.is_plain:
-            raise DeviceError(f"`lengths` must be contiguous int64 on a device; got {array.dtype}.")
-        return array
-    if array.size and (array.min() < 0 or array.max() > steps):
-        wrong = int(array[(array < 0) | (array > steps)][0])
-        raise ArgumentError(f"`lengths` must lie in 0 ... {steps} (the time steps); got {wrong}.")
-    return array.astype(np.int64)
-
-
-def _falling_order(counts):
-    """The order of falling counts, equal ones as they stand; None if it is that already."""
-    if len(counts) < 2 or np.all(counts[1:] <= counts[:-1]):
-        return None
-    return np.argsort(-counts, kind="stable").astype(np.int64)
-
-
-def _windows(mask):
-    """(counts, firsts) of a mask, and whether every row's flags stand side by side."""
-    counts = np.count_nonzero(mask, axis=1).astype(np.int64)
-    firsts = (
-        mask.argmax(axis=1).astype(np.int64) if mask.shape[1] else np.zeros(len(mask), np.int64)
-    )
-    times = np.arange(mask.shape[1])
-    inside = (times >= firsts[:, None]) & (times < (firsts + counts)[:, None])
-    return counts, firsts, bool(np.array_equal(inside, mask.view(bool)))
-
-
 def _only_one(**given):
     names = [name for name, here in given.items() if here]
     if len(names) > 1:
@@ -339,15 +279,7 @@ def canonical(
         ]
     )
     if mask is not None and place is None:
-        counts, firsts, windows = _windows(mask)
-        if windows and reset_mask is None:
-            mask = None
-            if samples == 0 or counts.min() == steps:
-                counts = firsts = None
-            elif not firsts.any():
-                firsts = None
-        else:
-            firsts = None
+        counts, firsts, mask = windows(mask, reset_mask is not None)
     if place is None and isinstance(counts, DeviceArray):
         raise DeviceError("`lengths` must lie on the host, as the inputs do; got one on a device.")
     return Batch(
@@ -359,7 +291,7 @@ def canonical(
         firsts=firsts,
         mask=mask,
         reset=reset_mask,
-        order=None if counts is None or place is not None else _falling_order(counts),
+        order=None if counts is None or place is not None else falling_order(counts),
         offsets=offsets,
         by_length=ragged or lengths is not None,
         time_major=time_major,

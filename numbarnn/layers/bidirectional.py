@@ -13,7 +13,14 @@ from .attempt import Attempt
 from .graph import is_symbolic, symbolic_call
 from .layer import Layer
 from .merged import MERGE_MODES, Merged
-from .repeated import Memory, RepeatedBoth, Repeats, is_plain, is_repeatable, kind_of
+from .repeated import (
+    Memory,
+    RepeatedBoth,
+    Repeats,
+    begin_with_zeros,
+    is_repeatable,
+    plain_call,
+)
 from .rnn import RNN
 from .stacked import StackedRNNCells
 
@@ -229,14 +236,18 @@ class Bidirectional(Merged, Repeats, Layer):
         ArgumentError
             If a shape does not fit, or `initial_state` has an odd number of entries.
         """
-        further = initial_state, constants, mask, lengths, reset_mask, stream
-        plain = is_plain(inputs, training, batched, *further, self.return_states)
-        plain = plain and self.merge_mode == "concat"
-        kind = self._kind_of(inputs) if plain else None
-        repeated = self._repeated.find(self, kind) if plain else None
-        if repeated is not None and (out is None or repeated.takes(inputs, out)):
-            output, states = repeated(inputs, out)
-            return self._repeated_result(output, states)
+        # With outputs that are merged otherwise, or states over time, no call is a plain one.
+        others = constants, reset_mask, stream, initial_state, self.return_states
+        call = None
+        if self.merge_mode == "concat" and not self.stateful:
+            call = plain_call(
+                self._layers(), inputs, None, mask, lengths, training, batched, *others
+            )
+        if call is not None:
+            call.kind = (self.return_sequences, *call.kind)
+            again = self._again(call, out)
+            if again is not None:
+                return self._repeated_result(*again)
         if is_symbolic(inputs):
             return symbolic_call(
                 self, inputs, initial_state=initial_state, constants=constants, mask=mask
@@ -250,8 +261,7 @@ class Bidirectional(Merged, Repeats, Layer):
                     inputs, initial_state, constants, mask, lengths, training, reset_mask, batched, stream
                 )  # fmt: skip
                 outputs, states, over_time = self.run_given(given, out=out)
-                if plain and repeated is None:
-                    self._remember(kind, given)
+                self._remember(call, given)
                 returned = self._returned(given[0], outputs, states, over_time, out)
                 attempt.record(list(zip(self._layers(), states, strict=True)))
             return returned
@@ -259,28 +269,28 @@ class Bidirectional(Merged, Repeats, Layer):
             attempt.undo()
             raise
 
-    def _kind_of(self, inputs):
-        """What plain calls must have in common to be alike."""
-        return (self.return_sequences, *(kind_of(layer, inputs) for layer in self._layers()))
-
-    def _remember(self, kind, given):
+    def _remember(self, call, given):
         """Make a plain call that succeeded ready to be run again, if it can be."""
         layers, sequences = self._layers(), self.return_sequences
-        if not all(map(is_repeatable, layers, given)):
+        if call is None or call.kind in self._repeated:
             return
+        for layer, one in zip(layers, given, strict=True):
+            alike = is_repeatable(layer, one) and begin_with_zeros(layer, one.batch.samples)
+            if layer.stateful or not alike:
+                return
         whole, halves = self._places(given[0].batch, None, sequences, [])
         if whole is None:
             return
         requests = [layer._request(sequences, True, self._turned(layer)) for layer in layers]
         batches = [one.batch for one in given]
-        self._repeated.keep(kind, RepeatedBoth(layers, batches, requests, whole, halves))
+        self._repeated.keep(call.kind, RepeatedBoth(layers, batches, requests, whole, halves))
 
     def _repeated_result(self, output, states):
         """What `_returned` gives, of a call that was run again."""
         found = [output]
         if self.return_state:
             for layer, final in zip(self._layers(), states, strict=True):
-                found += layer.structured(final)
+                found += layer.final_states(final)
         return found if self.forward_layer.return_state else output
 
     def _turned(self, layer):
@@ -369,7 +379,7 @@ class Bidirectional(Merged, Repeats, Layer):
                 found += layer.states_over_time(given, steps)
         if self.return_state:
             for layer, final in zip(self._layers(), states, strict=True):
-                found += layer.final_states(given, final)
+                found += layer.final_states(final, given.batched)
         several = first.return_state or first.return_states or self.merge_mode is None
         if given.batch.place is not None:
             found = [mapped(given_back, each) for each in found]

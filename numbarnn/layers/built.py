@@ -71,8 +71,8 @@ class Built:
 
     def _state_entries(self):
         """How many entries the states have in what a call returns."""
-        count = len(top_level(self._state_nest()))
-        return count * ((self.return_states == "all") + self.return_state)
+        times = (self.return_states == "all") + self.return_state
+        return times * len(top_level(self._state_nest())) if times else 0
 
     def compute_output_shape(self, input_shape):
         """The shape of the output for inputs of `input_shape`; with states a list of shapes."""

@@ -8,8 +8,8 @@ from ..errors import ArgumentError
 from ..given.arrays import as_numbers
 from ..given.inputs import first_mask
 from ..given.ragged import Ragged
-from ..given.sequences import checked_flags, checked_lengths
 from ..given.shapes import checked_shapes
+from ..given.steps import checked_flags, checked_lengths
 from .array_layer import ArrayLayer, as_floats
 from .graph import is_symbolic, symbolic_call
 from .windows import Windows, as_single, checked_padding

@@ -1,66 +1,165 @@
 """Calls like one before: what was checked and planned for it holds for them too."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..forms import form_of, initial_states, is_jit_off, positions_of, unit_program
+from ..given.steps import falling_order, windows
 from ..threads import get_num_threads
 
 #: How many kinds of call a layer remembers.
-_MOST = 16
+_MOST = 32
 
 
-def is_plain(inputs, training, batched, *further):
-    """Whether a call gives one array, and nothing that has it run otherwise."""
-    plain = (
-        type(inputs) is np.ndarray and batched is True and (training is None or training is False)
-    )
-    for each in further:
-        plain = plain and each is None
-    return plain and not is_jit_off()
+@dataclass(slots=True)
+class PlainCall:
+    """A call of one array, with no more than states, and a mask or lengths.
+
+    Attributes
+    ----------
+    inputs : ndarray
+    kind : tuple
+        What it has in common with calls that are alike.
+    states : sequence of ndarray or None
+        To begin with.
+    further : list of ndarray
+        What else the loop reads: counts, the order of samples, first steps, flags, as far as there are.
+    read : list of ndarray
+        What the caller gave besides the inputs and states.
+    """
+
+    inputs: np.ndarray
+    kind: tuple
+    states: object
+    further: list
+    read: list
+
+    def beginning_with(self, states):
+        """The same call with states."""
+        return PlainCall(self.inputs, (*self.kind[:-1], True), states, self.further, self.read)
 
 
-def kind_of(layer, inputs):
-    """What plain calls must have in common to be alike."""
-    return (
+def plain_call(layers, inputs, initial_state, mask, lengths, training, batched, *others):
+    """A call of layers as a plain one; None if anything of it needs a closer look.
+
+    Parameters
+    ----------
+    layers : sequence of RNN
+    inputs, initial_state, mask, lengths, training, batched
+        As the caller gave them.
+    others
+        All further arguments, which a plain call has not.
+    """
+    for each in others:
+        if each is not None:
+            return None
+    if (
+        type(inputs) is not np.ndarray
+        or batched is not True
+        or not (training is None or training is False)
+        or is_jit_off()
+    ):
+        return None
+    further, read, skipped = [], [], None
+    if mask is not None or lengths is not None:
+        found = _steps(inputs, mask, lengths, layers[0].time_major)
+        if found is None:
+            return None
+        read = [lengths if mask is None else mask]
+        skipped = (*[each is None for each in found], mask is None)
+        if found[-1] is not None:
+            skipped = (*skipped, found[-1].strides)
+        further = [each for each in found if each is not None]
+        if not further:
+            skipped = None
+    states = initial_state
+    if states is not None:
+        if type(states) is np.ndarray:
+            states = (states,)
+        elif type(states) not in (list, tuple):
+            return None
+    kind = (
         inputs.shape,
         inputs.strides,
         inputs.dtype,
         inputs.flags.aligned,
         get_num_threads(),
+        *map(_flags_of, layers),
+        skipped,
+        states is not None,
+    )
+    return PlainCall(inputs, kind, states, further, read)
+
+
+def _flags_of(layer):
+    return (
         layer.return_sequences,
         layer.go_backwards,
         layer.keep_order,
         layer.time_major,
+        layer.zero_output_for_mask,
         layer.stateful,
         layer.return_states,
     )
 
 
+def _steps(inputs, mask, lengths, time_major):
+    """(counts, order, firsts, flags) of a mask or lengths, each None where there is nothing to tell.
+
+    None instead if they are no arrays that fit the inputs.
+    """
+    firsts = flags = None
+    if mask is not None:
+        given = type(mask) is np.ndarray and mask.dtype == bool and mask.ndim == 2
+        if not given or lengths is not None or mask.shape != inputs.shape[:2]:
+            return None
+        flags = mask.view(np.uint8)
+        counts, firsts, flags = windows(flags.T if time_major else flags)
+        if counts is None:
+            return None, None, None, None
+    else:
+        given = type(lengths) is np.ndarray and lengths.dtype == np.int64 and inputs.ndim > 1
+        samples, steps = (
+            inputs.shape[1::-1] if time_major else inputs.shape[:2] if given else (0, 0)
+        )
+        if not given or lengths.shape != (samples,) or samples == 0:
+            return None
+        counts = lengths.astype(np.int64)
+        if np.minimum.reduce(counts) < 0 or np.maximum.reduce(counts) > steps:
+            return None
+    return counts, falling_order(counts), firsts, flags
+
+
 class Repeated:
-    """A plain call, of one array and nothing else but `out`, made ready to be run again.
+    """A plain call made ready to be run again.
 
     Parameters
     ----------
     layer : RNN
-        Built, not stateful, its steps per unit, its states beginning with zeros.
+        Built, its steps per unit.
     batch : Batch
         Of a call that has succeeded.
     request : Request
         What it asked for.
+    begun : bool
+        Whether it began with states that were given; else they were zeros.
     """
 
-    def __init__(self, layer, batch, request):
+    def __init__(self, layer, batch, request, begun):
         from ..loop.results import sequence_shape
 
         self._cell, self._cells = layer.cell, layer._cells()
         self._versions = [cell._version for cell in self._cells]
         widths = (batch.inputs[0].features,)
         program = unit_program(self._cells, widths, (), layer.dtype)
-        self._run = program.repeatable(batch, request)
+        self._run = program.repeatable(batch, request, begun)
         self._dtype = layer.dtype
         width = (program.cells[-1].output_width,)
         full = sequence_shape(batch, width) if request.sequences else (batch.samples, *width)
         self._output_shape = full
+        #: Whether some samples may have no step that gives an output.
+        self._may_be_empty = batch.counts is not None and not request.sequences
         self._state_shapes = [(batch.samples, size) for size in program.state_sizes]
         self._counts = [len(cell.state_sizes) for cell in program.cells]
 
@@ -69,16 +168,28 @@ class Repeated:
         same = layer.cell is self._cell
         return same and [cell._version for cell in self._cells] == self._versions
 
-    def takes(self, inputs, out):
-        """Whether the output can be written into an array without a further look at it."""
-        return _takes(self._output_shape, self._dtype, inputs, out)
+    def takes(self, call, out):
+        """Whether the states and the output of a call are what they must be, without a further look."""
+        if call.states is not None:
+            if len(call.states) != len(self._state_shapes):
+                return False
+            for state, shape in zip(call.states, self._state_shapes, strict=True):
+                if type(state) is not np.ndarray or state.shape != shape:
+                    return False
+                flags = state.flags
+                if state.dtype != self._dtype or not (flags.c_contiguous and flags.aligned):
+                    return False
+        return _takes(self._output_shape, self._dtype, call, out)
 
-    def __call__(self, inputs, out=None):
+    def __call__(self, call, out=None):
         """Run; the output, and the states of every cell."""
-        dtype = self._dtype
-        output = np.empty(self._output_shape, dtype) if out is None else out
+        dtype, output = self._dtype, out
+        if output is None:
+            output = np.empty(self._output_shape, dtype)
+        if self._may_be_empty:
+            output[...] = 0
         finals = [np.empty(shape, dtype) for shape in self._state_shapes]
-        self._run(inputs, output, finals)
+        self._run(call.inputs, output, finals, call.states, call.further)
         if len(self._counts) == 1:
             return output, [finals]
         states, first = [], 0
@@ -105,7 +216,7 @@ class RepeatedBoth:
     def __init__(self, layers, batches, requests, whole, halves):
         for request, half in zip(requests, halves, strict=True):
             request.out = [half]
-        parts = zip(layers, batches, requests, strict=True)
+        parts = zip(layers, batches, requests, (False, False), strict=True)
         self._one, self._other = (Repeated(*part) for part in parts)
         self._shape, self._dtype, self._middle = whole.shape, whole.dtype, halves[0].shape[-1]
 
@@ -113,26 +224,31 @@ class RepeatedBoth:
         """Whether no weight or setting has changed since."""
         return self._one.holds(layer.forward_layer) and self._other.holds(layer.backward_layer)
 
-    def takes(self, inputs, out):
-        """Whether the output can be written into an array without a further look at it."""
-        return _takes(self._shape, self._dtype, inputs, out)
+    def takes(self, call, out):
+        """Whether the output of a call is what it must be, without a further look."""
+        return _takes(self._shape, self._dtype, call, out)
 
-    def __call__(self, inputs, out=None):
+    def __call__(self, call, out=None):
         """Run; the output, and the states of every cell of both layers."""
         output = np.empty(self._shape, self._dtype) if out is None else out
-        _, states = self._one(inputs, output[..., : self._middle])
-        _, other = self._other(inputs, output[..., self._middle :])
+        _, states = self._one(call, output[..., : self._middle])
+        _, other = self._other(call, output[..., self._middle :])
         return output, (states, other)
 
 
-def _takes(shape, dtype, inputs, out):
-    return (
-        type(out) is np.ndarray
-        and out.shape == shape
-        and out.dtype == dtype
-        and out.flags.carray
-        and not np.may_share_memory(inputs, out)
-    )
+def _takes(shape, dtype, call, out):
+    """Whether `out` is None, or such an array that nothing else of the call lies in."""
+    if out is None:
+        return True
+    if (
+        type(out) is not np.ndarray
+        or out.shape != shape
+        or out.dtype != dtype
+        or not out.flags.carray
+    ):
+        return False
+    read = (call.inputs, *(call.states or ()), *call.read)
+    return not any(np.may_share_memory(each, out) for each in read)
 
 
 class Memory(dict):
@@ -156,6 +272,13 @@ class Memory(dict):
 class Repeats:
     """The part of a layer that remembers its plain calls, in `_repeated`; a copy remembers none."""
 
+    def _again(self, call, out):
+        """The output and states of a plain call, run as one before it was; None if that cannot be."""
+        repeated = self._repeated.find(self, call.kind)
+        if repeated is None or not repeated.takes(call, out):
+            return None
+        return repeated(call, out)
+
     def __getstate__(self):
         fields = super().__getstate__()
         del fields["_repeated"]
@@ -170,23 +293,25 @@ def is_repeatable(layer, given):
     """Whether a call that succeeded can be run again as it is."""
     batch = given.batch
     return (
-        not layer.stateful
-        and not is_jit_off()
+        not is_jit_off()
         and isinstance(given.nest, np.ndarray)
         and batch.inputs[0].array.flags.aligned
         and batch.samples > 0
         and batch.steps > 0
-        and batch.counts is None
+        and batch.offsets is None
         and batch.reset is None
-        and given.initial is None
         and not given.constants
         and not given.training
         and given.batched
         and layer.return_states is None
         and all(form_of(cell) == "unit" and not positions_of(cell) for cell in layer._cells())
-        and all(
-            state is None
-            for cell in layer._cells()
-            for state in initial_states(cell, batch.samples, layer.dtype)
-        )
+    )
+
+
+def begin_with_zeros(layer, samples):
+    """Whether all states of a layer begin with zeros where none are given."""
+    return all(
+        state is None
+        for cell in layer._cells()
+        for state in initial_states(cell, samples, layer.dtype)
     )

@@ -19,7 +19,7 @@ class Returned:
         if self.return_states == "all":
             found += self.states_over_time(given, over_time)
         if self.return_state:
-            found += self.final_states(given, states)
+            found += self.final_states(states, given.batched)
         if given.batch.place is not None:
             found = [mapped(given_back, each) for each in found]
         return found if self.return_state or self.return_states else found[0]
@@ -44,12 +44,12 @@ class Returned:
             found = mapped(lambda array: array.take(0, 1 if self.time_major else 0), found)
         return found
 
-    def final_states(self, given, states):
+    def final_states(self, states, batched=True):
         """The final states as they are returned: one entry per top-level state."""
         found = self.structured(states)
         if self.stateful:
             found = mapped(own_copy, found)  # what is recorded is nobody else's
-        return found if given.batched else mapped(lambda array: array[0], found)
+        return found if batched else mapped(lambda array: array[0], found)
 
     def structured(self, states):
         """States per cell as a list with one entry per top-level state, or per cell of a stack."""

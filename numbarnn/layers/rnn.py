@@ -25,7 +25,7 @@ from .built import Built
 from .graph import is_symbolic, symbolic_call
 from .layer import Layer
 from .recorded import Recorded
-from .repeated import Memory, Repeated, Repeats, is_plain, is_repeatable, kind_of
+from .repeated import Memory, Repeated, Repeats, begin_with_zeros, is_repeatable, plain_call
 from .returned import Returned
 from .stacked import StackedRNNCells
 from .stepper import Stepper
@@ -284,13 +284,13 @@ class RNN(Arguments, Built, Returned, Recorded, Repeats, Layer):
         DeviceError
             If some arrays lie on a device and some on the host, or the cell cannot run on a device.
         """
-        further = initial_state, constants, mask, lengths, reset_mask, stream
-        plain = is_plain(inputs, training, batched, *further)
-        kind = kind_of(self, inputs) if plain else None
-        repeated = self._repeated.find(self, kind) if plain else None
-        if repeated is not None and (out is None or repeated.takes(inputs, out)):
-            output, states = repeated(inputs, out)
-            return [output, *self.structured(states)] if self.return_state else output
+        call = plain_call(
+            (self,), inputs, initial_state, mask, lengths, training, batched, constants, reset_mask, stream
+        )  # fmt: skip
+        if call is not None and not self.stateful:
+            again = self._again(call, out)
+            if again is not None:
+                return self._repeated_result(*again)
         if is_symbolic(inputs):
             return symbolic_call(
                 self, inputs, initial_state=initial_state, constants=constants, mask=mask
@@ -300,14 +300,19 @@ class RNN(Arguments, Built, Returned, Recorded, Repeats, Layer):
         attempt = Attempt([self], training)
         try:
             with attempt:
+                if call is not None and self.stateful:
+                    call = self._with_recorded(call)
+                    again = None if call is None else self._again(call, out)
+                    if again is not None:
+                        returned = self._repeated_result(*again)
+                        attempt.record([(self, again[1])])
+                        return returned
                 given = self.given(
                     inputs, initial_state, constants, mask, lengths, training, reset_mask, batched, stream
                 )  # fmt: skip
                 wanted = self.return_state or self.stateful
                 outputs, states, over_time = self.run_given(given, out=out, states=wanted)
-                if plain and repeated is None and is_repeatable(self, given):
-                    repeated = Repeated(self, given.batch, self._request())
-                    self._repeated.keep(kind, repeated)
+                self._remember(call, given)
                 returned = self._returned(given, outputs, states, over_time, out)
                 attempt.record([(self, states)])
             return returned
@@ -315,6 +320,32 @@ class RNN(Arguments, Built, Returned, Recorded, Repeats, Layer):
             # An interrupt may come between recording and returning.
             attempt.undo()
             raise
+
+    def _with_recorded(self, call):
+        """A plain call of a stateful layer, from the recorded states on; None if it needs a closer look."""
+        samples = call.inputs.shape[1 if self.time_major else 0] if call.inputs.ndim > 1 else None
+        sizes = (None, samples)
+        if self._batch_size not in sizes or self._fixed_batch_size not in sizes:
+            return None
+        if call.states is not None or self._states is None:
+            return None
+        return call.beginning_with([state for states in self._states for state in states])
+
+    def _remember(self, call, given):
+        """Make a plain call that succeeded ready to be run again, if it can be."""
+        if call is None or call.kind in self._repeated or not is_repeatable(self, given):
+            return
+        begun = call.states is not None
+        stacked = isinstance(self.cell, StackedRNNCells)
+        if begun and stacked and not self.stateful:
+            return  # their states may be nests, in another order
+        if begun or begin_with_zeros(self, given.batch.samples):
+            repeated = Repeated(self, given.batch, self._request(), begun)
+            self._repeated.keep(call.kind, repeated)
+
+    def _repeated_result(self, output, states):
+        """What `_returned` gives, of a call that was run again."""
+        return [output, *self.final_states(states)] if self.return_state else output
 
     def stepper(self, batch_size, initial_state=None, constants=None):
         """A stream: the layer as something that is given one time step per call.

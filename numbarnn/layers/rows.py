@@ -1,14 +1,33 @@
 """Rows through a cell without states: what layers that look at single time steps have in common."""
 
-from ..forms import run_cells
+import numpy as np
+
+from ..forms import form_of, is_jit_off, run_cells, unit_program
 from ..given.sequences import canonical
 from ..loop.results import Request
+from ..threads import get_num_threads
+
+#: How many kinds of rows a program remembers.
+_MOST = 16
 
 
 def map_rows(cell, rows):
     """Run a built cell without states over rows, shape (batch, time, features)."""
-    batch = canonical([rows])
-    (results,) = run_cells([cell], batch, None, Request(sequences=True), [[]], [], cell.dtype)
+    kind = None
+    if type(rows) is np.ndarray and rows.size and form_of(cell) == "unit" and not is_jit_off():
+        kind = rows.shape, rows.strides, rows.dtype, rows.flags.aligned, get_num_threads()
+        program = unit_program((cell,), rows.shape[2:], (), cell.dtype)
+        repeated = program.repeated.get(kind)
+        if repeated is not None:
+            output = np.empty((*rows.shape[:2], program.cells[0].output_width), program.dtype)
+            repeated(rows, output, (), None, ())
+            return output
+    batch, request = canonical([rows]), Request(sequences=True)
+    (results,) = run_cells([cell], batch, None, request, [[]], [], cell.dtype)
+    if kind is not None:
+        if len(program.repeated) >= _MOST:
+            program.repeated.clear()
+        program.repeated[kind] = program.repeatable(batch, request, begun=False)
     return results.outputs[0]
 
 

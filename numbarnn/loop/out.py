@@ -49,7 +49,7 @@ def check_outs(arrays, batch, shapes, sequences, dtype, read=()):
     sequences : bool
     dtype : NumPy dtype
     read : sequence of (str, ndarray)
-        Arguments that are read while outputs are written; the inputs are known.
+        Arguments that are read while outputs are written, besides those of the batch.
 
     Raises
     ------
@@ -64,7 +64,9 @@ def check_outs(arrays, batch, shapes, sequences, dtype, read=()):
         raise ArgumentError(
             f"`out` must hold {len(shapes)} array{'s' * (len(shapes) != 1)}; got {len(arrays)}."
         )
-    read = [("inputs", values.array) for values in batch.inputs] + list(read)
+    flags = [("mask", batch.mask), ("reset_mask", batch.reset)]
+    read = [*read, *[pair for pair in flags if pair[1] is not None]]
+    read = [("inputs", values.array) for values in batch.inputs] + read
     for number, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
         if isinstance(array, DeviceArray) != (batch.place is not None):
             where = "the host" if batch.place is None else "the device"

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from ..compile.code import native
 from ..compile.loader import function
@@ -58,6 +59,8 @@ class UnitProgram:
         self._output_shapes = [(*self.shape, self.cells[-1].output_width)]
         self.dropped = self._drops()
         self._idle = Idle()
+        #: What runs batches like those before, by what they have in common: its user's to keep.
+        self.repeated = {}
 
     def _drops(self):
         """For every operand that is dropped, in order: the rate and width of its mask."""
@@ -110,40 +113,47 @@ class UnitProgram:
         self._idle.give(kind, call)
         return results
 
-    def repeatable(self, batch, request):
-        """What runs batches like this one again: no states given, nothing skipped, one input.
+    def repeatable(self, batch, request, begun):
+        """What runs batches like this one again: one input, no constants, nothing dropped.
 
         Parameters
         ----------
         batch : Batch
         request : Request
+        begun : bool
+            Whether states to begin with are given.
 
         Returns
         -------
         callable
-            ``run(values, output, finals)`` with arrays like those that `run` makes.
+            ``run(values, output, finals, initial, further)`` with arrays like those that `run` makes;
+            `initial` is None where none are given, and `further` has of counts, order, first steps and
+            flags what this batch has.
         """
         results = allocate(batch, request, self._output_shapes, self._state_shapes, self.dtype)
-        # Without the arrays themselves, which would be kept alive.
-        (values,) = batch.inputs
-        batch = replace(batch, inputs=(replace(values, array=np.empty(0, values.array.dtype)),))
+        batch = _without_arrays(batch)
         tracks = [replace(track, array=None) for track in results.tracks]
-        initial, threads, turned = [None] * len(self.state_sizes), get_num_threads(), request.turned
+        states, names = range(len(self.state_sizes)), ("counts", "order", "firsts", "mask")
+        initial = [0 if begun else None for _ in states]
+        threads, turned = get_num_threads(), request.turned
         kind, idle = (call_kind(batch, tracks, initial, turned), threads, False), self._idle
 
         def make():
             return UnitCall(self, batch, tracks, turned, False, threads)
 
         call = idle.take(kind, make)
-        slots, states = call.slots, range(len(self.state_sizes))
+        slots = call.slots
         sources, target = slots.places(("input", 0)), slots.places(("track", 0))
         lasts = [place for n in states for place in slots.places(("final", n))]
-        for n in states:
-            slots.set(("initial", n), None)
+        firsts = [place for n in states for place in slots.places(("initial", n))] if begun else []
+        further = [slots.places(name) for name in names if getattr(batch, name) is not None]
+        if not begun:
+            for n in states:
+                slots.set(("initial", n), None)
         idle.give(kind, call)
         loop = self.loop.call
 
-        def run(values, output, finals):
+        def run(values, output, finals, initial, given):
             call = idle.take(kind, make)
             numbers = call.tables.numbers
             for place in sources:
@@ -151,6 +161,12 @@ class UnitProgram:
             numbers[target[0]] = address(output)
             for place, array in zip(lasts, finals, strict=True):
                 numbers[place] = address(array)
+            if begun:
+                for place, array in zip(firsts, initial, strict=True):
+                    numbers[place] = address(array)
+            for places, array in zip(further, given, strict=True):
+                for place in places:
+                    numbers[place] = address(array)
             call.run(loop)
             idle.give(kind, call)
 
@@ -268,6 +284,18 @@ class Stream:
             return 0
 
         return run
+
+
+def _without_arrays(batch):
+    """A batch like one of one input, whose arrays are not kept alive by it."""
+    (values,) = batch.inputs
+    stand_ins = {"inputs": (replace(values, array=np.empty(0, values.array.dtype)),)}
+    for name in ("counts", "order", "firsts"):
+        if getattr(batch, name) is not None:
+            stand_ins[name] = np.empty(0, np.int64)
+    if batch.mask is not None:
+        stand_ins["mask"] = as_strided(np.empty(1, np.uint8), (0, 0), batch.mask.strides)
+    return replace(batch, **stand_ins)
 
 
 def _object_at(place):
