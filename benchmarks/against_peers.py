@@ -45,7 +45,7 @@ def _child(arguments):
 
 def main():
     """Run the command line."""
-    everything = ["cells", "custom", "catalogue", "own", "ragged", "streaming"]
+    everything = ["cells", "custom", "catalogue", "own", "ragged", "streaming", "chunks"]
     everything += ["float64", "composed", "pipelines"]
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter

@@ -15,6 +15,7 @@ POINTS = [
 ]  # fmt: skip
 CUSTOM_POINTS = [(32, 100, 64, 128), (1, 1000, 32, 64), (256, 50, 64, 64)]
 STREAMED_UNITS = [16, 32, 64, 128, 256]
+CHUNK_UNITS = [16, 64, 128]
 GATES = {"LSTM": 4, "GRU": 3, "minimal": 1, "IndRNN": 1, "leaky ESN": 1, "peephole LSTM": 4}
 
 

@@ -5,7 +5,7 @@ import ours
 import peers
 import pipelines
 from built_in import CATALOGUE_POINTS, cell_case
-from cases import CUSTOM_POINTS, GATES, POINTS, STREAMED_UNITS, case, lengths
+from cases import CHUNK_UNITS, CUSTOM_POINTS, GATES, POINTS, STREAMED_UNITS, case, lengths
 from measure import interleaved
 
 import numbarnn as nr
@@ -174,6 +174,24 @@ def streaming(found, threads):
     return rows
 
 
+def chunks(found, threads):
+    """Ten steps per call from Python, batch 1, from the states of the call before."""
+    rows = []
+    for units in CHUNK_UNITS:
+        numbers = case("LSTM", (1, 10, units, units))
+        layer = ours.layer_of(numbers, return_sequences=True, stateful=True)
+        calls = {"numbarnn": lambda layer=layer, x=numbers.x: layer(x)}
+        for peer in found:
+            if hasattr(peer, "chunks"):
+                calls[peer.NAME] = peer.chunks(numbers)
+        # In front: the states go on from call to call, on all sides alike.
+        expected = calls["numbarnn"]()
+        for name, call in list(calls.items())[1:]:
+            _checked(name, expected.ravel(), call().ravel())
+        rows.append(_row("chunks", f"LSTM({units})", interleaved(calls)))
+    return rows
+
+
 def doubles(found, threads):
     """float64, against the peers that have it."""
     rows = []
@@ -226,7 +244,7 @@ def from_files(found, threads):
 
 SUITES = {
     "cells": points, "custom": custom, "catalogue": catalogue, "own": own_lstm,
-    "ragged": variable, "streaming": streaming, "float64": doubles, "composed": composed,
+    "ragged": variable, "streaming": streaming, "chunks": chunks, "float64": doubles, "composed": composed,
     "pipelines": from_files,
 }  # fmt: skip
 

@@ -43,7 +43,7 @@ def _model(nodes, weights, inputs, outputs):
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
 
 
-def model_of(case, with_lengths=False, with_states=False):
+def model_of(case, with_lengths=False, with_states=False, with_all=False):
     """The ONNX model of an LSTM or GRU: x (time, batch, features) -> y (time, 1, batch, units)."""
     units, features = case.units, case.x.shape[-1]
     both = case.bias if case.bias.ndim > 1 else np.stack([case.bias, 0 * case.bias])
@@ -61,7 +61,8 @@ def model_of(case, with_lengths=False, with_states=False):
     if with_states:
         inputs += [(n, TensorProto.FLOAT, [1, None, units]) for n in ("h0", "c0")]
         names += ["h0", "c0"]
-        results = [(n, [1, None, units]) for n in ("h", "c")]
+        states = [(n, [1, None, units]) for n in ("h", "c")]
+        results = results + states if with_all else states
     outputs = ["y" if results[0][0] == "y" else "", "h"]
     options = {"hidden_size": units}
     if case.cell == "LSTM":
@@ -176,14 +177,27 @@ def last_of_tokens(case, table):
 
 def stream(case):
     """One step per call with I/O binding, the states in place: ``call()``."""
-    session = session_of(model_of(case, with_states=True))
-    binding, value = session.io_binding(), onnxruntime.OrtValue.ortvalue_from_numpy
-    x = value(case.x[:, :1].copy())
+    return _carrying(session_of(model_of(case, with_states=True)), case, 1)
+
+
+def chunks(case):
+    """All steps per call, their outputs kept and the states carried along: ``call()``."""
+    session = session_of(model_of(case, with_states=True, with_all=True))
+    time = case.x.shape[1]
+    y = np.empty((time, 1, 1, case.units), np.float32)
+    return _carrying(session, case, time, y=onnxruntime.OrtValue.ortvalue_from_numpy(y))
+
+
+def _carrying(session, case, steps, **outputs):
+    value = onnxruntime.OrtValue.ortvalue_from_numpy
+    x = value(np.ascontiguousarray(case.x[:, :steps].swapaxes(0, 1)))
     states = [[value(np.zeros((1, 1, case.units), np.float32)) for _ in range(2)] for _ in range(2)]
     bindings = []
     for turn in range(2):
         binding = session.io_binding()
         binding.bind_ortvalue_input("x", x)
+        for name, output in outputs.items():
+            binding.bind_ortvalue_output(name, output)
         for name, old, new in zip("hc", states[turn], states[1 - turn], strict=True):
             binding.bind_ortvalue_input(f"{name}0", old)
             binding.bind_ortvalue_output(name, new)
@@ -193,8 +207,9 @@ def stream(case):
     def call():
         session.run_with_iobinding(bindings[turn[0]])
         turn[0] ^= 1
+        return outputs["y"].numpy() if outputs else None
 
     return call
 
 
-__all__ = ["NAME", "onnx", "padded", "sequences", "set_threads", "stream", "version"]
+__all__ = ["NAME", "chunks", "onnx", "padded", "sequences", "set_threads", "stream", "version"]

@@ -6,6 +6,7 @@ compute type, so that a breakpoint, a print or an index out of range is where it
 
 import os
 import sys
+from functools import cache
 
 import numpy as np
 
@@ -18,12 +19,15 @@ from .form import form_of, name_of, step_of
 from .sizes import output_nest, positions_of, scratch_shape, state_shapes
 
 
+@cache
+def _is_told_by_environment():
+    return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+
+
 def is_jit_off():
     """Whether Numba compiles nothing in this process."""
     config = sys.modules.get("numba.core.config")
-    if config is not None:
-        return bool(config.DISABLE_JIT)
-    return os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0")
+    return bool(config.DISABLE_JIT) if config is not None else _is_told_by_environment()
 
 
 def plain_program(cell, input_nest, constants, dtype):

@@ -244,7 +244,7 @@ class Bidirectional(Merged, Repeats, Layer):
                 self._layers(), inputs, None, mask, lengths, training, batched, *others
             )
         if call is not None:
-            call.kind = (self.return_sequences, *call.kind)
+            call.kind = (self.return_sequences, self.return_state, *call.kind)
             again = self._again(call, out)
             if again is not None:
                 return self._repeated_result(*again)
@@ -283,7 +283,9 @@ class Bidirectional(Merged, Repeats, Layer):
             return
         requests = [layer._request(sequences, True, self._turned(layer)) for layer in layers]
         batches = [one.batch for one in given]
-        self._repeated.keep(call.kind, RepeatedBoth(layers, batches, requests, whole, halves))
+        self._repeated.keep(
+            call.kind, RepeatedBoth(layers, batches, requests, whole, halves, self.return_state)
+        )
 
     def _repeated_result(self, output, states):
         """What `_returned` gives, of a call that was run again."""

@@ -100,6 +100,7 @@ def _flags_of(layer):
         layer.time_major,
         layer.zero_output_for_mask,
         layer.stateful,
+        layer.return_state,
         layer.return_states,
     )
 
@@ -144,16 +145,18 @@ class Repeated:
         What it asked for.
     begun : bool
         Whether it began with states that were given; else they were zeros.
+    states : bool
+        Whether the final states are asked for.
     """
 
-    def __init__(self, layer, batch, request, begun):
+    def __init__(self, layer, batch, request, begun, states):
         from ..loop.results import sequence_shape
 
-        self._cell, self._cells = layer.cell, layer._cells()
-        self._versions = [cell._version for cell in self._cells]
+        cells, self._cell = layer._cells(), layer.cell
+        self._versions = [(cell, cell._version) for cell in cells]
         widths = (batch.inputs[0].features,)
-        program = unit_program(self._cells, widths, (), layer.dtype)
-        self._run = program.repeatable(batch, request, begun)
+        program = unit_program(cells, widths, (), layer.dtype)
+        self._run = program.repeatable(batch, request, begun, states)
         self._dtype = layer.dtype
         width = (program.cells[-1].output_width,)
         full = sequence_shape(batch, width) if request.sequences else (batch.samples, *width)
@@ -161,12 +164,17 @@ class Repeated:
         #: Whether some samples may have no step that gives an output.
         self._may_be_empty = batch.counts is not None and not request.sequences
         self._state_shapes = [(batch.samples, size) for size in program.state_sizes]
+        self._finals = self._state_shapes if states else []
         self._counts = [len(cell.state_sizes) for cell in program.cells]
 
     def holds(self, layer):
         """Whether no weight or setting has changed since."""
-        same = layer.cell is self._cell
-        return same and [cell._version for cell in self._cells] == self._versions
+        if layer.cell is not self._cell:
+            return False
+        for cell, version in self._versions:  # noqa: SIM110 (as long again with all())
+            if cell._version != version:
+                return False
+        return True
 
     def takes(self, call, out):
         """Whether the states and the output of a call are what they must be, without a further look."""
@@ -182,15 +190,15 @@ class Repeated:
         return _takes(self._output_shape, self._dtype, call, out)
 
     def __call__(self, call, out=None):
-        """Run; the output, and the states of every cell."""
+        """Run; the output, and the states of every cell, if they are asked for."""
         dtype, output = self._dtype, out
         if output is None:
             output = np.empty(self._output_shape, dtype)
         if self._may_be_empty:
             output[...] = 0
-        finals = [np.empty(shape, dtype) for shape in self._state_shapes]
-        self._run(call.inputs, output, finals, call.states, call.further)
-        if len(self._counts) == 1:
+        finals = [np.empty(shape, dtype) for shape in self._finals]
+        self._run(call.inputs, output, *finals, *(call.states or ()), *call.further)
+        if len(self._counts) == 1 or not finals:
             return output, [finals]
         states, first = [], 0
         for count in self._counts:
@@ -211,13 +219,15 @@ class RepeatedBoth:
         An array like the output.
     halves : pair of ndarray
         Views of it.
+    states : bool
+        As `Repeated` has it.
     """
 
-    def __init__(self, layers, batches, requests, whole, halves):
+    def __init__(self, layers, batches, requests, whole, halves, states):
         for request, half in zip(requests, halves, strict=True):
             request.out = [half]
-        parts = zip(layers, batches, requests, (False, False), strict=True)
-        self._one, self._other = (Repeated(*part) for part in parts)
+        parts = zip(layers, batches, requests, strict=True)
+        self._one, self._other = (Repeated(*part, False, states) for part in parts)
         self._shape, self._dtype, self._middle = whole.shape, whole.dtype, halves[0].shape[-1]
 
     def holds(self, layer):

@@ -295,18 +295,20 @@ class RNN(Arguments, Built, Returned, Recorded, Repeats, Layer):
             return symbolic_call(
                 self, inputs, initial_state=initial_state, constants=constants, mask=mask
             )
-        training = checked_training(training)
-        (out,) = seen_on_device(out=out)
-        attempt = Attempt([self], training)
+        attempt = before = None
         try:
-            with attempt:
-                if call is not None and self.stateful:
+            if call is not None and self.stateful:
+                with self._lock:
                     call = self._with_recorded(call)
                     again = None if call is None else self._again(call, out)
                     if again is not None:
                         returned = self._repeated_result(*again)
-                        attempt.record([(self, again[1])])
+                        before, self._states = self._states, again[1]
                         return returned
+            training = checked_training(training)
+            (out,) = seen_on_device(out=out)
+            attempt = Attempt([self], training)
+            with attempt:
                 given = self.given(
                     inputs, initial_state, constants, mask, lengths, training, reset_mask, batched, stream
                 )  # fmt: skip
@@ -318,16 +320,18 @@ class RNN(Arguments, Built, Returned, Recorded, Repeats, Layer):
             return returned
         except BaseException:
             # An interrupt may come between recording and returning.
-            attempt.undo()
+            if before is not None:
+                self._states = before
+            if attempt is not None:
+                attempt.undo()
             raise
 
     def _with_recorded(self, call):
         """A plain call of a stateful layer, from the recorded states on; None if it needs a closer look."""
-        samples = call.inputs.shape[1 if self.time_major else 0] if call.inputs.ndim > 1 else None
-        sizes = (None, samples)
-        if self._batch_size not in sizes or self._fixed_batch_size not in sizes:
+        if call.states is not None or self._states is None or call.inputs.ndim < 2:
             return None
-        if call.states is not None or self._states is None:
+        sizes = (None, call.inputs.shape[1 if self.time_major else 0])
+        if self._batch_size not in sizes or self._fixed_batch_size not in sizes:
             return None
         return call.beginning_with([state for states in self._states for state in states])
 
@@ -340,7 +344,8 @@ class RNN(Arguments, Built, Returned, Recorded, Repeats, Layer):
         if begun and stacked and not self.stateful:
             return  # their states may be nests, in another order
         if begun or begin_with_zeros(self, given.batch.samples):
-            repeated = Repeated(self, given.batch, self._request(), begun)
+            states = self.return_state or self.stateful
+            repeated = Repeated(self, given.batch, self._request(), begun, states)
             self._repeated.keep(call.kind, repeated)
 
     def _repeated_result(self, output, states):

@@ -20,14 +20,14 @@ def map_rows(cell, rows):
         repeated = program.repeated.get(kind)
         if repeated is not None:
             output = np.empty((*rows.shape[:2], program.cells[0].output_width), program.dtype)
-            repeated(rows, output, (), None, ())
+            repeated(rows, output)
             return output
     batch, request = canonical([rows]), Request(sequences=True)
     (results,) = run_cells([cell], batch, None, request, [[]], [], cell.dtype)
     if kind is not None:
         if len(program.repeated) >= _MOST:
             program.repeated.clear()
-        program.repeated[kind] = program.repeatable(batch, request, begun=False)
+        program.repeated[kind] = program.repeatable(batch, request, False, False)
     return results.outputs[0]
 
 

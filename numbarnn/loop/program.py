@@ -5,13 +5,13 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from ..compile.code import native
 from ..compile.loader import function
 from ..given.sequences import Batch, Track, Values
 from ..threads import get_num_threads
 from . import task as slot
+from .again import Again, without_arrays
 from .call import Idle, call_kind, set_task
 from .geometry import AXES
 from .plan import this_machine, tile_height
@@ -113,64 +113,41 @@ class UnitProgram:
         self._idle.give(kind, call)
         return results
 
-    def repeatable(self, batch, request, begun):
+    def repeatable(self, batch, request, begun, states):
         """What runs batches like this one again: one input, no constants, nothing dropped.
 
         Parameters
         ----------
         batch : Batch
         request : Request
-        begun : bool
-            Whether states to begin with are given.
+        begun, states : bool
+            Whether states to begin with are given, and whether the final ones are asked for.
 
         Returns
         -------
-        callable
-            ``run(values, output, finals, initial, further)`` with arrays like those that `run` makes;
-            `initial` is None where none are given, and `further` has of counts, order, first steps and
-            flags what this batch has.
+        Again
+            To be called with the arrays of a call: inputs, output, then as far as there are final states,
+            states to begin with, counts, order, first steps and flags.
         """
         results = allocate(batch, request, self._output_shapes, self._state_shapes, self.dtype)
-        batch = _without_arrays(batch)
+        batch = without_arrays(batch)
         tracks = [replace(track, array=None) for track in results.tracks]
-        states, names = range(len(self.state_sizes)), ("counts", "order", "firsts", "mask")
-        initial = [0 if begun else None for _ in states]
-        threads, turned = get_num_threads(), request.turned
-        kind, idle = (call_kind(batch, tracks, initial, turned), threads, False), self._idle
+        count, threads, turned = len(self.state_sizes), get_num_threads(), request.turned
+        initial = [0 if begun else None] * count
 
         def make():
             return UnitCall(self, batch, tracks, turned, False, threads)
 
-        call = idle.take(kind, make)
-        slots = call.slots
-        sources, target = slots.places(("input", 0)), slots.places(("track", 0))
-        lasts = [place for n in states for place in slots.places(("final", n))]
-        firsts = [place for n in states for place in slots.places(("initial", n))] if begun else []
-        further = [slots.places(name) for name in names if getattr(batch, name) is not None]
-        if not begun:
-            for n in states:
-                slots.set(("initial", n), None)
-        idle.give(kind, call)
-        loop = self.loop.call
-
-        def run(values, output, finals, initial, given):
-            call = idle.take(kind, make)
-            numbers = call.tables.numbers
-            for place in sources:
-                numbers[place] = address(values)
-            numbers[target[0]] = address(output)
-            for place, array in zip(lasts, finals, strict=True):
-                numbers[place] = address(array)
-            if begun:
-                for place, array in zip(firsts, initial, strict=True):
-                    numbers[place] = address(array)
-            for places, array in zip(further, given, strict=True):
-                for place in places:
-                    numbers[place] = address(array)
-            call.run(loop)
-            idle.give(kind, call)
-
-        return run
+        first = self._idle.take((call_kind(batch, tracks, initial, turned), threads, False), make)
+        for number in range(count):
+            first.slots.set(("initial", number), None)
+        names = [("input", 0), ("track", 0)]
+        names += [("final", number) for number in range(count)] if states else []
+        names += [("initial", number) for number in range(count)] if begun else []
+        given = ("counts", "order", "firsts", "mask")
+        names += [name for name in given if getattr(batch, name) is not None]
+        shapes = [] if states else [array.shape for array in results.finals]
+        return Again(make, first, names, shapes, self.dtype, self.loop)
 
     def stream(self, samples, features, states):
         """What runs one time step of one input, from states in place.
@@ -284,18 +261,6 @@ class Stream:
             return 0
 
         return run
-
-
-def _without_arrays(batch):
-    """A batch like one of one input, whose arrays are not kept alive by it."""
-    (values,) = batch.inputs
-    stand_ins = {"inputs": (replace(values, array=np.empty(0, values.array.dtype)),)}
-    for name in ("counts", "order", "firsts"):
-        if getattr(batch, name) is not None:
-            stand_ins[name] = np.empty(0, np.int64)
-    if batch.mask is not None:
-        stand_ins["mask"] = as_strided(np.empty(1, np.uint8), (0, 0), batch.mask.strides)
-    return replace(batch, **stand_ins)
 
 
 def _object_at(place):

@@ -1,4 +1,4 @@
-"""One time step of an array, checked and run in compiled code.
+"""Array objects taken by compiled code: a time step, which is checked, or those of a call like one before.
 
 Asking an array in Python for its type, shape, layout and address takes longer than a step of a small
 cell. The first fields of NumPy's array object are part of its C interface; what stands there is read by
@@ -51,5 +51,27 @@ def run_step(stream, values, output):
             integer_at(stream + slot.STREAM_WORK),
             0,
             integer_at(stream + slot.STREAM_BLOCKS),
+        ),
+    )
+
+
+def run_arrays(call, space):
+    """Run a call with the arrays whose objects its table has; `space` is the object of a workspace."""
+    array, place = integer_at(call + slot.ARRAYS), integer_at(call + slot.ARRAYS_PLACES)
+    end = array + integer_at(call + slot.ARRAYS_COUNT) * slot.ARRAY_ENTRY
+    while array < end:
+        data = integer_at(integer_at(array + slot.ARRAY_OBJECT) + slot.ARRAY_DATA)
+        last = place + integer_at(array + slot.ARRAY_PLACES) * slot.EIGHT
+        while place < last:
+            set_integer(integer_at(place), data)
+            place += slot.EIGHT
+        array += slot.ARRAY_ENTRY
+    call_loop(
+        integer_at(call + slot.ARRAYS_LOOP),
+        (
+            integer_at(call + slot.ARRAYS_TASK),
+            integer_at(space + slot.ARRAY_DATA),
+            0,
+            integer_at(call + slot.ARRAYS_BLOCKS),
         ),
     )

@@ -152,6 +152,13 @@ STREAM_VALUES, STREAM_OUTPUT = 0, 3 * EIGHT
 ) = range(6 * EIGHT, 13 * EIGHT, EIGHT)  # fmt: skip
 STREAM_BYTES = 13 * EIGHT
 
+#: A call with other arrays than the one before: the loop, and where their addresses go. There is an entry
+#: for each array, with the object itself and the number of its places, which follow one another.
+(ARRAYS_LOOP, ARRAYS_TASK, ARRAYS_BLOCKS, ARRAYS_COUNT, ARRAYS, ARRAYS_PLACES) = _places(6)
+ARRAYS_BYTES = 6 * EIGHT
+(ARRAY_OBJECT, ARRAY_PLACES) = _places(2)
+ARRAY_ENTRY = 2 * EIGHT
+
 #: A team: what its members write lies in cache lines of its own.
 LINE = 64
 TEAM_JOB, TEAM_DONE, TEAM_OVER = range(0, 3 * LINE, LINE)

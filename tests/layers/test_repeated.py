@@ -325,3 +325,20 @@ def test_threads_that_call_at_once(rng):
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("known", [True, False])
+def test_several_threads_and_another_numpy(threads, known, rng, monkeypatch):
+    monkeypatch.setattr("numbarnn.loop.again.layout_is_known", lambda: known)
+    one, other = (nr.GRU(48, return_sequences=True) for _ in range(2))
+    for layer in (one, other):
+        layer.build((None, None, 32))
+    other.set_weights(one.get_weights())
+    other._repeated = Forgetful()
+    with nr.set_num_threads(threads):
+        for _ in range(3):
+            x = rng.normal(size=(70, 30, 32)).astype("f4")
+            h, lengths = rng.normal(size=(70, 48)).astype("f4"), rng.integers(0, 31, 70)
+            for given in ({}, {"initial_state": h}, {"lengths": lengths, "initial_state": h}):
+                assert_same(one(x, **given), other(x, **given))
