@@ -7,6 +7,13 @@ from .arrays import as_numbers
 from .device_arrays import DeviceArray
 
 
+def own_flags(array):
+    """A copy of flags as uint8, each 0 or 1: nobody else changes it while a loop reads it."""
+    # The bytes of a bool array may be any, if they were made elsewhere.
+    array = array.view(np.uint8) if array.dtype == bool else array
+    return np.not_equal(array, 0, order="C").view(np.uint8)
+
+
 def checked_flags(argument, flags, samples, steps, time_major):
     """A flag per sample and time step, as uint8 of shape (batch, time).
 
@@ -26,8 +33,7 @@ def checked_flags(argument, flags, samples, steps, time_major):
             f"`{argument}` must have shape {wanted} (one flag per sample and time step); "
             f"got {array.shape}."
         )
-    if not isinstance(array, DeviceArray):
-        array = array.view(np.uint8) if array.dtype == bool else (array != 0).view(np.uint8)
+    array = array if isinstance(array, DeviceArray) else own_flags(array)
     return array.T if time_major else array
 
 

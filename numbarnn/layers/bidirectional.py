@@ -244,7 +244,7 @@ class Bidirectional(Merged, Repeats, Layer):
                 self._layers(), inputs, None, mask, lengths, training, batched, *others
             )
         if call is not None:
-            call.kind = (self.return_sequences, self.return_state, *call.kind)
+            call.arrays = (*call.arrays, self.return_sequences, self.return_state)
             again = self._again(call, out)
             if again is not None:
                 return self._repeated_result(*again)
@@ -276,7 +276,7 @@ class Bidirectional(Merged, Repeats, Layer):
             return
         for layer, one in zip(layers, given, strict=True):
             alike = is_repeatable(layer, one) and begin_with_zeros(layer, one.batch.samples)
-            if layer.stateful or not alike:
+            if layer.stateful or not alike or not call.is_told_by(layers, one.batch):
                 return
         whole, halves = self._places(given[0].batch, None, sequences, [])
         if whole is None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..forms import form_of, initial_states, is_jit_off, positions_of, unit_program
-from ..given.steps import falling_order, windows
+from ..given.steps import falling_order, own_flags, windows
 from ..threads import get_num_threads
 
 #: How many kinds of call a layer remembers.
@@ -19,8 +19,12 @@ class PlainCall:
     Attributes
     ----------
     inputs : ndarray
-    kind : tuple
-        What it has in common with calls that are alike.
+    arrays : tuple
+        What calls that are alike have in common of the inputs.
+    flags : tuple
+        The same of the layers.
+    skipped : tuple or None
+        The same of the steps that count, as `_skipped` tells it.
     states : sequence of ndarray or None
         To begin with.
     further : list of ndarray
@@ -30,14 +34,22 @@ class PlainCall:
     """
 
     inputs: np.ndarray
-    kind: tuple
+    arrays: tuple
+    flags: tuple
+    skipped: tuple | None
     states: object
     further: list
     read: list
 
-    def beginning_with(self, states):
-        """The same call with states."""
-        return PlainCall(self.inputs, (*self.kind[:-1], True), states, self.further, self.read)
+    @property
+    def kind(self):
+        """All that calls which are alike have in common."""
+        return self.arrays, self.flags, self.skipped, self.states is not None
+
+    def is_told_by(self, layers, batch):
+        """Whether layers and a batch, which were looked at later, still say what the call does."""
+        found = batch.counts, batch.order, batch.firsts, batch.mask
+        return self.skipped == _skipped(found, batch.by_length) and self.flags == _flags_of(layers)
 
 
 def plain_call(layers, inputs, initial_state, mask, lengths, training, batched, *others):
@@ -45,7 +57,7 @@ def plain_call(layers, inputs, initial_state, mask, lengths, training, batched, 
 
     Parameters
     ----------
-    layers : sequence of RNN
+    layers : tuple of RNN
     inputs, initial_state, mask, lengths, training, batched
         As the caller gave them.
     others
@@ -61,69 +73,77 @@ def plain_call(layers, inputs, initial_state, mask, lengths, training, batched, 
         or is_jit_off()
     ):
         return None
-    further, read, skipped = [], [], None
+    flags, further, read, skipped = _flags_of(layers), [], [], None
     if mask is not None or lengths is not None:
-        found = _steps(inputs, mask, lengths, layers[0].time_major)
+        found = _steps(inputs, mask, lengths, layers)
         if found is None:
             return None
-        read = [lengths if mask is None else mask]
-        skipped = (*[each is None for each in found], mask is None)
-        if found[-1] is not None:
-            skipped = (*skipped, found[-1].strides)
+        skipped = _skipped(found, mask is None)
         further = [each for each in found if each is not None]
-        if not further:
-            skipped = None
+        read = [lengths if mask is None else mask]
     states = initial_state
     if states is not None:
         if type(states) is np.ndarray:
             states = (states,)
         elif type(states) not in (list, tuple):
             return None
-    kind = (
+    arrays = (
         inputs.shape,
         inputs.strides,
         inputs.dtype,
         inputs.flags.aligned,
         get_num_threads(),
-        *map(_flags_of, layers),
-        skipped,
-        states is not None,
     )
-    return PlainCall(inputs, kind, states, further, read)
+    return PlainCall(inputs, arrays, flags, skipped, states, further, read)
 
 
-def _flags_of(layer):
-    return (
-        layer.return_sequences,
-        layer.go_backwards,
-        layer.keep_order,
-        layer.time_major,
-        layer.zero_output_for_mask,
-        layer.stateful,
-        layer.return_state,
-        layer.return_states,
+def _flags_of(layers):
+    """What calls of the same layers must have in common to be alike."""
+    return tuple(
+        [
+            (
+                layer.dtype,
+                layer.return_sequences,
+                layer.return_state,
+                layer.return_states,
+                layer.go_backwards,
+                layer.keep_order,
+                layer.time_major,
+                layer.zero_output_for_mask,
+                layer.stateful,
+            )
+            for layer in layers
+        ]
     )
 
 
-def _steps(inputs, mask, lengths, time_major):
+def _skipped(found, by_length):
+    """Which of counts, order, firsts and flags there are, and whether rows have ends of their own."""
+    if found[0] is None:
+        return None
+    return (*[each is None for each in found], by_length)
+
+
+def _steps(inputs, mask, lengths, layers):
     """(counts, order, firsts, flags) of a mask or lengths, each None where there is nothing to tell.
 
     None instead if they are no arrays that fit the inputs.
     """
+    time_major = layers[0].time_major
+    if inputs.ndim < 2 or any(layer.time_major != time_major for layer in layers):
+        return None
     firsts = flags = None
     if mask is not None:
-        given = type(mask) is np.ndarray and mask.dtype == bool and mask.ndim == 2
+        given = type(mask) is np.ndarray and mask.dtype == bool
         if not given or lengths is not None or mask.shape != inputs.shape[:2]:
             return None
-        flags = mask.view(np.uint8)
+        flags = own_flags(mask)
         counts, firsts, flags = windows(flags.T if time_major else flags)
         if counts is None:
             return None, None, None, None
     else:
-        given = type(lengths) is np.ndarray and lengths.dtype == np.int64 and inputs.ndim > 1
-        samples, steps = (
-            inputs.shape[1::-1] if time_major else inputs.shape[:2] if given else (0, 0)
-        )
+        steps, samples = inputs.shape[:2] if time_major else inputs.shape[1::-1]
+        given = type(lengths) is np.ndarray and lengths.dtype == np.int64
         if not given or lengths.shape != (samples,) or samples == 0:
             return None
         counts = lengths.astype(np.int64)
@@ -152,7 +172,7 @@ class Repeated:
     def __init__(self, layer, batch, request, begun, states):
         from ..loop.results import sequence_shape
 
-        cells, self._cell = layer._cells(), layer.cell
+        cells = layer._cells()
         self._versions = [(cell, cell._version) for cell in cells]
         widths = (batch.inputs[0].features,)
         program = unit_program(cells, widths, (), layer.dtype)
@@ -168,11 +188,12 @@ class Repeated:
         self._counts = [len(cell.state_sizes) for cell in program.cells]
 
     def holds(self, layer):
-        """Whether no weight or setting has changed since."""
-        if layer.cell is not self._cell:
+        """Whether no cell, weight or setting has changed since."""
+        cells, versions = layer._cells(), self._versions
+        if len(cells) != len(versions):
             return False
-        for cell, version in self._versions:  # noqa: SIM110 (as long again with all())
-            if cell._version != version:
+        for cell, (before, version) in zip(cells, versions, strict=True):
+            if cell is not before or cell._version != version:
                 return False
         return True
 

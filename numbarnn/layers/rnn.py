@@ -333,11 +333,14 @@ class RNN(Arguments, Built, Returned, Recorded, Repeats, Layer):
         sizes = (None, call.inputs.shape[1 if self.time_major else 0])
         if self._batch_size not in sizes or self._fixed_batch_size not in sizes:
             return None
-        return call.beginning_with([state for states in self._states for state in states])
+        call.states = [state for states in self._states for state in states]
+        return call
 
     def _remember(self, call, given):
         """Make a plain call that succeeded ready to be run again, if it can be."""
         if call is None or call.kind in self._repeated or not is_repeatable(self, given):
+            return
+        if not call.is_told_by((self,), given.batch):
             return
         begun = call.states is not None
         stacked = isinstance(self.cell, StackedRNNCells)

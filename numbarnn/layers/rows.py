@@ -14,8 +14,9 @@ _MOST = 16
 def map_rows(cell, rows):
     """Run a built cell without states over rows, shape (batch, time, features)."""
     kind = None
-    if type(rows) is np.ndarray and rows.size and form_of(cell) == "unit" and not is_jit_off():
-        kind = rows.shape, rows.strides, rows.dtype, rows.flags.aligned, get_num_threads()
+    plain = type(rows) is np.ndarray and rows.size and rows.flags.aligned
+    if plain and form_of(cell) == "unit" and not is_jit_off():
+        kind = rows.shape, rows.strides, rows.dtype, get_num_threads()
         program = unit_program((cell,), rows.shape[2:], (), cell.dtype)
         repeated = program.repeated.get(kind)
         if repeated is not None:

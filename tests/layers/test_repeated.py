@@ -173,11 +173,8 @@ def test_out_must_not_lie_where_something_is_read(rng):
     wanted = layer(x, mask=holes)
     mask = room.view(bool).reshape(-1)[: B * T].reshape(B, T)
     mask[...] = holes
-    for _ in range(2):
-        with pytest.raises(nr.ArgumentError, match="`out` must not overlap `mask`"):
-            layer(x, mask=mask, out=room)
-    assert np.array_equal(mask, holes)
-    assert np.array_equal(layer(x, mask=mask), wanted)
+    # Flags are copied, so that they may lie where the output will.
+    assert np.array_equal(layer(x, mask=mask, out=room), wanted)
     begin = room.reshape(-1)[: B * H].reshape(B, H)
     layer(x, initial_state=h)
     with pytest.raises(nr.ArgumentError, match="`out` must not overlap `initial_state`"):
@@ -342,3 +339,80 @@ def test_several_threads_and_another_numpy(threads, known, rng, monkeypatch):
             h, lengths = rng.normal(size=(70, 48)).astype("f4"), rng.integers(0, 31, 70)
             for given in ({}, {"initial_state": h}, {"lengths": lengths, "initial_state": h}):
                 assert_same(one(x, **given), other(x, **given))
+
+
+def odd_bytes(mask):
+    """The same mask, whose bytes are 2 and 255 where another's are 1, as memory from elsewhere may have them."""
+    return (
+        np.where(mask, 2 + 253 * (np.arange(mask.size).reshape(mask.shape) % 2), 0)
+        .astype("u1")
+        .view(bool)
+    )
+
+
+def test_bytes_of_a_mask_may_be_any(rng):
+    one, other = pair_of(lambda: nr.GRU(H, return_sequences=True))
+    for mask in masks(rng):
+        x, reset = inputs(rng, False), rng.random((B, T)) < 0.3
+        wanted = other(x, mask=mask), other(x, mask=mask, reset_mask=reset)
+        for _ in range(2):
+            assert_same(one(x, mask=odd_bytes(mask)), wanted[0])
+        assert_same(one(x, mask=odd_bytes(mask), reset_mask=odd_bytes(reset)), wanted[1])
+
+
+def test_a_mask_that_changes_meanwhile_spoils_no_later_call(rng, monkeypatch):
+    one, other = pair_of(lambda: nr.GRU(H, return_sequences=True))
+    mask, given = masks(rng)[4], one.given
+
+    def changed(*arguments):
+        mask[...] = True
+        return given(*arguments)
+
+    monkeypatch.setattr(one, "given", changed)
+    one(inputs(rng, False), mask=mask)
+    monkeypatch.undo()
+    for again in (masks(rng)[4], None, masks(rng)[1]):
+        x = inputs(rng, False)
+        assert_same(one(x, mask=again), other(x, mask=again))
+
+
+def test_the_loop_reads_a_copy_of_the_mask(rng, monkeypatch):
+    layer = nr.GRU(H, return_sequences=True)
+    x, mask = inputs(rng, False), masks(rng)[4]
+    wanted, run = layer(x, mask=mask), layer.run_given
+
+    def cleared(*arguments, **further):
+        mask[...] = False
+        return run(*arguments, **further)
+
+    monkeypatch.setattr(layer, "run_given", cleared)
+    layer._repeated.clear()
+    assert np.array_equal(layer(x, mask=mask), wanted)
+
+
+def test_layers_that_disagree_about_time(rng):
+    layer = nr.Bidirectional(nr.GRU(H, return_sequences=True))
+    x = rng.normal(size=(2, 40, F)).astype("f4")
+    layer(x)
+    layer.backward_layer.time_major = True
+    mask = np.arange(40) < np.array([[30], [20]])
+    first = layer(x, mask=mask)
+    assert np.array_equal(layer(x, mask=mask), first)
+    with pytest.raises(nr.ArgumentError, match="must have shape"):
+        nr.GRU(H, time_major=True)(np.zeros(5, "f4"), lengths=[1])
+
+
+def test_another_dtype_or_cell_is_seen(rng):
+    layer = nr.RNN([nr.GRUCell(H), nr.GRUCell(4)])
+    x = inputs(rng, False)
+    first = layer(x), layer(x)
+    assert np.array_equal(*first)
+    other = nr.GRUCell(4)
+    other.build((None, H))
+    other.set_weights([w + 1 for w in layer.cell.cells[1].get_weights()])
+    layer.cell.cells[1] = other
+    assert not np.array_equal(layer(x), first[0])
+    layer = nr.GRU(H)
+    assert layer(x).dtype == layer(x).dtype == np.float32
+    layer.dtype = np.dtype("f8")
+    assert layer(x).dtype == np.float64
