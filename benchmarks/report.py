@@ -152,6 +152,12 @@ def _section(rows, versions, machine):
             yield from ("", f"### {title}", "", *_short(rows, suite))
         if suite == "catalogue":
             yield from ("", *slow(rows))
+        if suite == "chunks" and _of(rows, suite):
+            yield from (
+                "",
+                "Ours takes any array, looks at it and makes a new one in each call, which is most",
+            )
+            yield "of what the smallest takes; onnxruntime has its arrays bound once (I/O binding)."
     if _of(rows, "pipelines"):
         yield from ("", "### From Parquet to Parquet", "", *_rates(rows), "")
         yield "numbarnn is `numbarnn run`; torch and onnxruntime (`sequence_lens`) run batches of 64 rows"
