@@ -23,8 +23,10 @@ OPTIONS = {
 
 #: For a function whose call must not remain in the code.
 INLINED = {**OPTIONS, "forceinline": True}
-#: The same for what is never called in this process but out of an object file.
-LINKED, TAKEN_IN = ({**options, "pipeline_class": LinkedOnly} for options in (OPTIONS, INLINED))
+#: The same for what runs in no other way than linked into an object file.
+LINKED, LINKED_INLINED = (
+    {**options, "pipeline_class": LinkedOnly} for options in (OPTIONS, INLINED)
+)
 
 
 @cache
@@ -62,7 +64,7 @@ def bound(function, /, inlined=False, **names):
         value = namespace.get(name)
         if isinstance(value, FunctionType) and value.__module__.rpartition(".")[0] == package:
             namespace[name] = _helper(value)
-    return njit(**(TAKEN_IN if inlined else LINKED))(copied(function, namespace=namespace))
+    return njit(**(LINKED_INLINED if inlined else LINKED))(copied(function, namespace=namespace))
 
 
 def called(dispatcher):

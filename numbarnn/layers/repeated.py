@@ -6,6 +6,7 @@ import numpy as np
 
 from ..forms import form_of, initial_states, is_jit_off, positions_of, unit_program
 from ..given.steps import falling_order, own_flags, windows
+from ..loop.kept import Kept
 from ..threads import get_num_threads
 
 #: How many kinds of call a layer remembers.
@@ -282,8 +283,11 @@ def _takes(shape, dtype, call, out):
     return not any(np.may_share_memory(each, out) for each in read)
 
 
-class Memory(dict):
+class Memory(Kept):
     """The kinds of plain calls that a layer has had."""
+
+    def __init__(self):
+        super().__init__(_MOST)
 
     def find(self, layer, kind):
         """The call like this one; None if there was none, or something has changed since."""
@@ -292,12 +296,6 @@ class Memory(dict):
             self.pop(kind, None)
             return None
         return found
-
-    def keep(self, kind, repeated):
-        """Remember a call."""
-        if len(self) >= _MOST:
-            self.clear()
-        self[kind] = repeated
 
 
 class Repeats:

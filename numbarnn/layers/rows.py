@@ -7,9 +7,6 @@ from ..given.sequences import canonical
 from ..loop.results import Request
 from ..threads import get_num_threads
 
-#: How many kinds of rows a program remembers.
-_MOST = 16
-
 
 def map_rows(cell, rows):
     """Run a built cell without states over rows, shape (batch, time, features)."""
@@ -26,9 +23,7 @@ def map_rows(cell, rows):
     batch, request = canonical([rows]), Request(sequences=True)
     (results,) = run_cells([cell], batch, None, request, [[]], [], cell.dtype)
     if kind is not None:
-        if len(program.repeated) >= _MOST:
-            program.repeated.clear()
-        program.repeated[kind] = program.repeatable(batch, request, False, False)
+        program.repeated.keep(kind, program.repeatable(batch, request, False, False))
     return results.outputs[0]
 
 

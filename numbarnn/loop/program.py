@@ -14,6 +14,7 @@ from . import task as slot
 from .again import Again, without_arrays
 from .call import Idle, call_kind, set_task
 from .geometry import AXES
+from .kept import Kept
 from .plan import this_machine, tile_height
 from .recipes import RUN_STEP, UNIT_LOOP
 from .results import Request, allocate
@@ -60,7 +61,7 @@ class UnitProgram:
         self.dropped = self._drops()
         self._idle = Idle()
         #: What runs batches like those before, by what they have in common: its user's to keep.
-        self.repeated = {}
+        self.repeated = Kept(16)
 
     def _drops(self):
         """For every operand that is dropped, in order: the rate and width of its mask."""

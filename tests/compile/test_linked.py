@@ -7,24 +7,24 @@ from numbarnn.compile import objects
 from numbarnn.compile.bind import bound
 
 
-def _square(x):
+def square(x):
     return x * x
 
 
-def _sum_of_squares(x, y):
-    return square(x) + square(y)  # noqa: F821
+def total(x, y):
+    return square(x) + square(y)
 
 
 def _of_differences(x, y):
-    return total(x - 3, y - 3) + 1  # noqa: F821
+    return total(x - 3, y - 3) + 1
 
 
 def _nested():
-    return bound(_of_differences, total=bound(_sum_of_squares, square=bound(_square, inlined=True)))
+    return bound(_of_differences, total=bound(total, square=bound(square, inlined=True)))
 
 
 def test_no_machine_code_is_made_of_what_is_only_linked(monkeypatch):
-    bound(_square).compile((types.intp,))  # and with the first one, Numba's own run time
+    bound(square).compile((types.intp,))  # and with the first one, Numba's own run time
     added = []
     monkeypatch.setattr(
         codegen.JITCPUCodegen, "_add_module", lambda _, module: added.append(module)
@@ -48,7 +48,7 @@ def test_what_is_linked_is_whole():
 
 
 def test_what_is_linked_has_no_place_in_this_process():
-    made = bound(_square)
+    made = bound(square)
     made.compile((types.intp,))
     library = made.overloads[(types.intp,)].library
     assert library.get_pointer_to_function(made.overloads[(types.intp,)].fndesc.llvm_func_name) == 0
