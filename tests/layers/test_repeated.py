@@ -219,6 +219,30 @@ def test_a_stateful_layer_is_as_it_was_after_a_call_that_was_interrupted(rng, mo
         assert np.array_equal(now, then)
 
 
+class InterruptedAtTheEnd:
+    """A lock that is left by an interrupt."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_after_recording_takes_it_back(rng, monkeypatch):
+    layer = nr.GRU(H, stateful=True)
+    x = inputs(rng, False)
+    for _ in range(3):
+        layer(x)
+    before = [state.copy() for state in layer.states]
+    monkeypatch.setattr(layer, "_lock", InterruptedAtTheEnd())
+    with pytest.raises(KeyboardInterrupt):
+        layer(x)
+    monkeypatch.undo()
+    for now, then in zip(layer.states, before, strict=True):
+        assert np.array_equal(now, then)
+
+
 def test_what_a_stateful_layer_returned_is_the_callers(rng):
     one, other = pair_of(lambda: nr.GRU(H, stateful=True, return_state=True))
     for _ in range(4):
