@@ -7,8 +7,8 @@ import pytest
 from toys import ACC, AccCall
 
 import numbarnn as nr
-from numbarnn.compile.machine import host
 from numbarnn.cuda import measured
+from numbarnn.machine import host
 
 
 def told(capsys, layer, *sizes):

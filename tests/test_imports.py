@@ -14,7 +14,7 @@ ROOT = Path(numbarnn.__file__).parent
 
 #: From the ground up: a room may import from those below its own line, and from its own room.
 FLOORS = [
-    {"errors", "markup"},
+    {"errors", "machine", "markup"},
     {"elementary", "elementwise", "dot", "initializers", "files", "given", "threads"},
     {"activations", "configs", "weights"},
     {"lanes"},

@@ -15,7 +15,7 @@ from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 
 import numpy as np
 
-from .machine import changed_setting, host, settings
+from ..machine import changed_setting, host, settings
 from .names import loaded_names, resolved
 
 #: Changes when the meaning of what is stored does.

@@ -9,8 +9,8 @@ from numba.extending import overload
 from ..elementwise import elementwise
 from ..lanes import Lanes
 from ..lanes.arrays import lie_side_by_side, putter, taker
+from ..machine import host
 from .bind import INLINED
-from .machine import host
 
 #: Functions whose callers take them in, by the dispatcher that each was made of.
 _TAKEN_IN = WeakKeyDictionary()

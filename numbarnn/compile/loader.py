@@ -8,7 +8,7 @@ from functools import cache
 
 import llvmlite.binding as llvm
 
-from .machine import host
+from ..machine import host
 
 #: The one symbol that every object file of ours gives.
 SYMBOL = "numbarnn_entry"

@@ -54,7 +54,7 @@ def _cache_size(index, default):
 @lru_cache(maxsize=1)
 def this_machine():
     """The machine that this process runs on."""
-    from ..compile.machine import host
+    from ..machine import host
 
     default = Machine()
     return Machine(

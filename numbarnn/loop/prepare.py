@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..compile.code import native
-from ..compile.machine import host
 from ..errors import CellError
+from ..machine import host
 from .layout import lay_out
 from .plan import pair_rows, portion_of, this_machine, tile_height
 from .recipes import Broadcast, Convolved, Dense, DensePair, Elementwise, Norm, Pointwise, Softmax

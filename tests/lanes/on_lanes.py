@@ -8,11 +8,11 @@ from numba import types
 from numbarnn.compile.bind import bound
 from numbarnn.compile.loader import function as callable_at
 from numbarnn.compile.loader import load
-from numbarnn.compile.machine import host
 from numbarnn.compile.objects import module_of, object_of
 from numbarnn.compile.step import made_over
 from numbarnn.lanes import Lanes
 from numbarnn.lanes.memory import loader, storer
+from numbarnn.machine import host
 
 NUMBER = {"float32": types.float32, "float64": types.float64}
 

@@ -6,8 +6,8 @@ import pytest
 from catalogue import PER_UNIT
 from compiled import assembly_of, llvm_of, stages_of
 
-from numbarnn.compile.machine import host
 from numbarnn.loop.recipes import Dense, DensePair
+from numbarnn.machine import host
 
 DTYPES = ["float32", "float64"]
 

@@ -9,10 +9,10 @@ from recorded import norm_cases
 
 import numbarnn as nr
 from numbarnn.compile.code import native
-from numbarnn.compile.machine import host
 from numbarnn.loop import layout, task
 from numbarnn.loop.recipes import Norm
 from numbarnn.loop.tables import Tables
+from numbarnn.machine import host
 
 DTYPES = ["float32", "float64"]
 TOLERANCE = {"float32": 4e-6, "float64": 1e-14}

@@ -7,11 +7,11 @@ import pytest
 from compiled import assembly_of
 
 from numbarnn.compile.code import native
-from numbarnn.compile.machine import host
 from numbarnn.loop.peak import bandwidth, bound, peak
 from numbarnn.loop.prepare import host_width
 from numbarnn.loop.recipes import Read
 from numbarnn.loop.tables import address, aligned
+from numbarnn.machine import host
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -6,8 +6,8 @@ from compiled import llvm_of
 
 import numbarnn as nr
 from numbarnn.compile.code import native
-from numbarnn.compile.machine import host
 from numbarnn.loop.recipes import Softmax
+from numbarnn.machine import host
 
 TOLERANCE = {"float32": 4e-7, "float64": 1e-15}
 
