@@ -12,27 +12,23 @@ from .arithmetic import call_llvm
 from .type import Lanes, Mask, as_vectors, everywhere, only_lanes
 
 #: By float type: bits of the significand, bias of the exponent.
-_LAYOUT = {types.float32: (23, 127), types.float64: (52, 1023)}
+LAYOUT = {types.float32: (23, 127), types.float64: (52, 1023)}
 
 
 def magic_number(dtype):
     """The number that, added to a small x, leaves x rounded to an integer in the low bits."""
-    return 1.5 * 2.0 ** _LAYOUT[dtype][0]
+    return 1.5 * 2.0 ** LAYOUT[dtype][0]
 
 
-def _integers(lanes, value):
+def integers(lanes, value):
+    """The integer `value` in every lane."""
     return everywhere(lanes.bits, value)
 
 
-def _magic_bits(lanes):
-    significand, bias = _LAYOUT[lanes.dtype]
+def magic_bits(lanes):
+    """The bits of the magic number."""
+    significand, bias = LAYOUT[lanes.dtype]
     return ((bias + significand) << significand) + (1 << (significand - 1))
-
-
-def _as_float(builder, lanes, exponent):
-    """2**exponent from an integer vector already biased."""
-    shifted = builder.shl(exponent, _integers(lanes, _LAYOUT[lanes.dtype][0]))
-    return builder.bitcast(shifted, lanes.vector)
 
 
 @intrinsic
@@ -106,60 +102,6 @@ def with_sign_of(context, x, sign):
 
 
 @intrinsic
-def two_to_the(context, shifted):
-    """2**n, where `shifted` is n + `magic_number`; n must be in the range of normal numbers."""
-
-    def generate(context, builder, sig, values):
-        lanes = sig.args[0]
-        bits = builder.bitcast(values[0], lanes.bits)
-        bias = _LAYOUT[lanes.dtype][1]
-        return _as_float(
-            builder, lanes, builder.add(bits, _integers(lanes, bias - _magic_bits(lanes)))
-        )
-
-    return shifted(shifted), generate
-
-
-@intrinsic
-def two_to_the_raised(context, shifted):
-    """``2**(n + 64)``: a normal number for every n of a result that may be subnormal or 0."""
-    if not isinstance(shifted, Lanes):
-        return None
-
-    def generate(context, builder, sig, values):
-        lanes = sig.args[0]
-        bits = builder.bitcast(values[0], lanes.bits)
-        bias = _LAYOUT[lanes.dtype][1] + 64
-        return _as_float(
-            builder, lanes, builder.add(bits, _integers(lanes, bias - _magic_bits(lanes)))
-        )
-
-    return shifted(shifted), generate
-
-
-@intrinsic
-def two_to_the_halves(context, shifted):
-    """Two powers of two whose product is 2**n, which itself may be 0, subnormal or infinite."""
-    if not isinstance(shifted, Lanes):
-        return None
-
-    def generate(context, builder, sig, values):
-        lanes = sig.args[0]
-        bits = builder.bitcast(values[0], lanes.bits)
-        bias = _LAYOUT[lanes.dtype][1]
-        # A logical shift of n made positive: AVX2 has no arithmetic one for 64 bits.
-        offset = 1 << 12
-        positive = builder.add(bits, _integers(lanes, offset - _magic_bits(lanes)))
-        half = builder.lshr(positive, _integers(lanes, 1))
-        first = builder.add(half, _integers(lanes, bias - offset // 2))
-        second = builder.add(builder.sub(positive, half), _integers(lanes, bias - offset // 2))
-        pair = [_as_float(builder, lanes, exponent) for exponent in (first, second)]
-        return context.make_tuple(builder, sig.return_type, pair)
-
-    return types.UniTuple(shifted, 2)(shifted), generate
-
-
-@intrinsic
 def split_significand(context, x):
     """(m, n) with x = m * 2**n and m in [sqrt(1/2), sqrt(2)), for normal positive x; n is a float."""
     if not isinstance(x, Lanes):
@@ -167,17 +109,17 @@ def split_significand(context, x):
 
     def generate(context, builder, sig, values):
         lanes = sig.args[0]
-        significand, bias = _LAYOUT[lanes.dtype]
+        significand, bias = LAYOUT[lanes.dtype]
         bits = builder.bitcast(values[0], lanes.bits)
         root_half = {23: 0x3F3504F3, 52: 0x3FE6A09E667F3BCD}[significand]
-        distance = builder.sub(bits, _integers(lanes, root_half))
-        kept = builder.and_(distance, _integers(lanes, (1 << significand) - 1))
-        m = builder.bitcast(builder.add(kept, _integers(lanes, root_half)), lanes.vector)
+        distance = builder.sub(bits, integers(lanes, root_half))
+        kept = builder.and_(distance, integers(lanes, (1 << significand) - 1))
+        m = builder.bitcast(builder.add(kept, integers(lanes, root_half)), lanes.vector)
         # n as a float, without a conversion: its integer laid into the bits of the magic number.
-        positive = builder.add(distance, _integers(lanes, bias << significand))
-        integer = builder.lshr(positive, _integers(lanes, significand))
+        positive = builder.add(distance, integers(lanes, bias << significand))
+        integer = builder.lshr(positive, integers(lanes, significand))
         shifted = builder.bitcast(
-            builder.add(integer, _integers(lanes, _magic_bits(lanes) - bias)), lanes.vector
+            builder.add(integer, integers(lanes, magic_bits(lanes) - bias)), lanes.vector
         )
         magic = everywhere(lanes.vector, magic_number(lanes.dtype))
         n = builder.fsub(shifted, magic)

@@ -22,18 +22,12 @@ from .bits import (
     select,
     split_significand,
     square_root,
-    two_to_the,
-    two_to_the_halves,
-    two_to_the_raised,
     with_sign_of,
 )
+from .powers import times_few_twos, times_two_to_the, two_to_the, two_to_the_halves
 from .type import Lanes, Mask
 
 OPTIONS = {"error_model": "numpy", "forceinline": True}
-
-
-#: What brings a number that was raised by 2**64 down again.
-RAISED = 2.0**-64
 
 
 class _Constants:
@@ -110,30 +104,32 @@ def _polynomial(coefficients):
 
 
 def _reduction(lanes):
-    """X -> (n + magic number, expm1(r)), where x = n * log(2) + r."""
+    """X -> (n + magic number, r), where x = n * log(2) + r."""
     numbers = _CONSTANTS[lanes.dtype]
     magic, log2_e = magic_number(lanes.dtype), math.log2(math.e)
     high, low = -numbers.log2_high, -numbers.log2_low
-    polynomial = _polynomial(numbers.expm1)
 
     @register_jitable(**OPTIONS)
     def reduce(x):
         shifted = fused(x, log2_e, magic)
         n = shifted - magic
-        r = fused(n, low, fused(n, high, x))
-        return shifted, fused(r * r, polynomial(r), r)
+        return shifted, fused(n, low, fused(n, high, x))
 
     return reduce
 
 
+def _exponential(lanes):
+    """R -> exp(r)."""
+    return _polynomial((1.0, 1.0, *_CONSTANTS[lanes.dtype].expm1))
+
+
 def _exp(x):
-    numbers, reduce = _CONSTANTS[x.dtype], _reduction(x)
+    numbers, reduce, exponential = _CONSTANTS[x.dtype], _reduction(x), _exponential(x)
     least, most = numbers.exp_least, numbers.exp_most
 
     def exp(x):
-        shifted, p = reduce(_at_most(_at_least(x, least), most))
-        first, second = two_to_the_halves(shifted)
-        return fused(first, p, first) * second
+        shifted, r = reduce(_at_most(_at_least(x, least), most))
+        return times_two_to_the(exponential(r), shifted)
 
     return exp
 
@@ -141,9 +137,11 @@ def _exp(x):
 def _expm1(x):
     numbers, reduce = _CONSTANTS[x.dtype], _reduction(x)
     least, most = numbers.expm1_least, numbers.expm1_most
+    polynomial = _polynomial(numbers.expm1)
 
     def expm1(x):
-        shifted, p = reduce(_at_most(_at_least(x, least), most))
+        shifted, r = reduce(_at_most(_at_least(x, least), most))
+        p = fused(r * r, polynomial(r), r)
         first, second = two_to_the_halves(shifted)
         # Halves, so that n = 128 (1024) does not overflow before the subtraction.
         half = 0.5 * first * second
@@ -174,14 +172,13 @@ def _tanh(x):
 
 
 def _sigmoid(x):
-    reduce, least = _reduction(x), _CONSTANTS[x.dtype].exp_least
+    reduce, exponential = _reduction(x), _exponential(x)
+    least = _CONSTANTS[x.dtype].exp_least
 
     def sigmoid(x):
-        # exp(x) raised by 2**64, so that it keeps every digit where it is subnormal.
-        shifted, p = reduce(_at_most(_at_least(x, least), 40.0))
-        s = two_to_the_raised(shifted)
-        e = fused(s, p, s)
-        return e / (e + 1.0 / RAISED)
+        shifted, r = reduce(_at_most(_at_least(x, least), 40.0))
+        e = times_few_twos(exponential(r), shifted)
+        return e / (e + 1.0)
 
     return sigmoid
 
@@ -228,13 +225,12 @@ def _log1p(x):
 
 
 def _softplus(x):
-    numbers, reduce = _CONSTANTS[x.dtype], _reduction(x)
+    numbers, reduce, exponential = _CONSTANTS[x.dtype], _reduction(x), _exponential(x)
     least, polynomial = numbers.exp_least, _polynomial(numbers.log1p)
 
     def softplus(x):
-        shifted, p = reduce(_at_least(-abs(x), least))
-        raised = two_to_the_raised(shifted)
-        e = fused(raised, p, raised) * RAISED
+        shifted, r = reduce(_at_least(-abs(x), least))
+        e = times_few_twos(exponential(r), shifted)
         s = e / (e + 2.0)
         z = s * s
         # max(x, 0) as a select, in the order that lets a NaN through.

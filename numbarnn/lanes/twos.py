@@ -11,7 +11,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .memory import load_value, store_value
-from .type import Lanes, as_vectors
+from .type import Lanes, as_vectors, picked
 
 
 def of_two(lanes):
@@ -19,24 +19,19 @@ def of_two(lanes):
     return Lanes(lanes.dtype, 2 * lanes.width)
 
 
-def _picked(builder, first, second, numbers):
-    order = ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), list(numbers))
-    return builder.shuffle_vector(first, second, order)
-
-
 def _load_two(builder, lanes, one, other, offset=0):
     first = load_value(builder, lanes, one, offset)
     second = ir.Constant(first.type, ir.Undefined)
     if other is not None:
         second = load_value(builder, lanes, other, offset)
-    return _picked(builder, first, second, range(2 * lanes.width))
+    return picked(builder, first, second, range(2 * lanes.width))
 
 
 def _halves(builder, lanes, value):
     nothing = ir.Constant(value.type, ir.Undefined)
     middle, end = lanes.width, 2 * lanes.width
     return [
-        _picked(builder, value, nothing, numbers) for numbers in (range(middle), range(middle, end))
+        picked(builder, value, nothing, numbers) for numbers in (range(middle), range(middle, end))
     ]
 
 

@@ -107,6 +107,12 @@ def first_lanes(builder, lanes, count):
     return builder.icmp_signed("<", ir.Constant(small, list(range(lanes.width))), everywhere)
 
 
+def picked(builder, first, second, numbers):
+    """The lanes of two vectors, counted through both, that have these numbers."""
+    order = ir.Constant(ir.VectorType(ir.IntType(32), len(numbers)), list(numbers))
+    return builder.shuffle_vector(first, second, order)
+
+
 def only_lanes(arguments):
     """The one Lanes type among `arguments`; None if there are none, several, or other than numbers."""
     found = {a for a in arguments if isinstance(a, Lanes)}
