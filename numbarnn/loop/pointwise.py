@@ -103,29 +103,40 @@ def two_of_scalars(one, other):
 
 def tile_at(row, q, common):
     """Where the step finds what it needs for tile `q`, counted from the first one, of a row."""
-    x, c, r, old, new, output = row
+    x, c, r, old, new = row
     x_group, c_group, r_group, params, first, units = common
     group, p, tile = q // JOINED, q % JOINED, first + q
     shift = tile * WIDE
-    return (
+    here = (
         x + group * x_group + p * X_TILE,
         c + group * c_group + p * C_TILE,
         r + group * r_group + p * R_TILE,
         moved(old, shift),
         moved(new, shift),
-        params + tile * PARAM_BYTES,
-        moved(output, shift),
-        min(WIDTH, units - tile * WIDTH),
     )
+    return here, (params + tile * PARAM_BYTES, shift, min(WIDTH, units - tile * WIDTH))
+
+
+def row_after(here, steps):
+    """The same for the row behind."""
+    x, c, r, old, new = here
+    return x + X_ROW, c + C_ROW, r + R_ROW, moved_by(old, steps, 1), moved_by(new, steps, 1)
+
+
+def delivered_to(output, tile):
+    """What `tile_at` found, with where the output of that tile goes; `output` is the row's."""
+    here, (params, shift, count) = tile
+    return (*here, params, moved(output, shift), count)
 
 
 def one_row(arguments):
     """The step on all tiles of one row, two at a time."""
-    row, common, tiles = arguments
+    row, output, common, tiles = arguments
     for q in range(0, tiles - 1, 2):
-        compute_two(tile_at(row, q, common), tile_at(row, q + 1, common))
+        one, other = tile_at(row, q, common), tile_at(row, q + 1, common)
+        compute_two(delivered_to(output, one), delivered_to(output, other))
     if tiles & 1 != 0:
-        compute_one(tile_at(row, tiles - 1, common))
+        compute_one(delivered_to(output, tile_at(row, tiles - 1, common)))
 
 
 def _pointwise(
@@ -144,21 +155,21 @@ def _pointwise(
     apart = rows_apart(block) * chunk * X_ROW, block * C_ROW, integer_at(stage + slot.R_GROUP)
     common = (*apart, integer_at(stage + slot.PARAMS), first, units)
     tiles = min(groups * JOINED, (units + WIDTH - 1) // WIDTH - first)
-    for row in range(first_row, end_row - 1, 2):
+    old, new = moved_by(olds, steps, first_row), moved_by(news, steps, first_row)
+    for q in range(tiles):
+        here, tile = tile_at((x, c, r, old, new), q, common)
+        for row in range(first_row, end_row - 1, 2):
+            one = output_place(stage, work, places, row, chunk)
+            other = output_place(stage, work, places, row + 1, chunk)
+            after = row_after(here, steps)
+            compute_two(delivered_to(one, (here, tile)), delivered_to(other, (after, tile)))
+            here = row_after(after, steps)
+    row = end_row - 1
+    before = row - first_row
+    if before & 1 == 0:
         old, new = moved_by(olds, steps, row), moved_by(news, steps, row)
-        one = x, c, r, old, new, output_place(stage, work, places, row, chunk)
-        old, new = moved_by(old, steps, 1), moved_by(new, steps, 1)
-        after = output_place(stage, work, places, row + 1, chunk)
-        other = x + X_ROW, c + C_ROW, r + R_ROW, old, new, after
-        for q in range(tiles):
-            compute_two(tile_at(one, q, common), tile_at(other, q, common))
-        x, c, r = x + 2 * X_ROW, c + 2 * C_ROW, r + 2 * R_ROW
-    if (end_row - first_row) & 1 != 0:
-        row = end_row - 1
-        old, new = moved_by(olds, steps, row), moved_by(news, steps, row)
-        compute_row(
-            ((x, c, r, old, new, output_place(stage, work, places, row, chunk)), common, tiles)
-        )
+        here = x + before * X_ROW, c + before * C_ROW, r + before * R_ROW, old, new
+        compute_row((here, output_place(stage, work, places, row, chunk), common, tiles))
 
 
 def pointwise(recipe):
@@ -218,19 +229,28 @@ def pointwise(recipe):
         R_TILE=recipe.recurrent * wide,
         PARAM_BYTES=recipe.params * wide,
     )
-    in_loop = dict(tile_at=place_of_tile, compute_one=compute_one, compute_two=compute_two)
+    rows = dict(
+        X_ROW=joined * recipe.inputs * wide,
+        C_ROW=joined * recipe.constants * wide,
+        R_ROW=joined * recipe.recurrent * wide,
+    )
+    in_loop = dict(
+        tile_at=place_of_tile,
+        delivered_to=bound(delivered_to, inlined=True, moved=moved),
+        compute_one=compute_one,
+        compute_two=compute_two,
+    )
     made = bound(
         _pointwise,
         **in_loop,
+        **rows,
         # Called, so that the loop over rows has all registers.
         compute_row=called(bound(one_row, **in_loop)),
         output_place=output_place,
         state_places=state_places(recipe.states),
         moved_by=moved_by,
+        row_after=bound(row_after, inlined=True, moved_by=moved_by, **rows),
         WIDTH=lanes.width,
         JOINED=joined,
-        X_ROW=joined * recipe.inputs * wide,
-        C_ROW=joined * recipe.constants * wide,
-        R_ROW=joined * recipe.recurrent * wide,
     )
     return made, {"outputs": outputs, "reason": reason}
