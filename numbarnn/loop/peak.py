@@ -26,9 +26,10 @@ def multiplying(dtype, width):
     """
     dtype = np.dtype(dtype)
     wide = width * dtype.itemsize
-    height = tile_height(_VECTORS, this_machine().registers)
+    machine = this_machine()
+    height = tile_height(_VECTORS, machine.registers)
     targets = tuple(v * wide for v in range(_VECTORS))
-    tile = native(Dense(dtype.name, width, height, _VECTORS, targets))
+    tile = native(Dense(dtype.name, width, height, _VECTORS, targets, at_once=machine.at_once))
     row = np.ones(_LENGTH, dtype)
     panel, start = aligned((_LENGTH, _VECTORS * width), dtype), aligned((_VECTORS * width,), dtype)
     out = aligned((_VECTORS * width,), dtype)

@@ -34,11 +34,15 @@ class Machine:
         Bytes of the caches of one core.
     registers : int
         Vector registers.
+    at_once : int
+        Products of so many k are made in each turn of the highest tile's loop: it ends less often, and that
+        it will is foreseen. (For ARM, LLVM would load several pairs before their turn, and spill sums.)
     """
 
     first_cache: int = 32 << 10
     second_cache: int = 512 << 10
     registers: int = 16
+    at_once: int = 1
 
 
 def _cache_size(index, default):
@@ -61,6 +65,7 @@ def this_machine():
         first_cache=_cache_size(0, default.first_cache),
         second_cache=_cache_size(2, default.second_cache),
         registers=host().registers,
+        at_once=4 if host().triple.startswith("x86_64") else 1,
     )
 
 

@@ -132,16 +132,18 @@ def _product(map_, dtype, width, groups):
         diagonal = map_.kind == "diagonal"
         one = native(Elementwise(dtype, width, map_.sources, map_.targets, diagonal))
         return Product(one, norm=norm)
-    vectors, registers = len(map_.targets), host().registers
+    machine = this_machine()
+    vectors, registers, at_once = len(map_.targets), machine.registers, machine.at_once
     height = tile_height(vectors, registers)
     if map_.geometry is not None:
-        return Product(native(Convolved(dtype, width, height, vectors, map_.targets)), norm=norm)
-    machine = this_machine()
+        tile = native(Convolved(dtype, width, height, vectors, map_.targets, at_once))
+        return Product(tile, norm=norm)
     portion = portion_of(map_.length, map_.panel[0].nbytes, machine)
     # What comes next is asked for; of far weights also where it comes before.
     ways = (1, -1) if map_.panel.nbytes > machine.second_cache else (1 if portion else 0,)
     one, *back = (
-        native(Dense(dtype, width, height, vectors, map_.targets, way, portion)) for way in ways
+        native(Dense(dtype, width, height, vectors, map_.targets, way, portion, at_once))
+        for way in ways
     )
     back = back[0] if back else None
     rows = pair_rows(vectors, registers)

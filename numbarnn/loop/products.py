@@ -63,8 +63,9 @@ def _lanes(recipe):
 def dense(recipe):
     """The dispatcher of the dense product for panels of so many vectors."""
     tile = tiles(
-        _lanes(recipe), recipe.height, recipe.vectors, recipe.targets, recipe.ahead, recipe.portion
-    )
+        _lanes(recipe), recipe.height, recipe.vectors, recipe.targets, recipe.ahead, recipe.portion,
+        recipe.at_once,
+    )  # fmt: skip
     return bound(_dense, multiply=tile)
 
 
@@ -72,7 +73,9 @@ def convolved(recipe):
     """The dispatcher of the dense product of rows that lie in an image."""
     return bound(
         _convolved,
-        multiply=image_tiles(_lanes(recipe), recipe.height, recipe.vectors, recipe.targets),
+        multiply=image_tiles(
+            _lanes(recipe), recipe.height, recipe.vectors, recipe.targets, recipe.at_once
+        ),
     )
 
 

@@ -13,7 +13,8 @@ class Dense(Recipe):
     """The product of rows with one panel of weights, in tiles of up to `height` rows.
 
     `ahead` says which panel is asked for meanwhile: the one behind, 1, the one before, -1, or none;
-    `portion` how many k several tiles pass at once at the most, or 0 for all.
+    `portion` how many k several tiles pass at once at the most, or 0 for all; `at_once` how many a turn of
+    the highest tile's loop takes.
     """
 
     dtype: str
@@ -23,6 +24,7 @@ class Dense(Recipe):
     targets: tuple
     ahead: int = 0
     portion: int = 0
+    at_once: int = 1
     arguments = 8
 
     def build(self):
@@ -41,6 +43,7 @@ class Convolved(Recipe):
     height: int
     vectors: int
     targets: tuple
+    at_once: int = 1
     arguments = 10
 
     def build(self):

@@ -62,74 +62,98 @@ def _so_far(builder, lanes, fresh, panel, rows, targets):
     return found
 
 
-def _sums(context, builder, lanes, numbers, panels, vectors, length, sums, ahead=None):
-    """Emit the loop over k that adds to `sums`, row after row; the builder is left at its end.
+def _loop_over_k(builder, first, end, at_once, sums, add_products):
+    """Emit ``sums = add_products(k, sums)`` for all k from `first` on, `at_once` of them each time.
 
-    `numbers` are the addresses of each row's first number, `panels` those of the first weights; from
-    `ahead` on, a line is asked for with each k.
+    The builder is left behind the loop, which does nothing where `first` is `end`; else there must be whole
+    turns up to there.
     """
-    size = size_of(lanes)
-    wide = size * lanes.width
-    rows, per_row = len(numbers), len(panels) * vectors
     before = builder.block
-    body = builder.append_basic_block(f"k_of_{rows}")
-    after = builder.append_basic_block(f"sums_of_{rows}")
-    builder.cbranch(builder.icmp_signed(">", length, _INT(0)), body, after)
+    body = builder.append_basic_block(f"k_by_{at_once}")
+    after = builder.append_basic_block("behind_k")
+    builder.cbranch(builder.icmp_signed("<", first, end), body, after)
 
     builder.position_at_end(body)
     k = builder.phi(_INT)
-    k.add_incoming(_INT(0), before)
-    totals = [builder.phi(lanes.vector) for _ in sums]
+    k.add_incoming(first, before)
+    totals = [builder.phi(value.type) for value in sums]
     for total, value in zip(totals, sums, strict=True):
         total.add_incoming(value, before)
-    behind = builder.mul(k, _INT(vectors * wide))
-    places = [(builder.add(panel, behind), v * wide) for panel in panels for v in range(vectors)]
-
-    def weight(v):
-        return load_value(builder, lanes, *places[v])
-
-    def number(r):
-        pointer = pointer_at(builder, numbers[r], lanes.vector.element)
-        scalar = builder.load(builder.gep(pointer, [k]))
-        scalar.align = size
-        return splat(context, builder, scalar, lanes.dtype, lanes)
-
-    if ahead is not None:
-        _fetch(builder, builder.add(ahead, builder.mul(k, _INT(_LINE))))
-    new = {}
-
-    def add_product(r, v, value, factor):
-        arguments = [value, factor, totals[r * per_row + v]]
-        new[r, v] = call_llvm(builder, "fma", lanes.vector, arguments)
-
-    # The smaller side is held in registers, the other passes through one.
-    if rows < per_row:
-        values = [number(r) for r in range(rows)]
-        for v in range(per_row):
-            factor = weight(v)
-            for r in range(rows):
-                add_product(r, v, values[r], factor)
-    else:
-        weights = [weight(v) for v in range(per_row)]
-        for r in range(rows):
-            value = number(r)
-            for v in range(per_row):
-                add_product(r, v, value, weights[v])
-    new = [new[r, v] for r in range(rows) for v in range(per_row)]
-    following = builder.add(k, _INT(1))
+    new = totals
+    for more in range(at_once):
+        new = add_products(builder.add(k, _INT(more)), new)
+    following = builder.add(k, _INT(at_once))
     k.add_incoming(following, body)
     for total, value in zip(totals, new, strict=True):
         total.add_incoming(value, body)
-    builder.cbranch(builder.icmp_signed("<", following, length), body, after)
+    builder.cbranch(builder.icmp_signed("<", following, end), body, after)
 
     builder.position_at_end(after)
     results = []
     for before_all, value in zip(sums, new, strict=True):
-        result = builder.phi(lanes.vector)
+        result = builder.phi(value.type)
         result.add_incoming(before_all, before)
         result.add_incoming(value, body)
         results.append(result)
     return results
+
+
+def _sums(
+    context, builder, lanes, numbers, panels, vectors, length, sums, ahead=None, at_once=1
+):  # fmt: skip
+    """Emit the loop over k that adds to `sums`, row after row; the builder is left at its end.
+
+    `numbers` are the addresses of each row's first number, `panels` those of the first weights; from
+    `ahead` on, a line is asked for with each k; each turn takes `at_once` of them.
+    """
+    size = size_of(lanes)
+    wide = size * lanes.width
+    rows, per_row = len(numbers), len(panels) * vectors
+
+    def add_products(k, totals):
+        behind = builder.mul(k, _INT(vectors * wide))
+        places = [
+            (builder.add(panel, behind), v * wide) for panel in panels for v in range(vectors)
+        ]
+
+        def weight(v):
+            return load_value(builder, lanes, *places[v])
+
+        def number(r):
+            pointer = pointer_at(builder, numbers[r], lanes.vector.element)
+            scalar = builder.load(builder.gep(pointer, [k]))
+            scalar.align = size
+            return splat(context, builder, scalar, lanes.dtype, lanes)
+
+        if ahead is not None:
+            _fetch(builder, builder.add(ahead, builder.mul(k, _INT(_LINE))))
+        new = {}
+
+        def add_product(r, v, value, factor):
+            arguments = [value, factor, totals[r * per_row + v]]
+            new[r, v] = call_llvm(builder, "fma", lanes.vector, arguments)
+
+        # The smaller side is held in registers, the other passes through one.
+        if rows < per_row:
+            values = [number(r) for r in range(rows)]
+            for v in range(per_row):
+                factor = weight(v)
+                for r in range(rows):
+                    add_product(r, v, values[r], factor)
+        else:
+            weights = [weight(v) for v in range(per_row)]
+            for r in range(rows):
+                value = number(r)
+                for v in range(per_row):
+                    add_product(r, v, value, weights[v])
+        return [new[r, v] for r in range(rows) for v in range(per_row)]
+
+    first = _INT(0)
+    if at_once > 1:
+        turns = builder.and_(length, _INT(-at_once))
+        sums = _loop_over_k(builder, first, turns, at_once, sums, add_products)
+        first = turns
+    return _loop_over_k(builder, first, length, 1, sums, add_products)
 
 
 def _store_sums(context, builder, lanes, sums, panels, targets):
@@ -144,12 +168,14 @@ def _store_sums(context, builder, lanes, sums, panels, targets):
 
 
 def _tile(
-    context, builder, lanes, rows, vectors, targets, operand, panels, length, ahead=None, fresh=None
+    context, builder, lanes, rows, vectors, targets, operand, panels, length, ahead=None, fresh=None,
+    at_once=1,
 ):  # fmt: skip
     """Emit one tile; the builder is left at its end.
 
     `operand` is (address, bytes between rows); each of `panels` is (panel, start, out, bytes
-    between rows of out); `ahead` as in `_sums`. `fresh` says whether the sums begin here; None: they do.
+    between rows of out); `ahead` and `at_once` as in `_sums`. `fresh` says whether the sums begin here;
+    None: they do.
     """
     a, row_bytes = operand
     if fresh is None:
@@ -158,15 +184,17 @@ def _tile(
         sums = _so_far(builder, lanes, fresh, *panels, rows, targets)
     numbers = [builder.add(a, builder.mul(row_bytes, _INT(r))) for r in range(rows)]
     places = [panel for panel, _, _, _ in panels]
-    sums = _sums(context, builder, lanes, numbers, places, vectors, length, sums, ahead)
+    sums = _sums(context, builder, lanes, numbers, places, vectors, length, sums, ahead, at_once)
     _store_sums(context, builder, lanes, sums, panels, targets)
 
 
-def _image_tile(context, builder, lanes, rows, vectors, targets, operand, panels, taps):
+def _image_tile(
+    context, builder, lanes, rows, vectors, targets, operand, panels, taps, at_once
+):  # fmt: skip
     """Emit one tile whose rows lie anywhere in an image, each k by k in several lines.
 
     `operand` is (address of a table of the rows' places, image); `taps` is (address of a table of
-    the lines' places behind a row's, how many lines, length of each).
+    the lines' places behind a row's, how many lines, length of each); `at_once` as in `_sums`.
     """
     table, image = operand
     lines, count, length = taps
@@ -191,7 +219,7 @@ def _image_tile(context, builder, lanes, rows, vectors, targets, operand, panels
         total.add_incoming(value, before)
     place = builder.load(pointer_at(builder, builder.add(lines, builder.mul(line, _INT(8))), _INT))
     here = [builder.add(number, place) for number in numbers]
-    new = _sums(context, builder, lanes, here, [weights], vectors, length, totals)
+    new = _sums(context, builder, lanes, here, [weights], vectors, length, totals, at_once=at_once)
     following = builder.add(line, _INT(1))
     beyond = builder.add(weights, builder.mul(length, _INT(vectors * wide)))
     for phi, value in zip((line, weights, *totals), (following, beyond, *new), strict=True):
@@ -260,7 +288,7 @@ def _all_portions(builder, length, portion, sliced, emit):
     builder.position_at_end(end)
 
 
-def tiles(lanes, height, vectors, targets, ahead=0, portion=0):
+def tiles(lanes, height, vectors, targets, ahead=0, portion=0, at_once=1):
     """An intrinsic for the products of any number of rows with one panel.
 
     As many tiles of the full height as fit, then one of what is left.
@@ -278,6 +306,8 @@ def tiles(lanes, height, vectors, targets, ahead=0, portion=0):
         Which panel is asked for meanwhile: none, the one that lies behind this one, or before it.
     portion : int
         The number of k that several tiles pass at once at the most; 0: all.
+    at_once : int
+        How many of them a turn of the highest tile's loop takes.
 
     Returns
     -------
@@ -325,6 +355,7 @@ def tiles(lanes, height, vectors, targets, ahead=0, portion=0):
                     _tile(
                         context, builder, lanes, rows_of_tile, vectors, targets, operand, panels, count,
                         fetched_by(row) if ahead else None, fresh,
+                        at_once if rows_of_tile == height else 1,
                     )  # fmt: skip
 
                 _all_tiles(builder, rows, height, tile_at)
@@ -341,7 +372,7 @@ def tiles(lanes, height, vectors, targets, ahead=0, portion=0):
     return multiply
 
 
-def image_tiles(lanes, height, vectors, targets):
+def image_tiles(lanes, height, vectors, targets, at_once=1):
     """An intrinsic for the products of rows of an image, with one panel.
 
     What a row has k by k lies in lines of the image, each of which begins as far behind the row's own
@@ -349,7 +380,7 @@ def image_tiles(lanes, height, vectors, targets):
 
     Parameters
     ----------
-    lanes, height, vectors, targets
+    lanes, height, vectors, targets, at_once
         As for `tiles`.
 
     Returns
@@ -371,7 +402,10 @@ def image_tiles(lanes, height, vectors, targets):
                 operand = builder.add(rows_at, builder.mul(row, _INT(8))), image
                 place = builder.add(out, builder.mul(row, out_row_bytes))
                 panels = [(panel, start, place, out_row_bytes)]
-                _image_tile(context, builder, lanes, count, vectors, targets, operand, panels, taps)
+                turn = at_once if count == height else 1
+                _image_tile(
+                    context, builder, lanes, count, vectors, targets, operand, panels, taps, turn
+                )
 
             _all_tiles(builder, rows, height, tile_at)
             return context.get_dummy_value()

@@ -16,14 +16,14 @@ from numbarnn.loop.tables import address, aligned
 LENGTH, VECTORS = 21, 4
 
 
-def products(dtype, rows, ahead, length=LENGTH, portion=0):
+def products(dtype, rows, ahead, length=LENGTH, portion=0, at_once=1):
     """What the tiles make of so many rows, and what NumPy makes of them in float64."""
     dtype, rng = np.dtype(dtype), np.random.default_rng(5)
     width = host_width(dtype)
     columns, wide = VECTORS * width, width * dtype.itemsize
     targets = tuple(v * wide for v in range(VECTORS))
     height = tile_height(VECTORS, this_machine().registers)
-    tile = native(Dense(dtype.name, width, height, VECTORS, targets, ahead, portion))
+    tile = native(Dense(dtype.name, width, height, VECTORS, targets, ahead, portion, at_once))
     panel, start = aligned((LENGTH, columns), dtype), aligned((columns,), dtype)
     a, out = rng.normal(size=(40, LENGTH)).astype(dtype), aligned((40, columns), dtype)
     panel[...], start[...] = rng.normal(size=panel.shape), rng.normal(size=columns)
@@ -53,6 +53,17 @@ def test_sums_over_portions_of_k_are_the_same(dtype, portion):
         for rows in (1, 6, 7, 12, 13, 40):
             for ahead in (0, 1, -1):
                 assert (products(dtype, rows, ahead, length, portion)[0] == whole[:rows]).all()
+
+
+@pytest.mark.parametrize("length", [0, 1, 3, 4, 5, 8, 19, 20, LENGTH])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sums_by_several_k_at_once_are_the_same(dtype, length):
+    whole, expected = products(dtype, 40, 0, length)
+    assert np.abs(whole - expected).max() < LENGTH * np.finfo(dtype).eps * 20
+    for rows, ahead, portion in ((6, 0, 0), (13, 1, 7), (40, -1, 0), (40, 1, 4)):
+        for at_once in (2, 4, 8):
+            found, _ = products(dtype, rows, ahead, length, portion, at_once)
+            assert (found == whole[:rows]).all()
 
 
 @pytest.mark.parametrize("ahead", [0, 1, -1])
