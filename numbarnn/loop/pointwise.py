@@ -156,13 +156,16 @@ def _pointwise(
     common = (*apart, integer_at(stage + slot.PARAMS), first, units)
     tiles = min(groups * JOINED, (units + WIDTH - 1) // WIDTH - first)
     old, new = moved_by(olds, steps, first_row), moved_by(news, steps, first_row)
-    for q in range(tiles):
-        here, tile = tile_at((x, c, r, old, new), q, common)
+    for first_tile in range(0, tiles, JOINED):
+        here = x, c, r, old, new
+        end_tile = first_tile + 1 if JOINED == 1 else min(first_tile + JOINED, tiles)
         for row in range(first_row, end_row - 1, 2):
             one = output_place(stage, work, places, row, chunk)
             other = output_place(stage, work, places, row + 1, chunk)
             after = row_after(here, steps)
-            compute_two(delivered_to(one, (here, tile)), delivered_to(other, (after, tile)))
+            for q in range(first_tile, end_tile):
+                mine, theirs = tile_at(here, q, common), tile_at(after, q, common)
+                compute_two(delivered_to(one, mine), delivered_to(other, theirs))
             here = row_after(after, steps)
     row = end_row - 1
     before = row - first_row
