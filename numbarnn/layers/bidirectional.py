@@ -287,12 +287,12 @@ class Bidirectional(Merged, Repeats, Layer):
             call.kind, RepeatedBoth(layers, batches, requests, whole, halves, self.return_state)
         )
 
-    def _repeated_result(self, output, states):
+    def _repeated_result(self, output, states, in_order):
         """What `_returned` gives, of a call that was run again."""
         found = [output]
         if self.return_state:
             for layer, final in zip(self._layers(), states, strict=True):
-                found += layer.final_states(final)
+                found += final[0] if in_order else layer.final_states(final)
         return found if self.forward_layer.return_state else output
 
     def _turned(self, layer):

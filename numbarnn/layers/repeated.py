@@ -187,6 +187,11 @@ class Repeated:
         self._state_shapes = [(batch.samples, size) for size in program.state_sizes]
         self._finals = self._state_shapes if states else []
         self._counts = [len(cell.state_sizes) for cell in program.cells]
+        #: Whether the final states are returned as they come: those of one cell, none within another.
+        self.in_order = False
+        if len(self._counts) == 1 and not layer.stateful:
+            numbers = list(range(self._counts[0]))
+            self.in_order = layer.structured([numbers]) == numbers
 
     def holds(self, layer):
         """Whether no cell, weight or setting has changed since."""
@@ -251,6 +256,7 @@ class RepeatedBoth:
         parts = zip(layers, batches, requests, strict=True)
         self._one, self._other = (Repeated(*part, False, states) for part in parts)
         self._shape, self._dtype, self._middle = whole.shape, whole.dtype, halves[0].shape[-1]
+        self.in_order = self._one.in_order and self._other.in_order
 
     def holds(self, layer):
         """Whether no weight or setting has changed since."""
@@ -302,11 +308,20 @@ class Repeats:
     """The part of a layer that remembers its plain calls, in `_repeated`; a copy remembers none."""
 
     def _again(self, call, out):
-        """The output and states of a plain call, run as one before it was; None if that cannot be."""
+        """A plain call run as one before it was; None if that cannot be.
+
+        Returns
+        -------
+        output : ndarray
+        states : list
+            Those of every cell; of two layers, a pair of such lists.
+        in_order : bool
+            Whether they are returned as they stand there.
+        """
         repeated = self._repeated.find(self, call.kind)
         if repeated is None or not repeated.takes(call, out):
             return None
-        return repeated(call, out)
+        return *repeated(call, out), repeated.in_order
 
     def __getstate__(self):
         fields = super().__getstate__()

@@ -351,9 +351,11 @@ class RNN(Arguments, Built, Returned, Recorded, Repeats, Layer):
             repeated = Repeated(self, given.batch, self._request(), begun, states)
             self._repeated.keep(call.kind, repeated)
 
-    def _repeated_result(self, output, states):
+    def _repeated_result(self, output, states, in_order):
         """What `_returned` gives, of a call that was run again."""
-        return [output, *self.final_states(states)] if self.return_state else output
+        if not self.return_state:
+            return output
+        return [output, *(states[0] if in_order else self.final_states(states))]
 
     def stepper(self, batch_size, initial_state=None, constants=None):
         """A stream: the layer as something that is given one time step per call.

@@ -129,6 +129,36 @@ def test_one_state_by_itself_or_in_a_nest(give, rng):
         assert_same(one(x, initial_state=give(h)), other(x, initial_state=give(h)))
 
 
+class Counts(nr.Cell):
+    """Three states, each of which counts by its own number."""
+
+    units = output_size = 1
+
+    def __init__(self, state_size):
+        super().__init__()
+        self.state_size = state_size
+
+    def stages(self):
+        return (nr.Stage(self.step, inputs=(nr.Map(),)),)
+
+    @nr.step(per="unit")
+    def step(x, r, states, params):
+        one, two, three = states
+        return x[0], (one + 1, two + 10, three + 100)
+
+
+@pytest.mark.parametrize("state_size", [(1, 1, 1), [1, 1, 1], {"z": 1, "a": 1, "m": 1}])
+def test_states_are_returned_in_their_order(state_size, monkeypatch):
+    layer = nr.RNN(Counts(state_size), return_state=True)
+    x = np.zeros((1, 4, 1), np.float32)
+    first = layer(x)
+    taken = long_ways(layer, monkeypatch)
+    for found in (first, layer(x)):
+        assert type(found) is list
+        assert [state.item() for state in found] == [0, 4, 40, 400]
+    assert not taken
+
+
 def test_states_that_need_a_closer_look(rng):
     one, other = pair_of(lambda: nr.LSTM(H))
     x, begin = inputs(rng, False), states(rng, (H, H))
