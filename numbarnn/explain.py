@@ -208,15 +208,16 @@ def _stage(number, stage, program):
 def _plan(program, samples, steps):
     from .loop.peak import bandwidth, bound, peak
 
-    plan, size = program.planned(samples, steps)
+    plan, size, stepwise = program.planned(samples, steps)
     threads = max(plan.threads, plan.members)
     blocks = "1 block" if plan.blocks == 1 else f"{plan.blocks} blocks"
     rows = f"{plan.block // program.positions} samples"
     if program.shape:
         rows += f" at {program.positions} positions"
+    inputs = " (inputs step by step too)" if stepwise else ""
     yield (
         f"  plan: {samples} x {steps} steps as {blocks} of {rows}, "
-        f"{plan.chunk} steps at a time, on {threads} of {get_num_threads()} threads"
+        f"{plan.chunk} steps at a time{inputs}, on {threads} of {get_num_threads()} threads"
     )
     yield f"  workspace: {size / 1024:.0f} KB a thread"
     work, dtype, width = program.products * samples * steps, program.dtype.name, program.width

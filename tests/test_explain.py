@@ -1,6 +1,7 @@
 """What `explain` prints is what runs."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from toys import ACC, AccCall
 
 import numbarnn as nr
 from numbarnn.cuda import measured
+from numbarnn.loop.plan import this_machine
 from numbarnn.machine import host
 
 
@@ -102,6 +104,16 @@ def test_wrong_arguments():
         nr.explain(layer, 3)
     with pytest.raises(nr.ArgumentError, match="`time` must be an integer"):
         nr.explain(layer, 3, 0.5)
+
+
+def test_inputs_that_go_step_by_step(capsys, monkeypatch):
+    layer = nr.LSTM(80)
+    layer.build((None, None, 7))
+    assert "6 steps at a time, on" in told(capsys, layer, 18, 6)
+    machine = replace(this_machine(), second_cache=64 << 10)
+    monkeypatch.setattr("numbarnn.loop.unit_call.this_machine", lambda: machine)
+    assert "6 steps at a time (inputs step by step too), on" in told(capsys, layer, 18, 6)
+    assert "steps at a time, on" in told(capsys, layer, 1, 6)
 
 
 def test_normalised_maps_and_convolutions(capsys):

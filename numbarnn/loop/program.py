@@ -175,7 +175,7 @@ class UnitProgram:
         return Stream(self, call, (samples, features), results.outputs[0].shape, states)
 
     def planned(self, samples, steps, threads=None):
-        """The plan of a batch of one plain input, and the bytes of workspace that a thread needs.
+        """The plan of a batch of one plain input, workspace of a thread, whether inputs go step by step.
 
         Parameters
         ----------
@@ -184,7 +184,8 @@ class UnitProgram:
 
         Returns
         -------
-        Plan, int
+        Plan, int, bool
+            The workspace is in bytes.
         """
         maps = self.cells[0].stages[0].layout.inputs[:1]
         shape, item = (sum(map_.width for map_ in maps),), self.dtype.itemsize
@@ -199,7 +200,7 @@ class UnitProgram:
         track = Track(np.empty(0, self.dtype), 0, 0, False, 0, 0)
         threads = get_num_threads() if threads is None else threads
         call = UnitCall(self, batch, [track], False, False, threads)
-        return call.plan, call.size
+        return call.plan, call.size, call.stepwise
 
 
 class Stream:

@@ -64,12 +64,14 @@ LAYER_ENTRY = 8 * EIGHT
 
 #: A stage. With up to PAIRED_ROWS rows its groups are computed two at a time. WHOLE is the address of
 #: what runs a stage that has positions, or whose recurrent maps need the whole row before the step, or 0.
+#: STEPWISE: its one map of inputs may be multiplied step by step, as recurrent ones are, and not a chunk
+#: of time at once: where their weights come from far anyway, so that what it gives stays near.
 (
     POINTWISE, GROUPS, UNITS, MAPS, INPUT_MAPS, CONSTANT_MAPS, RECURRENT_MAPS, WORK_X, X_ROW,
     WORK_C, C_ROW, WORK_R, R_ROW, R_GROUP, PARAMS, STAGE_STATES, WORK_VALUES, VALUE_BYTES, VALUE_ROW,
-    STAGE_PLACES, PAIRED_ROWS, WHOLE,
-) = _places(22)  # fmt: skip
-STAGE_ENTRY = 22 * EIGHT
+    STAGE_PLACES, PAIRED_ROWS, WHOLE, STEPWISE,
+) = _places(23)  # fmt: skip
+STAGE_ENTRY = 23 * EIGHT
 
 #: A map: of inputs, then of constants, then of states and inner values. PRODUCT_BACK is the product
 #: where the panel before is the next one, PAIR that with two panels at once, for up to PAIR_ROWS rows.

@@ -1,11 +1,11 @@
 """The loop for steps that see one unit of one sample.
 
 A block of samples runs from its first step to its last, a chunk of time after the other. Per chunk,
-layer after layer: the input maps of the whole chunk, tiled along time; then, step by step, stage after
-stage, the recurrent maps of one group of unit tiles for all rows, tiled along rows, and the step on
-what they left in the nearest cache. So what passes between stacked cells, stages and maps stays
-in the caches, and nothing of the length of the sequence is stored. Letters as everywhere: b sample,
-k step number, t position in time, j unit.
+layer after layer: the input maps of the whole chunk, tiled along time (where weights come from far, step by
+step like the others); then, step by step, stage after stage, the recurrent maps of one group of unit tiles
+for all rows, tiled along rows, and the step on what they left in the nearest cache. So what passes between
+stacked cells, stages and maps stays in the caches, and nothing of the length of the sequence is stored.
+Letters as everywhere: b sample, k step number, t position in time, j unit.
 
 Only the step and what surrounds it on one tile of units is compiled per cell (`loop.pointwise`). The
 rest knows no cell, is compiled once, and calls products, gathers and pointwise functions by address.
@@ -235,6 +235,22 @@ def project_groups(task, work, stage, map_, rows, begin, steps, group, end):
         group += 2 if both else 1
 
 
+def is_stepwise(task, stage):
+    """Whether inputs are multiplied step by step: rows must be samples that follow one another."""
+    if integer_at(stage + slot.STEPWISE) == 0:
+        return False
+    return integer_at(task + slot.COUNTS) == 0 and integer_at(task + slot.ORDER) == 0
+
+
+def inputs_at(task, work, map_, i):
+    """Where the first row's inputs at step `i` of the chunk lie, and the bytes from row to row."""
+    place = row_at(task, work, 0)
+    source = integer_at(place + slot.AT) + i * integer_at(place + slot.AT_STEP)
+    if integer_at(map_ + slot.GATHER) != 0 or integer_at(map_ + slot.DROPPED) != 0:
+        return source, integer_at(task + slot.CHUNK) * integer_at(map_ + slot.GATHER_ROW)
+    return source, integer_at(map_ + slot.SOURCE_SAMPLE)
+
+
 def project(task, work, before, stage, rows, begin, steps):
     """The pre-activations of every input map of a stage for a chunk of time, all rows and groups."""
     share = integer_at(task + slot.SHARE)
@@ -243,6 +259,8 @@ def project(task, work, before, stage, rows, begin, steps):
         if integer_at(map_ + slot.GEOMETRY) != 0:
             continue  # of an image, strip by strip
         find_sources(task, work, before, map_, rows, begin, steps)
+        if is_stepwise(task, stage):
+            continue
         if share != 0:
             call_share(share, (task, work, stage, map_, rows, begin, steps))
         else:
@@ -286,7 +304,8 @@ def stage_groups(task, work, stage, rows, i, parity, group, end, member):
     last = maps + integer_at(stage + slot.RECURRENT_MAPS) * slot.MAP_ENTRY
     step, r_group = integer_at(stage + slot.POINTWISE), integer_at(stage + slot.R_GROUP)
     own = 2 * r_group * member
-    _, x_step, x_group = x_strides(stage, block, chunk)
+    x_row, x_step, x_group = x_strides(stage, block, chunk)
+    stepwise, inputs = is_stepwise(task, stage), integer_at(stage + slot.MAPS)
     r, r_row = work + integer_at(stage + slot.WORK_R) + own, integer_at(stage + slot.R_ROW)
     paired, back = rows <= integer_at(stage + slot.PAIRED_ROWS), (parity + member) & 1 != 0
     two = paired or rows & 1 != 0
@@ -295,6 +314,14 @@ def stage_groups(task, work, stage, rows, i, parity, group, end, member):
         taken = 2 if two and done + 1 < count else 1
         group = end - done - taken if back else first + done
         done += taken
+        x = group * x_group + i * x_step
+        if stepwise:
+            x = 0
+            product = integer_at(inputs + (slot.PRODUCT_BACK if back else slot.PRODUCT))
+            source, apart = inputs_at(task, work, inputs, i)
+            for each in range(taken):
+                out = work + integer_at(stage + slot.WORK_X) + each * x_group
+                multiply_by(product, inputs, source, apart, group + each, out, x_row, rows)
         map_ = maps
         while map_ < last:
             source = operand_of(task, work, map_, 0, rows, parity)
@@ -307,7 +334,6 @@ def stage_groups(task, work, stage, rows, i, parity, group, end, member):
                     out = r + each * r_group
                     multiply_by(product, map_, source, source_row, group + each, out, r_row, rows)
             map_ += slot.MAP_ENTRY
-        x = group * x_group + i * x_step
         call_pointwise(step, (stage, work, 0, rows, i, group, taken, parity, block, chunk, x, own))
 
 

@@ -61,6 +61,8 @@ class UnitCall:
     slots : Slots
     size : int
         Bytes of workspace.
+    stepwise : bool
+        Whether inputs of the first cell may be multiplied step by step.
     kept : list of ndarray
         Further numbers that the tables hold addresses of.
     """
@@ -102,6 +104,7 @@ class UnitCall:
                 batch.samples, batch.steps, x_bytes + sum(inner) + source, program.work,
                 program.height, this_machine(), threads, program.weight_bytes, not training,
             )  # fmt: skip
+        self.stepwise = self._is_stepwise(self._cells[0])
         work = Workspace()
         task = self.tables.entry("task")
         task[slot.BLOCK], task[slot.CHUNK] = self.plan.block, self.plan.chunk
@@ -219,11 +222,23 @@ class UnitCall:
                 entry[slot.STAGE_PLACES] = places
                 x_at += self._x_rows * self._x_bytes(stage)
                 self._fill_stage(entry, stage, work, s, first_state)
+                entry[slot.STEPWISE] = c == 0 and self.stepwise
                 self._fill_maps(entry, stage, batch, c, s, first_state, gathered, values, work)
                 if s < len(cell.stages) - 1:
                     values = self._fill_values(entry, stage, cell.stages[s + 1], work)
             first_stage += len(cell.stages)
             first_state += len(cell.state_sizes)
+
+    def _is_stepwise(self, cell):
+        """Whether the inputs of a cell may be multiplied step by step."""
+        maps = [map_ for stage in cell.stages for map_ in stage.layout.inputs]
+        if len(maps) != 1 or len(cell.stages[0].layout.inputs) != 1 or self._program.shape:
+            return False
+        machine, height = this_machine(), self._program.height
+        far = self._program.weight_bytes > machine.second_cache
+        alone = self.plan.members == 1 and not cell.stages[0].layout.needs_rows
+        plain = maps[0].kind == "dense" and maps[0].norm is None
+        return far and alone and plain and self.plan.block > 2 * height
 
     def _fill_stage(self, entry, stage, work, s, first_state):
         layout, tables, per_tile = stage.layout, self.tables, stage.layout.joined * self._wide
