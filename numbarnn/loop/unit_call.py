@@ -222,7 +222,7 @@ class UnitCall:
                 entry[slot.STAGE_PLACES] = places
                 x_at += self._x_rows * self._x_bytes(stage)
                 self._fill_stage(entry, stage, work, s, first_state)
-                entry[slot.STEPWISE] = c == 0 and self.stepwise
+                entry[slot.STEPWISE] = c == 0 and s == 0 and self.stepwise
                 self._fill_maps(entry, stage, batch, c, s, first_state, gathered, values, work)
                 if s < len(cell.stages) - 1:
                     values = self._fill_values(entry, stage, cell.stages[s + 1], work)

@@ -64,6 +64,7 @@ CELLS = {
     "LSTM": lambda: nr.LSTMCell(40),
     "GRU": lambda: nr.GRUCell(20),
     "one gate": lambda: nr.SimpleRNNCell(70),
+    "a second stage without inputs": lambda: nr.ProjectionLSTMCell(40, 24),
     "two layers": lambda: [nr.LSTMCell(24), nr.GRUCell(33)],
 }
 
