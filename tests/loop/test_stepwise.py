@@ -31,6 +31,8 @@ def far_from_here(monkeypatch):
     def tell(self, *arguments):
         made(self, *arguments)
         told.append(self.tables.entry("stages")[slot.STEPWISE] != 0)
+        behind = range(1, sum(len(cell.stages) for cell in self._cells))
+        assert not any(self.tables.entry("stages", n)[slot.STEPWISE] for n in behind)
 
     monkeypatch.setattr(UnitCall, "__init__", tell)
     return told
