@@ -12,7 +12,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from ..lanes.literals import copied
-from .linked import LinkedOnly
+from .linked import LinkedOnly, OwnLinkedOnly
 
 #: The only options that anything is compiled with. `error_model` is per function: with the default
 #: one a division could raise, and would not be vectorised. Nothing is called from Python.
@@ -23,10 +23,31 @@ OPTIONS = {
 
 #: For a function whose call must not remain in the code.
 INLINED = {**OPTIONS, "forceinline": True}
-#: The same for what runs in no other way than linked into an object file.
-LINKED, LINKED_INLINED = (
-    {**options, "pipeline_class": LinkedOnly} for options in (OPTIONS, INLINED)
+#: The same for a step that runs in no other way than linked into an object file, and for what is ours.
+LINKED_STEP = {**INLINED, "pipeline_class": LinkedOnly}
+_OWN, _OWN_INLINED = (
+    {**options, "pipeline_class": OwnLinkedOnly} for options in (OPTIONS, INLINED)
 )
+
+
+def _extreme(symbol):
+    """An intrinsic for the smaller ("<") or larger (">") of two integers."""
+
+    @intrinsic
+    def extreme(context, a, b):
+        if not (isinstance(a, types.Integer) and isinstance(b, types.Integer)):
+            return None
+
+        def generate(context, builder, sig, values):
+            return builder.select(builder.icmp_signed(symbol, *values), *values)
+
+        return types.intp(types.intp, types.intp), generate
+
+    return extreme
+
+
+#: In place of Numba's own, each of which is several functions to compile.
+_EXTREMES = {"min": _extreme("<"), "max": _extreme(">")}
 
 
 @cache
@@ -44,7 +65,8 @@ def _helper(function):
 def bound(function, /, inlined=False, **names):
     """A compiled copy of `function` in whose body `names` are bound.
 
-    Plain functions of the same package that it calls by name, all of integers, are compiled too.
+    Plain functions of the same package that it calls by name, all of integers, are compiled too; its
+    `min` and `max` are of two integers.
 
     Parameters
     ----------
@@ -58,13 +80,13 @@ def bound(function, /, inlined=False, **names):
     -------
     Dispatcher
     """
-    namespace = {**function.__globals__, **names}
+    namespace = {**_EXTREMES, **function.__globals__, **names}
     package = function.__module__.rpartition(".")[0]
     for name in function.__code__.co_names:
         value = namespace.get(name)
         if isinstance(value, FunctionType) and value.__module__.rpartition(".")[0] == package:
             namespace[name] = _helper(value)
-    return njit(**(LINKED_INLINED if inlined else LINKED))(copied(function, namespace=namespace))
+    return njit(**(_OWN_INLINED if inlined else _OWN))(copied(function, namespace=namespace))
 
 
 def called(dispatcher):

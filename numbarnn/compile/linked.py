@@ -5,8 +5,23 @@ functions. Numba would optimise every one of them, with all that it calls, and m
 called from Python, which takes a third of the time; here that is done once, where they all are linked.
 """
 
+from numba.core import typed_passes, untyped_passes
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
+
+#: Passes for what no loop of this package contains: closures, `with`, array expressions, functions that
+#: Numba inlines itself, exceptions with arguments. Each would look through every function.
+_FOR_NOTHING = {
+    untyped_passes.WithLifting,
+    untyped_passes.InlineClosureLikes,
+    untyped_passes.RewriteDynamicRaises,
+    untyped_passes.MakeFunctionToJitFunction,
+    untyped_passes.InlineInlinables,
+    untyped_passes.FindLiterallyCalls,
+    untyped_passes.LiteralUnroll,
+    typed_passes.InlineOverloads,
+    typed_passes.NopythonRewrites,
+}
 
 
 class _Codegen:
@@ -31,6 +46,10 @@ class _Library(JITCodeLibrary):
         self._ensure_finalized()
         return 0
 
+    def _optimize_functions(self, ll_module):
+        # What Numba does here before it optimises.
+        ll_module.data_layout = self._codegen._data_layout
+
     def _optimize_final_module(self):
         """Nothing to do: the whole is optimised that this is linked into."""
 
@@ -47,3 +66,14 @@ class LinkedOnly(Compiler):
         """See `numba.core.compiler.CompilerBase`."""
         self.state.library = _Library(self.state.targetctx.codegen(), "linked")
         return super().define_pipelines()
+
+
+class OwnLinkedOnly(LinkedOnly):
+    """The same for functions of this package, which are plainer than those that users write."""
+
+    def define_pipelines(self):
+        """See `numba.core.compiler.CompilerBase`."""
+        pipelines = super().define_pipelines()
+        for each in pipelines:
+            each.passes = [one for one in each.passes if one[0] not in _FOR_NOTHING]
+        return pipelines

@@ -21,7 +21,7 @@ from ..errors import CellError
 from ..lanes import Lanes
 from ..lanes.literals import copied, narrowed_code
 from . import constants, dot, elementwise  # noqa: F401  (register with Numba)
-from .bind import LINKED_INLINED, OPTIONS
+from .bind import LINKED_STEP, OPTIONS
 from .names import loaded_names, resolved
 from .overloads import StoredOverloads
 
@@ -68,7 +68,7 @@ def _on_cpu(value):
 
 
 #: A function whose callers must take it in; one that works on arrays, for which that is not worth it.
-TAKEN_IN, CALLED = Target(njit(**LINKED_INLINED), _on_cpu), Target(njit(**OPTIONS), _on_cpu)
+TAKEN_IN, CALLED = Target(njit(**LINKED_STEP), _on_cpu), Target(njit(**OPTIONS), _on_cpu)
 
 
 def _rebound(value, dtype, done, target):

@@ -25,7 +25,7 @@ from numba.extending import (
 )
 
 from ..compile.digest import Uncacheable, surroundings
-from ..lanes.memory import caller, integer_at
+from ..lanes.memory import caller, field, integer_at
 from ..loop import task as slot
 from .asked import (
     BATCH,
@@ -132,7 +132,7 @@ def _units(model):
 
 @overload_attribute(CompiledType, "state_size")
 def _state_size(model):
-    return lambda model: integer_at(model._address + slot.MODEL_STATE)
+    return lambda model: field(model._address, slot.MODEL_STATE)
 
 
 # Whoever calls a method keeps the model and the arrays until it returns: within it addresses are enough.
@@ -190,7 +190,7 @@ def _run_in_space(model, inputs, states, out, samples, steps):
     number = (2 if samples > 1 else 0) + (1 if steps > 1 else 0)
     plan = model + number * slot.PLAN_ENTRY
     size = integer_at(plan + _WORK) + steps * integer_at(plan + _STEP_WORK)
-    run, numbers = integer_at(model + slot.MODEL_RUN), (model, inputs, states, out, samples, steps)
+    run, numbers = field(model, slot.MODEL_RUN), (model, inputs, states, out, samples, steps)
     if size <= _ON_STACK:
         return _call_on_stack(run, numbers, size)
     return _run_in_memory(run, numbers, size)
@@ -233,9 +233,9 @@ def _reset_states(model, states):
 
     def reset_states(model, states):
         place = model._address
-        if states.shape[-1] != integer_at(place + slot.MODEL_STATE):
+        if states.shape[-1] != field(place, slot.MODEL_STATE):
             _refuse(STATE)
-        reset = integer_at(place + slot.MODEL_RESET)
+        reset = field(place, slot.MODEL_RESET)
         call_reset(reset, (place, _place_of(states), 1 if single else states.shape[0]))
 
     return reset_states

@@ -57,6 +57,26 @@ def fused(context, a, b, c):
     return lanes(a, b, c), generate
 
 
+def polynomial_of(coefficients):
+    """An intrinsic for ``c[0] + x * (c[1] + x * (...))``, every product fused with its sum."""
+
+    @intrinsic
+    def evaluate(context, x):
+        if not isinstance(x, Lanes):
+            return None
+
+        def generate(context, builder, sig, values):
+            (x,), vector = values, sig.args[0].vector
+            *rest, total = (everywhere(vector, c) for c in coefficients)
+            for coefficient in reversed(rest):
+                total = call_llvm(builder, "fma", vector, [total, x, coefficient])
+            return total
+
+        return x(x), generate
+
+    return evaluate
+
+
 @intrinsic
 def select(context, mask, a, b):
     """`a` where `mask` holds, else `b`; either may be a plain number."""
@@ -69,6 +89,26 @@ def select(context, mask, a, b):
         return builder.select(values[0], *vectors)
 
     return lanes(mask, a, b), generate
+
+
+def _limit(symbol):
+    """An intrinsic for `limit`, a plain number, where x is beyond it, else x: a NaN stays."""
+
+    @intrinsic
+    def within(context, x, limit):
+        if not isinstance(x, Lanes):
+            return None
+
+        def generate(context, builder, sig, values):
+            x, limit = as_vectors(context, builder, sig.args[0], sig.args, values)
+            return builder.select(builder.fcmp_ordered(symbol, x, limit), limit, x)
+
+        return x(x, limit), generate
+
+    return within
+
+
+at_least, at_most = _limit("<"), _limit(">")
 
 
 @intrinsic

@@ -13,11 +13,14 @@ from numba.extending import overload, register_jitable
 
 from .. import elementary
 from .bits import (
+    at_least,
+    at_most,
     fused,
     lane_by_lane,
     magic_number,
     one_lane,
     only_number,
+    polynomial_of,
     rounded_down,
     select,
     split_significand,
@@ -77,32 +80,6 @@ _CONSTANTS = {
 }  # fmt: skip
 
 
-@register_jitable(**OPTIONS)
-def _at_most(x, limit):
-    return select(x > limit, limit, x)  # in this order a NaN stays
-
-
-@register_jitable(**OPTIONS)
-def _at_least(x, limit):
-    return select(x < limit, limit, x)
-
-
-def _polynomial(coefficients):
-    """A function for c[0] + x * (c[1] + x * (...)), unrolled."""
-    highest, *rest = reversed(coefficients)
-    if len(rest) == 1:
-        last = rest[0]
-        return register_jitable(**OPTIONS)(lambda x: fused(x, highest, last))
-    inner = _polynomial(coefficients[1:])
-    first = coefficients[0]
-
-    @register_jitable(**OPTIONS)
-    def evaluate(x):
-        return fused(inner(x), x, first)
-
-    return evaluate
-
-
 def _reduction(lanes):
     """X -> (n + magic number, r), where x = n * log(2) + r."""
     numbers = _CONSTANTS[lanes.dtype]
@@ -120,7 +97,7 @@ def _reduction(lanes):
 
 def _exponential(lanes):
     """R -> exp(r)."""
-    return _polynomial((1.0, 1.0, *_CONSTANTS[lanes.dtype].expm1))
+    return polynomial_of((1.0, 1.0, *_CONSTANTS[lanes.dtype].expm1))
 
 
 def _exp(x):
@@ -128,7 +105,7 @@ def _exp(x):
     least, most = numbers.exp_least, numbers.exp_most
 
     def exp(x):
-        shifted, r = reduce(_at_most(_at_least(x, least), most))
+        shifted, r = reduce(at_most(at_least(x, least), most))
         return times_two_to_the(exponential(r), shifted)
 
     return exp
@@ -137,10 +114,10 @@ def _exp(x):
 def _expm1(x):
     numbers, reduce = _CONSTANTS[x.dtype], _reduction(x)
     least, most = numbers.expm1_least, numbers.expm1_most
-    polynomial = _polynomial(numbers.expm1)
+    polynomial = polynomial_of(numbers.expm1)
 
     def expm1(x):
-        shifted, r = reduce(_at_most(_at_least(x, least), most))
+        shifted, r = reduce(at_most(at_least(x, least), most))
         p = fused(r * r, polynomial(r), r)
         first, second = two_to_the_halves(shifted)
         # Halves, so that n = 128 (1024) does not overflow before the subtraction.
@@ -155,13 +132,13 @@ def _tanh(x):
     numbers = _CONSTANTS[x.dtype]
     magic, steps, most = magic_number(x.dtype), 2 * math.log2(math.e), numbers.tanh_most
     half_log2 = -math.log(2) / 2
-    polynomial = _polynomial(
+    polynomial = polynomial_of(
         (2.0,) + tuple(c * 2.0 ** (k + 2) for k, c in enumerate(numbers.expm1))
     )
 
     def tanh(x):
         # expm1(2 * |x|) with |x| = n * log(2) / 2 + r; n is small, so that one product is exact enough.
-        a = _at_most(abs(x), most)
+        a = at_most(abs(x), most)
         shifted = fused(a, steps, magic)
         r = fused(shifted - magic, half_log2, a)
         s = two_to_the(shifted)
@@ -176,7 +153,7 @@ def _sigmoid(x):
     least = _CONSTANTS[x.dtype].exp_least
 
     def sigmoid(x):
-        shifted, r = reduce(_at_most(_at_least(x, least), 40.0))
+        shifted, r = reduce(at_most(at_least(x, least), 40.0))
         e = times_few_twos(exponential(r), shifted)
         return e / (e + 1.0)
 
@@ -185,7 +162,7 @@ def _sigmoid(x):
 
 def _log(x):
     numbers = _CONSTANTS[x.dtype]
-    polynomial = _polynomial(numbers.log)
+    polynomial = polynomial_of(numbers.log)
     high, low = numbers.log2_high, numbers.log2_low
     least, scale, shift = numbers.normal_least, numbers.subnormal_scale, numbers.subnormal_shift
 
@@ -208,7 +185,7 @@ def _log(x):
 
 def _log1p(x):
     # For 0 <= x <= 1 a polynomial; else log(1 + x) with the rounding of 1 + x put right.
-    polynomial = _polynomial(_CONSTANTS[x.dtype].log1p)
+    polynomial = polynomial_of(_CONSTANTS[x.dtype].log1p)
 
     def log1p(x):
         s = x / (x + 2.0)
@@ -226,10 +203,10 @@ def _log1p(x):
 
 def _softplus(x):
     numbers, reduce, exponential = _CONSTANTS[x.dtype], _reduction(x), _exponential(x)
-    least, polynomial = numbers.exp_least, _polynomial(numbers.log1p)
+    least, polynomial = numbers.exp_least, polynomial_of(numbers.log1p)
 
     def softplus(x):
-        shifted, r = reduce(_at_least(-abs(x), least))
+        shifted, r = reduce(at_least(-abs(x), least))
         e = times_few_twos(exponential(r), shifted)
         s = e / (e + 2.0)
         z = s * s

@@ -75,6 +75,27 @@ def set_integer(context, address, value):
 
 
 @intrinsic
+def field(context, record, offset):
+    """The int64 so many bytes behind the address of a record."""
+
+    def generate(context, builder, sig, values):
+        return builder.load(pointer_at(builder, builder.add(*values), _INT))
+
+    return types.intp(types.intp, types.intp), generate
+
+
+@intrinsic
+def set_field(context, record, offset, value):
+    """Write an int64 so many bytes behind the address of a record."""
+
+    def generate(context, builder, sig, values):
+        builder.store(values[2], pointer_at(builder, builder.add(*values[:2]), _INT))
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.intp), generate
+
+
+@intrinsic
 def byte_at(context, address):
     """The byte at an address, as an integer."""
 

@@ -6,7 +6,7 @@ before the step. So a strip of rows goes through all products and the step while
 the nearest cache, and the step may write the states that it has read.
 """
 
-from ..lanes.memory import caller, integer_at, zero_bytes
+from ..lanes.memory import caller, field, integer_at, zero_bytes
 from . import task as slot
 from .times import row_at
 from .unit import call_share, multiply, normalise, operand_of, sample_source
@@ -18,75 +18,73 @@ call_pointwise = caller(12)
 
 def begin_images(task, work, rows):
     """Zeros in all images: around what is laid into them they stay."""
-    samples, layer = rows // integer_at(task + slot.POSITIONS), integer_at(task + slot.LAYERS)
-    for number in range(integer_at(layer + slot.STAGE_COUNT)):
-        stage = integer_at(layer + slot.STAGES) + number * slot.STAGE_ENTRY
-        maps = integer_at(stage + slot.INPUT_MAPS) + integer_at(stage + slot.CONSTANT_MAPS)
-        maps += integer_at(stage + slot.RECURRENT_MAPS)
+    samples, layer = rows // field(task, slot.POSITIONS), field(task, slot.LAYERS)
+    for number in range(field(layer, slot.STAGE_COUNT)):
+        stage = field(layer, slot.STAGES) + number * slot.STAGE_ENTRY
+        maps = field(stage, slot.INPUT_MAPS) + field(stage, slot.CONSTANT_MAPS)
+        maps += field(stage, slot.RECURRENT_MAPS)
         for each in range(maps):
-            geometry = integer_at(
-                integer_at(stage + slot.MAPS) + each * slot.MAP_ENTRY + slot.GEOMETRY
-            )
+            geometry = integer_at(field(stage, slot.MAPS) + each * slot.MAP_ENTRY + slot.GEOMETRY)
             if geometry != 0:
-                image = work + integer_at(geometry + slot.WORK_IMAGE)
-                zero_bytes(image, samples * integer_at(geometry + slot.IMAGE_BYTES))
+                image = work + field(geometry, slot.WORK_IMAGE)
+                zero_bytes(image, samples * field(geometry, slot.IMAGE_BYTES))
 
 
 def fill_image(geometry, work, number, b, source):
     """Lay the operand of sample `b`, the block's `number`-th, into its image."""
-    image = work + integer_at(geometry + slot.WORK_IMAGE)
-    image += number * integer_at(geometry + slot.IMAGE_BYTES)
-    mask = integer_at(geometry + slot.MASKS)
+    image = work + field(geometry, slot.WORK_IMAGE)
+    image += number * field(geometry, slot.IMAGE_BYTES)
+    mask = field(geometry, slot.MASKS)
     if mask != 0:
-        mask += b * integer_at(geometry + slot.MASKS_SAMPLE)
-    first = image + integer_at(geometry + slot.IMAGE_FIRST)
-    call_fill(integer_at(geometry + slot.FILL), (geometry, source, first, mask))
+        mask += b * field(geometry, slot.MASKS_SAMPLE)
+    first = image + field(geometry, slot.IMAGE_FIRST)
+    call_fill(field(geometry, slot.FILL), (geometry, source, first, mask))
 
 
 def fill_inputs(task, work, map_, rows):
     """The images of what a map of inputs reads at the one step of the chunk."""
-    geometry, positions = integer_at(map_ + slot.GEOMETRY), integer_at(task + slot.POSITIONS)
-    if integer_at(geometry + slot.FILL) == 0:
+    geometry, positions = field(map_, slot.GEOMETRY), field(task, slot.POSITIONS)
+    if field(geometry, slot.FILL) == 0:
         return
     for number in range(rows // positions):
         row = number * positions
-        b = integer_at(row_at(task, work, row) + slot.SAMPLE)
-        when = integer_at(work + integer_at(task + slot.WORK_WHEN) + slot.EIGHT * row)
-        source = sample_source(map_, b) + when * integer_at(map_ + slot.SOURCE_TIME)
+        b = field(row_at(task, work, row), slot.SAMPLE)
+        when = integer_at(work + field(task, slot.WORK_WHEN) + slot.EIGHT * row)
+        source = sample_source(map_, b) + when * field(map_, slot.SOURCE_TIME)
         fill_image(geometry, work, number, b, source)
 
 
 def fill_values(task, work, map_, rows):
     """The same of a map of states or inner values; of one that reads them as they lie nothing."""
-    geometry, positions = integer_at(map_ + slot.GEOMETRY), integer_at(task + slot.POSITIONS)
-    if geometry == 0 or integer_at(geometry + slot.FILL) == 0:
+    geometry, positions = field(map_, slot.GEOMETRY), field(task, slot.POSITIONS)
+    if geometry == 0 or field(geometry, slot.FILL) == 0:
         return
     for number in range(rows // positions):
         row = number * positions
-        b = integer_at(row_at(task, work, row) + slot.SAMPLE)
-        source = work + integer_at(map_ + slot.WORK_OPERAND)
-        fill_image(geometry, work, number, b, source + row * integer_at(map_ + slot.OPERAND_ROW))
+        b = field(row_at(task, work, row), slot.SAMPLE)
+        source = work + field(map_, slot.WORK_OPERAND)
+        fill_image(geometry, work, number, b, source + row * field(map_, slot.OPERAND_ROW))
 
 
 def multiply_rows(work, map_, groups, out, out_group, out_row, first, rows):
     """The products of a map that reads an image, all groups, `rows` rows from `first` on."""
-    geometry = integer_at(map_ + slot.GEOMETRY)
-    image = work + integer_at(geometry + slot.WORK_IMAGE)
-    places = integer_at(geometry + slot.PLACES) + slot.EIGHT * first
-    lines, count = integer_at(geometry + slot.LINES), integer_at(geometry + slot.LINE_COUNT)
+    geometry = field(map_, slot.GEOMETRY)
+    image = work + field(geometry, slot.WORK_IMAGE)
+    places = field(geometry, slot.PLACES) + slot.EIGHT * first
+    lines, count = field(geometry, slot.LINES), field(geometry, slot.LINE_COUNT)
     for group in range(groups):
         here = out + group * out_group
         if count != 0:
             call_convolved(
-                integer_at(map_ + slot.PRODUCT),
+                field(map_, slot.PRODUCT),
                 (
                     places,
                     image,
                     lines,
                     count,
-                    integer_at(map_ + slot.LENGTH),
-                    integer_at(map_ + slot.PANEL) + group * integer_at(map_ + slot.PANEL_GROUP),
-                    integer_at(map_ + slot.BIAS) + group * integer_at(map_ + slot.BIAS_GROUP),
+                    field(map_, slot.LENGTH),
+                    field(map_, slot.PANEL) + group * field(map_, slot.PANEL_GROUP),
+                    field(map_, slot.BIAS) + group * field(map_, slot.BIAS_GROUP),
                     here,
                     out_row,
                     rows,
@@ -100,30 +98,30 @@ def multiply_rows(work, map_, groups, out, out_group, out_row, first, rows):
 
 def run_strips(task, work, stage, i, parity, first, end, member):
     """A stage at one step, the rows `first` up to, not with, `end`, whose images are filled."""
-    strip, groups = integer_at(task + slot.STRIP), integer_at(stage + slot.GROUPS)
-    block, chunk = integer_at(task + slot.BLOCK), integer_at(task + slot.CHUNK)
-    x_row, r_row = integer_at(stage + slot.X_ROW), integer_at(stage + slot.R_ROW)
+    strip, groups = field(task, slot.STRIP), field(stage, slot.GROUPS)
+    block, chunk = field(task, slot.BLOCK), field(task, slot.CHUNK)
+    x_row, r_row = field(stage, slot.X_ROW), field(stage, slot.R_ROW)
     x_group, r_group = strip * x_row, strip * r_row
     own_x, own_r = member * groups * x_group, member * groups * r_group
     x, r = (
-        work + integer_at(stage + slot.WORK_X) + own_x,
-        work + integer_at(stage + slot.WORK_R) + own_r,
+        work + field(stage, slot.WORK_X) + own_x,
+        work + field(stage, slot.WORK_R) + own_r,
     )
-    maps, inputs = integer_at(stage + slot.MAPS), integer_at(stage + slot.INPUT_MAPS)
-    recurrent = maps + (inputs + integer_at(stage + slot.CONSTANT_MAPS)) * slot.MAP_ENTRY
-    step = integer_at(stage + slot.POINTWISE)
+    maps, inputs = field(stage, slot.MAPS), field(stage, slot.INPUT_MAPS)
+    recurrent = maps + (inputs + field(stage, slot.CONSTANT_MAPS)) * slot.MAP_ENTRY
+    step = field(stage, slot.POINTWISE)
     while first < end:
         n = min(strip, end - first)
         for index in range(inputs):
             map_ = maps + index * slot.MAP_ENTRY
             multiply_rows(work, map_, groups, x, x_group, x_row, first, n)
             normalise(map_, x, x_group, x_row, n)
-        for index in range(integer_at(stage + slot.RECURRENT_MAPS)):
+        for index in range(field(stage, slot.RECURRENT_MAPS)):
             map_ = recurrent + index * slot.MAP_ENTRY
-            if integer_at(map_ + slot.GEOMETRY) != 0:
+            if field(map_, slot.GEOMETRY) != 0:
                 multiply_rows(work, map_, groups, r, r_group, r_row, first, n)
             else:
-                row_bytes = integer_at(map_ + slot.OPERAND_ROW)
+                row_bytes = field(map_, slot.OPERAND_ROW)
                 source = operand_of(task, work, map_, first, first + n, parity) + first * row_bytes
                 for group in range(groups):
                     multiply(map_, source, row_bytes, group, r + group * r_group, r_row, n)
@@ -154,14 +152,14 @@ def run_strips(task, work, stage, i, parity, first, end, member):
 
 def run_positions(task, work, stage, rows, i, parity):
     """The stage at one step, all rows; a team shares them out."""
-    share, maps = integer_at(task + slot.SHARE), integer_at(stage + slot.MAPS)
+    share, maps = field(task, slot.SHARE), field(stage, slot.MAPS)
     inputs, recurrent = (
-        integer_at(stage + slot.INPUT_MAPS),
-        integer_at(stage + slot.RECURRENT_MAPS),
+        field(stage, slot.INPUT_MAPS),
+        field(stage, slot.RECURRENT_MAPS),
     )
     for index in range(inputs):
         fill_inputs(task, work, maps + index * slot.MAP_ENTRY, rows)
-    maps += (inputs + integer_at(stage + slot.CONSTANT_MAPS)) * slot.MAP_ENTRY
+    maps += (inputs + field(stage, slot.CONSTANT_MAPS)) * slot.MAP_ENTRY
     for index in range(recurrent):
         fill_values(task, work, maps + index * slot.MAP_ENTRY, rows)
     if share != 0:

@@ -12,7 +12,7 @@ from numba.extending import intrinsic
 
 from ..compile.bind import bound
 from ..lanes import number_of
-from ..lanes.memory import integer_at, pointer_at, storer
+from ..lanes.memory import field, integer_at, pointer_at, storer
 from . import task as slot
 
 
@@ -65,23 +65,23 @@ def _half_to_float(builder, half):
 
 def _gather(ask):
     """Row i of the target becomes the input at time ``when[i]``, its items side by side."""
-    source = integer_at(ask + slot.ASK_FROM)
-    time_stride = integer_at(ask + slot.ASK_TIME)
-    axes = integer_at(ask + slot.ASK_AXES)
-    items = integer_at(ask + slot.ASK_ITEMS)
-    target = integer_at(ask + slot.ASK_TO)
-    target_row = integer_at(ask + slot.ASK_TO_ROW)
-    when = integer_at(ask + slot.ASK_WHEN)
-    for i in range(integer_at(ask + slot.ASK_COUNT)):
+    source = field(ask, slot.ASK_FROM)
+    time_stride = field(ask, slot.ASK_TIME)
+    axes = field(ask, slot.ASK_AXES)
+    items = field(ask, slot.ASK_ITEMS)
+    target = field(ask, slot.ASK_TO)
+    target_row = field(ask, slot.ASK_TO_ROW)
+    when = field(ask, slot.ASK_WHEN)
+    for i in range(field(ask, slot.ASK_COUNT)):
         row = source + integer_at(when + slot.EIGHT * i) * time_stride
         here = target + i * target_row
         if axes == 0:
-            stride = integer_at(ask + slot.ASK_STRIDE)
+            stride = field(ask, slot.ASK_STRIDE)
             for f in range(items):
                 store(here + f * SIZE, load(row + f * stride))
         else:
             # The item has several axes: sizes and strides stand at ASK_STRIDE, the last axis first.
-            table = integer_at(ask + slot.ASK_STRIDE)
+            table = field(ask, slot.ASK_STRIDE)
             for f in range(items):
                 rest, at = f, row
                 for axis in range(axes):

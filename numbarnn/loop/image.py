@@ -5,7 +5,7 @@ The zeros are written once, before the first step; here only what lies between t
 
 from ..compile.bind import bound
 from ..lanes import number_of
-from ..lanes.memory import copy_bytes, integer_at, integers_loader, loader, storer
+from ..lanes.memory import copy_bytes, field, integers_loader, loader, storer
 from . import task as slot
 from .gather import number_loader
 from .geometry import AXES
@@ -14,9 +14,9 @@ from .geometry import AXES
 def _fill(geometry, source, image, mask):
     """Copy the operand at `source` to `image`; times the dropout mask at `mask`, unless that is 0."""
     sizes, steps, across = load_sizes(geometry), load_steps(geometry), load_image_steps(geometry)
-    channels = integer_at(geometry + slot.CHANNELS)
-    channel_step = integer_at(geometry + slot.CHANNEL_STEP)
-    plain, line = integer_at(geometry + slot.PLAIN), integer_at(geometry + slot.PLAIN_LINE)
+    channels = field(geometry, slot.CHANNELS)
+    channel_step = field(geometry, slot.CHANNEL_STEP)
+    plain, line = field(geometry, slot.PLAIN), field(geometry, slot.PLAIN_LINE)
     bytes_ = channels * SIZE
     for z in range(sizes[0]):
         for y in range(sizes[1]):

@@ -2,7 +2,7 @@
 
 from ..compile.bind import bound
 from ..lanes import number_of
-from ..lanes.memory import integer_at, loader, size_of, storer
+from ..lanes.memory import field, loader, size_of, storer
 from . import task as slot
 from .graph import rows_of
 
@@ -55,17 +55,17 @@ def _lay(part, shown, states, samples, work):
     row of the source to the next, and SIZE from one sample to the next, or -1 for those of all its rows.
     Without a source, it is the one number at MODEL.
     """
-    source = integer_at(part + slot.PART_SOURCE)
-    place = integer_at(part + slot.PART_MODEL)
+    source = field(part, slot.PART_SOURCE)
+    place = field(part, slot.PART_MODEL)
     if source >= 0:
-        place = integer_at(shown + source + slot.SHOWN_AT)
-    target = shown + integer_at(part + slot.PART_TARGET)
-    row, width = integer_at(part + slot.PART_ROW), integer_at(part + slot.PART_WIDTH)
-    step, sample = integer_at(part + slot.PART_STEP), integer_at(part + slot.PART_SIZE)
+        place = field(shown + source, slot.SHOWN_AT)
+    target = shown + field(part, slot.PART_TARGET)
+    row, width = field(part, slot.PART_ROW), field(part, slot.PART_WIDTH)
+    step, sample = field(part, slot.PART_STEP), field(part, slot.PART_SIZE)
     rows = rows_of(target, 1)
     if sample < 0:
         sample = rows * step
-    there = integer_at(target + slot.SHOWN_AT) + integer_at(part + slot.PART_AT)
+    there = field(target, slot.SHOWN_AT) + field(part, slot.PART_AT)
     for b in range(samples):
         for index in range(rows):
             here = place + b * sample + index * step

@@ -2,18 +2,18 @@
 
 from ..compile.bind import bound
 from ..lanes import number_of
-from ..lanes.memory import copy_bytes, integer_at, loader, set_byte, size_of, zero_bytes
+from ..lanes.memory import copy_bytes, field, loader, set_byte, size_of, zero_bytes
 from . import task as slot
 from .graph import rows_of
 
 
 def _mask_rows(part, shown, states, samples, work):
     """Copy rows, or zeros, and say in a mask which; the value lies at MODEL."""
-    source = shown + integer_at(part + slot.PART_SOURCE)
-    target = integer_at(shown + integer_at(part + slot.PART_TARGET) + slot.SHOWN_AT)
-    mask = integer_at(shown + integer_at(part + slot.PART_MASK) + slot.SHOWN_AT)
-    row, place = integer_at(part + slot.PART_ROW), integer_at(source + slot.SHOWN_AT)
-    value = load(integer_at(part + slot.PART_MODEL))[0]
+    source = shown + field(part, slot.PART_SOURCE)
+    target = field(shown + field(part, slot.PART_TARGET), slot.SHOWN_AT)
+    mask = field(shown + field(part, slot.PART_MASK), slot.SHOWN_AT)
+    row, place = field(part, slot.PART_ROW), field(source, slot.SHOWN_AT)
+    value = load(field(part, slot.PART_MODEL))[0]
     for index in range(rows_of(source, samples)):
         kept = 0
         for at in range(0, row, SIZE):

@@ -4,7 +4,16 @@ So calls at the same time share nothing that is written, and a call needs no mor
 is given: no Python, no memory of its own. The places are described in `loop.task`.
 """
 
-from ..lanes.memory import byte_at, caller, copy_bytes, integer_at, set_integer, zero_bytes
+from ..lanes.memory import (
+    byte_at,
+    caller,
+    copy_bytes,
+    field,
+    integer_at,
+    set_field,
+    set_integer,
+    zero_bytes,
+)
 from . import task as slot
 
 call_loop = caller(4)
@@ -14,9 +23,9 @@ _LINE = 64
 def copied_tables(plan, work):
     """The tables of a plan in a workspace, the addresses in them put right; returns where they begin."""
     task = (work + _LINE - 1) // _LINE * _LINE
-    copy_bytes(task, integer_at(plan + slot.PLAN_TABLES), integer_at(plan + slot.PLAN_SIZE))
-    inner = integer_at(plan + slot.PLAN_INNER)
-    for index in range(integer_at(plan + slot.PLAN_INNER_COUNT)):
+    copy_bytes(task, field(plan, slot.PLAN_TABLES), field(plan, slot.PLAN_SIZE))
+    inner = field(plan, slot.PLAN_INNER)
+    for index in range(field(plan, slot.PLAN_INNER_COUNT)):
         place = task + integer_at(inner + slot.EIGHT * index)
         set_integer(place, integer_at(place) + task)
     return task
@@ -33,10 +42,10 @@ def count_of_mask(mask, steps):
 
 def show_nothing(model, output, samples):
     """Write what stands for the last output of a sequence without steps."""
-    size = integer_at(model + slot.MODEL_ITEM) * integer_at(model + slot.MODEL_UNITS)
-    empty = integer_at(model + slot.MODEL_EMPTY)
+    size = field(model, slot.MODEL_ITEM) * field(model, slot.MODEL_UNITS)
+    empty = field(model, slot.MODEL_EMPTY)
     for b in range(samples):
-        here = output + b * integer_at(model + slot.MODEL_OUT_ROW)
+        here = output + b * field(model, slot.MODEL_OUT_ROW)
         if empty == 0:
             zero_bytes(here, size)
         else:
@@ -56,50 +65,50 @@ def run_masked(model, values, mask, states, output, samples, steps, work):
         work = count + slot.EIGHT
         kept = count_of_mask(mask, steps)
         set_integer(count, kept)
-    row = integer_at(model + slot.MODEL_OUT_ROW)
-    output += integer_at(model + slot.MODEL_OUT_AT)
-    if kept == 0 and integer_at(model + slot.MODEL_SEQUENCES) == 0:
+    row = field(model, slot.MODEL_OUT_ROW)
+    output += field(model, slot.MODEL_OUT_AT)
+    if kept == 0 and field(model, slot.MODEL_SEQUENCES) == 0:
         show_nothing(model, output, samples)
     if steps == 0:
         return 0
     task = copied_tables(plan, work)
-    set_integer(task + slot.SAMPLES, samples)
-    set_integer(task + slot.STEPS, steps)
+    set_field(task, slot.SAMPLES, samples)
+    set_field(task, slot.STEPS, steps)
     if mask != 0:
-        set_integer(task + slot.COUNTS, count)
-        set_integer(task + slot.MASK, mask)
-        set_integer(task + slot.MASK_ROW, steps)
-        set_integer(task + slot.MASK_TIME, 1)
-    in_row = integer_at(model + slot.MODEL_IN_ROW)
-    maps = integer_at(plan + slot.PLAN_MAPS)
-    for index in range(integer_at(plan + slot.PLAN_MAP_COUNT)):
+        set_field(task, slot.COUNTS, count)
+        set_field(task, slot.MASK, mask)
+        set_field(task, slot.MASK_ROW, steps)
+        set_field(task, slot.MASK_TIME, 1)
+    in_row = field(model, slot.MODEL_IN_ROW)
+    maps = field(plan, slot.PLAN_MAPS)
+    for index in range(field(plan, slot.PLAN_MAP_COUNT)):
         told = maps + 2 * slot.EIGHT * index
         place = task + integer_at(told)
-        set_integer(place, values + integer_at(told + slot.EIGHT))
-        set_integer(place + slot.EIGHT, steps * in_row)
+        set_integer(place, values + field(told, slot.EIGHT))
+        set_field(place, slot.EIGHT, steps * in_row)
         set_integer(place + 2 * slot.EIGHT, in_row)
-    offsets, state = integer_at(model + slot.MODEL_OFFSETS), integer_at(task + slot.STATES)
-    for index in range(integer_at(model + slot.MODEL_STATES)):
+    offsets, state = field(model, slot.MODEL_OFFSETS), field(task, slot.STATES)
+    for index in range(field(model, slot.MODEL_STATES)):
         here = states + integer_at(offsets + slot.EIGHT * index)
-        set_integer(state + slot.STATE_FROM, here)
-        set_integer(state + slot.STATE_TO, here)
+        set_field(state, slot.STATE_FROM, here)
+        set_field(state, slot.STATE_TO, here)
         state += slot.STATE_ENTRY
-    track = integer_at(task + slot.TRACKS)
-    set_integer(track + slot.TRACK_TO, output)
-    if integer_at(model + slot.MODEL_SEQUENCES) != 0:
-        set_integer(track + slot.TRACK_SAMPLE, steps * row)
-        set_integer(track + slot.TRACK_TIME, row)
+    track = field(task, slot.TRACKS)
+    set_field(track, slot.TRACK_TO, output)
+    if field(model, slot.MODEL_SEQUENCES) != 0:
+        set_field(track, slot.TRACK_SAMPLE, steps * row)
+        set_field(track, slot.TRACK_TIME, row)
     else:
-        set_integer(track + slot.TRACK_SAMPLE, row)
-        set_integer(track + slot.TRACK_TIME, 0)
-    block = integer_at(task + slot.BLOCK)
-    rows = samples * integer_at(task + slot.POSITIONS)
+        set_field(track, slot.TRACK_SAMPLE, row)
+        set_field(track, slot.TRACK_TIME, 0)
+    block = field(task, slot.BLOCK)
+    rows = samples * field(task, slot.POSITIONS)
     # A division takes as long as a loop over few units.
     blocks = min(rows, 1) if rows <= block else (rows + block - 1) // block
-    space = task + integer_at(plan + slot.PLAN_SIZE)
-    call_loop(integer_at(model + slot.MODEL_LOOP), (task, space, 0, blocks))
-    raised = integer_at(model + slot.MODEL_RAISED)
-    if raised >= 0 and integer_at(integer_at(task + slot.LAYERS) + raised) != 0:
+    space = task + field(plan, slot.PLAN_SIZE)
+    call_loop(field(model, slot.MODEL_LOOP), (task, space, 0, blocks))
+    raised = field(model, slot.MODEL_RAISED)
+    if raised >= 0 and integer_at(field(task, slot.LAYERS) + raised) != 0:
         return slot.STEP_RAISED
     return 0
 
@@ -131,6 +140,6 @@ def run_model(model, values, states, output, samples, steps, work):
 
 def reset_model(model, states, samples):
     """Give the states of so many samples the values that a sequence begins with."""
-    size = integer_at(model + slot.MODEL_ITEM) * integer_at(model + slot.MODEL_STATE)
+    size = field(model, slot.MODEL_ITEM) * field(model, slot.MODEL_STATE)
     for b in range(samples):
-        copy_bytes(states + b * size, integer_at(model + slot.MODEL_INITIAL), size)
+        copy_bytes(states + b * size, field(model, slot.MODEL_INITIAL), size)

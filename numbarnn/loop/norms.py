@@ -7,7 +7,7 @@ is that of the distances from the mean, a second pass; the lanes behind the last
 from ..compile.bind import bound
 from ..elementary import exp, sqrt
 from ..lanes import Lanes, number_of
-from ..lanes.memory import integer_at, loader, size_of, spread, storer
+from ..lanes.memory import field, loader, size_of, spread, storer
 from ..lanes.sums import (
     adder,
     folder,
@@ -24,11 +24,11 @@ from . import task as slot
 
 def _normalise(norm, base, group_step, row_step, rows):
     """Normalise rows in place: times gamma, plus bias."""
-    here = base + integer_at(norm + slot.NORM_AT)
-    groups, joined = integer_at(norm + slot.NORM_GROUPS), integer_at(norm + slot.NORM_JOINED)
-    tile_step, units = integer_at(norm + slot.NORM_TILE), integer_at(norm + slot.NORM_UNITS)
-    gammas, biases = integer_at(norm + slot.NORM_GAMMA), integer_at(norm + slot.NORM_BIAS)
-    columns, epsilon = load_numbers(integer_at(norm + slot.NORM_NUMBERS))
+    here = base + field(norm, slot.NORM_AT)
+    groups, joined = field(norm, slot.NORM_GROUPS), field(norm, slot.NORM_JOINED)
+    tile_step, units = field(norm, slot.NORM_TILE), field(norm, slot.NORM_UNITS)
+    gammas, biases = field(norm, slot.NORM_GAMMA), field(norm, slot.NORM_BIAS)
+    columns, epsilon = load_numbers(field(norm, slot.NORM_NUMBERS))
     # Every vector of a line has had its turn equally often.
     idle = -groups * joined % PARTS
     for _ in range(rows):
@@ -65,9 +65,9 @@ def _normalise(norm, base, group_step, row_step, rows):
 
 def _softmax(norm, base, group_step, row_step, rows):
     """``exp(v - max(v)) / sum(exp(v - max(v)))`` of rows in place."""
-    here = base + integer_at(norm + slot.NORM_AT)
-    groups, joined = integer_at(norm + slot.NORM_GROUPS), integer_at(norm + slot.NORM_JOINED)
-    tile_step, units = integer_at(norm + slot.NORM_TILE), integer_at(norm + slot.NORM_UNITS)
+    here = base + field(norm, slot.NORM_AT)
+    groups, joined = field(norm, slot.NORM_GROUPS), field(norm, slot.NORM_JOINED)
+    tile_step, units = field(norm, slot.NORM_TILE), field(norm, slot.NORM_UNITS)
     idle = -groups * joined % PARTS
     for _ in range(rows):
         best, left = least(), units

@@ -10,6 +10,7 @@ from ..compile.bind import bound, called
 from ..compile.step import compiled_step
 from ..lanes import Lanes, number_of
 from ..lanes.memory import (
+    field,
     first_storer,
     integer_at,
     loader,
@@ -33,8 +34,8 @@ def last_place(stage, work, places, row, chunk):
 
 def inner_place(stage, work, places, row, chunk):
     """Where the output of a row goes: the values that the next stage maps."""
-    values = work + integer_at(stage + slot.WORK_VALUES) + row * integer_at(stage + slot.VALUE_ROW)
-    return value_places(values, integer_at(stage + slot.VALUE_BYTES))
+    values = work + field(stage, slot.WORK_VALUES) + row * field(stage, slot.VALUE_ROW)
+    return value_places(values, field(stage, slot.VALUE_BYTES))
 
 
 def deliver_last(output, value, count):
@@ -146,14 +147,14 @@ def _pointwise(
 
     The shifts lead to where the products of row 0 of the first group at this step would lie.
     """
-    x = work + integer_at(stage + slot.WORK_X) + x_shift + first_row * X_ROW
-    c = work + integer_at(stage + slot.WORK_C) + (group * block + first_row) * C_ROW
-    r = work + integer_at(stage + slot.WORK_R) + r_shift + first_row * R_ROW
-    places = work + integer_at(stage + slot.STAGE_PLACES) + slot.EIGHT * i
-    olds, news, steps = state_places(integer_at(stage + slot.STAGE_STATES), work, parity)
-    first, units = group * JOINED, integer_at(stage + slot.UNITS)
-    apart = rows_apart(block) * chunk * X_ROW, block * C_ROW, integer_at(stage + slot.R_GROUP)
-    common = (*apart, integer_at(stage + slot.PARAMS), first, units)
+    x = work + field(stage, slot.WORK_X) + x_shift + first_row * X_ROW
+    c = work + field(stage, slot.WORK_C) + (group * block + first_row) * C_ROW
+    r = work + field(stage, slot.WORK_R) + r_shift + first_row * R_ROW
+    places = work + field(stage, slot.STAGE_PLACES) + slot.EIGHT * i
+    olds, news, steps = state_places(field(stage, slot.STAGE_STATES), work, parity)
+    first, units = group * JOINED, field(stage, slot.UNITS)
+    apart = rows_apart(block) * chunk * X_ROW, block * C_ROW, field(stage, slot.R_GROUP)
+    common = (*apart, field(stage, slot.PARAMS), first, units)
     tiles = min(groups * JOINED, (units + WIDTH - 1) // WIDTH - first)
     old, new = moved_by(olds, steps, first_row), moved_by(news, steps, first_row)
     for first_tile in range(0, tiles, JOINED):

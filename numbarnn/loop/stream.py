@@ -5,7 +5,7 @@ cell. The first fields of NumPy's array object are part of its C interface; what
 the compiled code itself.
 """
 
-from ..lanes.memory import caller, integer_at, set_integer
+from ..lanes.memory import caller, field, integer_at, set_integer
 from . import task as slot
 
 call_loop = caller(4)
@@ -16,15 +16,15 @@ _READABLE, _WRITEABLE = 0x101, 0x501
 
 def is_like(array, kind, flags):
     """Whether an array object has the dtype object and shape that stand in a table, and flags."""
-    if integer_at(array + slot.ARRAY_DTYPE) != integer_at(kind + slot.KIND_DTYPE):
+    if field(array, slot.ARRAY_DTYPE) != field(kind, slot.KIND_DTYPE):
         return False
-    if integer_at(array + slot.ARRAY_FLAGS) & flags != flags:
+    if field(array, slot.ARRAY_FLAGS) & flags != flags:
         return False
-    if integer_at(array + slot.ARRAY_AXES) & _LOW != 2:
+    if field(array, slot.ARRAY_AXES) & _LOW != 2:
         return False
-    sizes = integer_at(array + slot.ARRAY_SIZES)
-    rows = integer_at(sizes) == integer_at(kind + slot.KIND_ROWS)
-    return rows and integer_at(sizes + slot.EIGHT) == integer_at(kind + slot.KIND_COLUMNS)
+    sizes = field(array, slot.ARRAY_SIZES)
+    rows = integer_at(sizes) == field(kind, slot.KIND_ROWS)
+    return rows and field(sizes, slot.EIGHT) == field(kind, slot.KIND_COLUMNS)
 
 
 def run_step(stream, values, output):
@@ -39,39 +39,39 @@ def run_step(stream, values, output):
         raise TypeError
     if not is_like(output, stream + slot.STREAM_OUTPUT, _WRITEABLE):
         raise TypeError
-    places = integer_at(stream + slot.STREAM_PLACES)
-    for index in range(integer_at(stream + slot.STREAM_PLACE_COUNT)):
+    places = field(stream, slot.STREAM_PLACES)
+    for index in range(field(stream, slot.STREAM_PLACE_COUNT)):
         place = integer_at(places + slot.EIGHT * index)
-        set_integer(place, integer_at(values + slot.ARRAY_DATA))
-    set_integer(integer_at(stream + slot.STREAM_TARGET), integer_at(output + slot.ARRAY_DATA))
+        set_integer(place, field(values, slot.ARRAY_DATA))
+    set_integer(field(stream, slot.STREAM_TARGET), field(output, slot.ARRAY_DATA))
     call_loop(
-        integer_at(stream + slot.STREAM_LOOP),
+        field(stream, slot.STREAM_LOOP),
         (
-            integer_at(stream + slot.STREAM_TASK),
-            integer_at(stream + slot.STREAM_WORK),
+            field(stream, slot.STREAM_TASK),
+            field(stream, slot.STREAM_WORK),
             0,
-            integer_at(stream + slot.STREAM_BLOCKS),
+            field(stream, slot.STREAM_BLOCKS),
         ),
     )
 
 
 def run_arrays(call, space):
     """Run a call with the arrays whose objects its table has; `space` is the object of a workspace."""
-    array, place = integer_at(call + slot.ARRAYS), integer_at(call + slot.ARRAYS_PLACES)
-    end = array + integer_at(call + slot.ARRAYS_COUNT) * slot.ARRAY_ENTRY
+    array, place = field(call, slot.ARRAYS), field(call, slot.ARRAYS_PLACES)
+    end = array + field(call, slot.ARRAYS_COUNT) * slot.ARRAY_ENTRY
     while array < end:
-        data = integer_at(integer_at(array + slot.ARRAY_OBJECT) + slot.ARRAY_DATA)
-        last = place + integer_at(array + slot.ARRAY_PLACES) * slot.EIGHT
+        data = field(field(array, slot.ARRAY_OBJECT), slot.ARRAY_DATA)
+        last = place + field(array, slot.ARRAY_PLACES) * slot.EIGHT
         while place < last:
             set_integer(integer_at(place), data)
             place += slot.EIGHT
         array += slot.ARRAY_ENTRY
     call_loop(
-        integer_at(call + slot.ARRAYS_LOOP),
+        field(call, slot.ARRAYS_LOOP),
         (
-            integer_at(call + slot.ARRAYS_TASK),
-            integer_at(space + slot.ARRAY_DATA),
+            field(call, slot.ARRAYS_TASK),
+            field(space, slot.ARRAY_DATA),
             0,
-            integer_at(call + slot.ARRAYS_BLOCKS),
+            field(call, slot.ARRAYS_BLOCKS),
         ),
     )

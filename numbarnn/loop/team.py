@@ -30,7 +30,7 @@ from ..lanes.atomics import (
     sleep,
     write_shared,
 )
-from ..lanes.memory import integer_at, set_integer
+from ..lanes.memory import field, set_field
 from . import task as slot
 from .convolve import run_strips
 from .unit import project_groups, stage_groups
@@ -51,9 +51,9 @@ _SHORT_REST, _LONG_REST = 32, 16_384
 def size_of_job(task, stage, map_, rows):
     """The groups of a job; of a stage that has positions the tiles of rows."""
     if map_ == slot.STRIPS:
-        tile = integer_at(task + slot.TILE)
+        tile = field(task, slot.TILE)
         return (rows + tile - 1) // tile
-    return integer_at(stage + slot.GROUPS)
+    return field(stage, slot.GROUPS)
 
 
 def run_part(task, work, stage, map_, rows, i, extent, first, end, member):
@@ -65,7 +65,7 @@ def run_part(task, work, stage, map_, rows, i, extent, first, end, member):
     elif map_ == slot.STEP:
         step_groups(task, work, stage, rows, i, extent, first, end)
     elif map_ == slot.STRIPS:
-        tile = integer_at(task + slot.TILE)
+        tile = field(task, slot.TILE)
         run_strips(task, work, stage, i, extent, first * tile, min(end * tile, rows), member)
     else:
         project_groups(task, work, stage, map_, rows, i, extent, first, end)
@@ -73,10 +73,10 @@ def run_part(task, work, stage, map_, rows, i, extent, first, end, member):
 
 def run_pieces(task, work, team, piece, count, member):
     """Run `count` pieces of the current job, from `piece` on."""
-    pieces = integer_at(team + slot.TEAM_PIECES)
-    stage, rows = integer_at(team + slot.JOB_STAGE), integer_at(team + slot.JOB_ROWS)
-    map_, i = integer_at(team + slot.JOB_MAP), integer_at(team + slot.JOB_STEP)
-    extent, size = integer_at(team + slot.JOB_EXTENT), size_of_job(task, stage, map_, rows)
+    pieces = field(team, slot.TEAM_PIECES)
+    stage, rows = field(team, slot.JOB_STAGE), field(team, slot.JOB_ROWS)
+    map_, i = field(team, slot.JOB_MAP), field(team, slot.JOB_STEP)
+    extent, size = field(team, slot.JOB_EXTENT), size_of_job(task, stage, map_, rows)
     first, end = piece * size // pieces, (piece + count) * size // pieces
     run_part(task, work, stage, map_, rows, i, extent, first, end, member)
 
@@ -94,9 +94,9 @@ def walk(task, work, team, job, member):
     before is seen by others.
     """
     mine = team + slot.TEAM_SHARES + slot.LINE * member
-    low, high = integer_at(mine + slot.SHARE_LOW), integer_at(mine + slot.SHARE_HIGH)
-    pieces, taken = integer_at(team + slot.TEAM_PIECES), 0
-    upward = (integer_at(team + slot.JOB_TURN) + member) & 1 == 0
+    low, high = field(mine, slot.SHARE_LOW), field(mine, slot.SHARE_HIGH)
+    pieces, taken = field(team, slot.TEAM_PIECES), 0
+    upward = (field(team, slot.JOB_TURN) + member) & 1 == 0
     piece, way = (low, 1) if upward else (high - 1, -1)
     while taken < high - low - 1 and claim(claim_of(team, piece), job - 1, job) != 0:
         taken += 1
@@ -113,17 +113,17 @@ def walk(task, work, team, job, member):
     if taken > 0:
         add_shared(team + slot.TEAM_DONE, taken)
     # By one piece only: who lost its core for a moment keeps nearly all of its share.
-    if taken > 0 and upward and member + 1 < integer_at(team + slot.TEAM_MEMBERS):
+    if taken > 0 and upward and member + 1 < field(team, slot.TEAM_MEMBERS):
         if piece < pieces:
-            set_integer(mine + slot.SHARE_HIGH, high + min(max(piece - high, -1), 1))
+            set_field(mine, slot.SHARE_HIGH, high + min(max(piece - high, -1), 1))
     elif taken > 0 and not upward and member > 0 and piece >= 0:
-        set_integer(mine + slot.SHARE_LOW, low + min(max(piece + 1 - low, -1), 1))
+        set_field(mine, slot.SHARE_LOW, low + min(max(piece + 1 - low, -1), 1))
     return way
 
 
 def all_have_begun(team, job):
     """Whether every member has come to a job."""
-    for member in range(integer_at(team + slot.TEAM_MEMBERS)):
+    for member in range(field(team, slot.TEAM_MEMBERS)):
         mine = team + slot.TEAM_SHARES + slot.LINE * member
         if read_shared(mine + slot.SHARE_JOB) != job:
             return False
@@ -137,7 +137,7 @@ def take_pieces(task, work, team, job, member):
     way = walk(task, work, team, job, member)
     now = nanoseconds()
     own = now - begin
-    pieces = integer_at(team + slot.TEAM_PIECES)
+    pieces = field(team, slot.TEAM_PIECES)
     for number in range(pieces):
         piece = number if way > 0 else pieces - 1 - number
         place = claim_of(team, piece)
@@ -155,24 +155,24 @@ def share(task, work, stage, map_, rows, i, extent):
 
     `extent` is the number of steps of the chunk, or the parity of the step.
     """
-    team = integer_at(task + slot.TEAM)
-    rest = integer_at(team + slot.TEAM_REST)
+    team = field(task, slot.TEAM)
+    rest = field(team, slot.TEAM_REST)
     if rest > 0:
-        set_integer(team + slot.TEAM_REST, rest - 1)
+        set_field(team, slot.TEAM_REST, rest - 1)
         size = size_of_job(task, stage, map_, rows)
         run_part(task, work, stage, map_, rows, i, extent, 0, size, 0)
         return
-    set_integer(team + slot.JOB_STAGE, stage)
-    set_integer(team + slot.JOB_MAP, map_)
-    set_integer(team + slot.JOB_ROWS, rows)
-    set_integer(team + slot.JOB_STEP, i)
-    set_integer(team + slot.JOB_EXTENT, extent)
-    job = integer_at(team + slot.TEAM_JOB) + 1
+    set_field(team, slot.JOB_STAGE, stage)
+    set_field(team, slot.JOB_MAP, map_)
+    set_field(team, slot.JOB_ROWS, rows)
+    set_field(team, slot.JOB_STEP, i)
+    set_field(team, slot.JOB_EXTENT, extent)
+    job = field(team, slot.TEAM_JOB) + 1
     # The same stage goes the other way in the next step, however many jobs lie between.
-    set_integer(team + slot.JOB_TURN, extent & 1 if map_ < slot.JOB_KINDS else job & 1)
+    set_field(team, slot.JOB_TURN, extent & 1 if map_ < slot.JOB_KINDS else job & 1)
     write_shared(team + slot.TEAM_JOB, job)
     long = 2 * take_pieces(task, work, team, job, 0) + _LONG_WAIT
-    all_done = job * integer_at(team + slot.TEAM_PIECES)
+    all_done = job * field(team, slot.TEAM_PIECES)
     turns, begin = 0, nanoseconds()
     while read_shared(team + slot.TEAM_DONE) != all_done:
         turns += 1
@@ -180,14 +180,12 @@ def share(task, work, stage, map_, rows, i, extent):
             give_way()
         else:
             pause()
-    next_rest = integer_at(team + slot.TEAM_NEXT_REST)
+    next_rest = field(team, slot.TEAM_NEXT_REST)
     if turns > _SPINS and nanoseconds() - begin > long:
-        set_integer(team + slot.TEAM_REST, max(next_rest, _SHORT_REST))
-        set_integer(
-            team + slot.TEAM_NEXT_REST, min(max(2 * next_rest, 2 * _SHORT_REST), _LONG_REST)
-        )
+        set_field(team, slot.TEAM_REST, max(next_rest, _SHORT_REST))
+        set_field(team, slot.TEAM_NEXT_REST, min(max(2 * next_rest, 2 * _SHORT_REST), _LONG_REST))
     else:
-        set_integer(team + slot.TEAM_NEXT_REST, next_rest - ((next_rest + 127) >> 7))
+        set_field(team, slot.TEAM_NEXT_REST, next_rest - ((next_rest + 127) >> 7))
 
 
 def help_team(task, work, team, member):

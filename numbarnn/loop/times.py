@@ -6,56 +6,65 @@ of a block are sorted by their number of steps, longest first, so the rows still
 the first ones.
 """
 
-from ..lanes.memory import byte_at, copy_bytes, integer_at, set_byte, set_integer, zero_bytes
+from ..lanes.memory import (
+    byte_at,
+    copy_bytes,
+    field,
+    integer_at,
+    set_byte,
+    set_field,
+    set_integer,
+    zero_bytes,
+)
 from . import task as slot
 
 
 def row_at(task, work, row):
     """The entry of a row in the table of rows."""
-    return work + integer_at(task + slot.WORK_ROW) + row * slot.ROW_ENTRY
+    return work + field(task, slot.WORK_ROW) + row * slot.ROW_ENTRY
 
 
 def count_of(task, b):
     """The valid steps of a sample."""
-    counts = integer_at(task + slot.COUNTS)
-    return integer_at(task + slot.STEPS) if counts == 0 else integer_at(counts + slot.EIGHT * b)
+    counts = field(task, slot.COUNTS)
+    return field(task, slot.STEPS) if counts == 0 else integer_at(counts + slot.EIGHT * b)
 
 
 def first_of(task, b):
     """The first valid time of a sample without a mask."""
-    firsts = integer_at(task + slot.FIRSTS)
+    firsts = field(task, slot.FIRSTS)
     return 0 if firsts == 0 else integer_at(firsts + slot.EIGHT * b)
 
 
 def position_of(task, place, t):
     """Where the output of time `t` of a row stands."""
-    return integer_at(place + slot.ORIGIN) - t if integer_at(task + slot.TURNED) != 0 else t
+    return field(place, slot.ORIGIN) - t if field(task, slot.TURNED) != 0 else t
 
 
 def track_at(track, b):
     """The address of position 0 of a sample in a track."""
-    offsets = integer_at(track + slot.TRACK_OFFSETS)
-    base = integer_at(track + slot.TRACK_TO)
+    offsets = field(track, slot.TRACK_OFFSETS)
+    base = field(track, slot.TRACK_TO)
     if offsets != 0:
-        return base + integer_at(offsets + slot.EIGHT * b) * integer_at(track + slot.TRACK_TIME)
-    return base + b * integer_at(track + slot.TRACK_SAMPLE)
+        return base + integer_at(offsets + slot.EIGHT * b) * field(track, slot.TRACK_TIME)
+    return base + b * field(track, slot.TRACK_SAMPLE)
 
 
 def row_track_at(track, place):
     """The same of a row, which is a sample or one of its positions."""
-    offset = integer_at(place + slot.POSITION) * integer_at(track + slot.TRACK_BYTES)
-    return track_at(track, integer_at(place + slot.SAMPLE)) + offset
+    offset = field(place, slot.POSITION) * field(track, slot.TRACK_BYTES)
+    return track_at(track, field(place, slot.SAMPLE)) + offset
 
 
 def begin_rows(task, work, block):
     """Fill in the table of rows; returns how many the block has."""
-    first_row, positions = block * integer_at(task + slot.BLOCK), integer_at(task + slot.POSITIONS)
-    rows = integer_at(task + slot.SAMPLES) * positions - first_row
-    rows = min(integer_at(task + slot.BLOCK), rows)
-    order = integer_at(task + slot.ORDER)
-    steps = integer_at(task + slot.STEPS)
-    backwards = integer_at(task + slot.DIRECTION) < 0
-    by_length = integer_at(task + slot.BY_LENGTH) != 0
+    first_row, positions = block * field(task, slot.BLOCK), field(task, slot.POSITIONS)
+    rows = field(task, slot.SAMPLES) * positions - first_row
+    rows = min(field(task, slot.BLOCK), rows)
+    order = field(task, slot.ORDER)
+    steps = field(task, slot.STEPS)
+    backwards = field(task, slot.DIRECTION) < 0
+    by_length = field(task, slot.BY_LENGTH) != 0
     for row in range(rows):
         place = row_at(task, work, row)
         b, position = first_row + row, 0
@@ -65,78 +74,78 @@ def begin_rows(task, work, block):
             b = integer_at(order + slot.EIGHT * b)
         valid = count_of(task, b)
         last = (valid if by_length else steps) - 1
-        set_integer(place + slot.SAMPLE, b)
-        set_integer(place + slot.POSITION, position)
-        set_integer(place + slot.VALID, valid)
-        set_integer(place + slot.ORIGIN, last)
-        set_integer(place + slot.CURSOR, last if backwards else 0)
+        set_field(place, slot.SAMPLE, b)
+        set_field(place, slot.POSITION, position)
+        set_field(place, slot.VALID, valid)
+        set_field(place, slot.ORIGIN, last)
+        set_field(place, slot.CURSOR, last if backwards else 0)
     return rows
 
 
 def is_skipped(task, b, t):
     """Whether the mask skips a time."""
-    mask = integer_at(task + slot.MASK)
+    mask = field(task, slot.MASK)
     if mask == 0:
         return False
-    place = mask + b * integer_at(task + slot.MASK_ROW) + t * integer_at(task + slot.MASK_TIME)
+    place = mask + b * field(task, slot.MASK_ROW) + t * field(task, slot.MASK_TIME)
     return byte_at(place) == 0
 
 
 def is_reset(task, b, t):
     """Whether the states are reset before a time."""
-    reset = integer_at(task + slot.RESET)
+    reset = field(task, slot.RESET)
     if reset == 0:
         return False
-    place = reset + b * integer_at(task + slot.RESET_ROW) + t * integer_at(task + slot.RESET_TIME)
+    place = reset + b * field(task, slot.RESET_ROW) + t * field(task, slot.RESET_TIME)
     return byte_at(place) != 0
 
 
 def repeat_times(task, work, row, positions, count):
     """List for all positions of a sample, whose first one is `row`, what that has, but for its output."""
-    chunk = integer_at(task + slot.CHUNK)
-    size = integer_at(integer_at(task + slot.TRACKS) + slot.TRACK_BYTES)
-    when = work + integer_at(task + slot.WORK_WHEN) + slot.EIGHT * row * chunk
-    where = work + integer_at(task + slot.WORK_PLACE) + slot.EIGHT * row * chunk
+    chunk = field(task, slot.CHUNK)
+    size = field(field(task, slot.TRACKS), slot.TRACK_BYTES)
+    when = work + field(task, slot.WORK_WHEN) + slot.EIGHT * row * chunk
+    where = work + field(task, slot.WORK_PLACE) + slot.EIGHT * row * chunk
     for i in range(count):
         t, here = integer_at(when + slot.EIGHT * i), integer_at(where + slot.EIGHT * i)
         for position in range(1, positions):
             shift = slot.EIGHT * (position * chunk + i)
             set_integer(when + shift, t)
             set_integer(where + shift, here + position * size)
-    if integer_at(task + slot.RESET) != 0:
-        resets = work + integer_at(task + slot.WORK_RESET) + row * chunk
+    if field(task, slot.RESET) != 0:
+        resets = work + field(task, slot.WORK_RESET) + row * chunk
         for position in range(1, positions):
             copy_bytes(resets + position * chunk, resets, count)
 
 
 def find_times(task, work, rows, begin, steps):
     """List, for the steps `begin` ... of each row, times, places of the output, resets before them."""
-    direction = integer_at(task + slot.DIRECTION)
-    chunk = integer_at(task + slot.CHUNK)
-    scanned = integer_at(task + slot.MASK) != 0 or integer_at(task + slot.RESET) != 0
-    track = integer_at(task + slot.TRACKS)
-    time_stride = integer_at(track + slot.TRACK_TIME)
-    positions = integer_at(task + slot.POSITIONS)
+    direction = field(task, slot.DIRECTION)
+    chunk = field(task, slot.CHUNK)
+    scanned = field(task, slot.MASK) != 0 or field(task, slot.RESET) != 0
+    track = field(task, slot.TRACKS)
+    time_stride = field(track, slot.TRACK_TIME)
+    positions = field(task, slot.POSITIONS)
     for row in range(0, rows, positions):
         place = row_at(task, work, row)
-        b = integer_at(place + slot.SAMPLE)
-        valid = integer_at(place + slot.VALID)
+        b = field(place, slot.SAMPLE)
+        valid = field(place, slot.VALID)
         n = min(steps, valid - begin)
-        when = work + integer_at(task + slot.WORK_WHEN) + slot.EIGHT * row * chunk
-        where = work + integer_at(task + slot.WORK_PLACE) + slot.EIGHT * row * chunk
+        when = work + field(task, slot.WORK_WHEN) + slot.EIGHT * row * chunk
+        where = work + field(task, slot.WORK_PLACE) + slot.EIGHT * row * chunk
         if scanned:
-            resets = work + integer_at(task + slot.WORK_RESET) + row * chunk
-            t = integer_at(place + slot.CURSOR)
+            resets = work + field(task, slot.WORK_RESET) + row * chunk
+            t = field(place, slot.CURSOR)
             for i in range(n):
                 reset = is_reset(task, b, t)
                 while is_skipped(task, b, t):
                     t += direction
                     reset = reset or is_reset(task, b, t)
                 set_integer(when + slot.EIGHT * i, t)
-                if integer_at(task + slot.RESET) != 0:
+                if field(task, slot.RESET) != 0:
                     set_byte(resets + i, 1 if reset else 0)
                 t += direction
-            set_integer(place + slot.CURSOR, t)
+            set_field(place, slot.CURSOR, t)
         else:
             t = first_of(task, b) + (begin if direction > 0 else valid - 1 - begin)
             for i in range(n):
@@ -151,14 +160,14 @@ def find_times(task, work, rows, begin, steps):
 
 def reset_after(task, work, row):
     """Whether the states of a row are reset behind its last valid step."""
-    if integer_at(task + slot.RESET) == 0:
+    if field(task, slot.RESET) == 0:
         return False
     place = row_at(task, work, row)
     # Of a sample only the first position's cursor moves.
-    place -= integer_at(place + slot.POSITION) * slot.ROW_ENTRY
-    b, direction = integer_at(place + slot.SAMPLE), integer_at(task + slot.DIRECTION)
-    end = integer_at(task + slot.STEPS) if direction > 0 else -1
-    t = integer_at(place + slot.CURSOR)
+    place -= field(place, slot.POSITION) * slot.ROW_ENTRY
+    b, direction = field(place, slot.SAMPLE), field(task, slot.DIRECTION)
+    end = field(task, slot.STEPS) if direction > 0 else -1
+    t = field(place, slot.CURSOR)
     while t != end:
         if is_reset(task, b, t):
             return True
@@ -168,14 +177,14 @@ def reset_after(task, work, row):
 
 def show_first(task, track, place, here):
     """What stands before the first valid step: zeros, or the state that the row began with."""
-    b, position = integer_at(place + slot.SAMPLE), integer_at(place + slot.POSITION)
-    size = integer_at(track + slot.TRACK_BYTES)
-    number = integer_at(track + slot.TRACK_STATE)
+    b, position = field(place, slot.SAMPLE), field(place, slot.POSITION)
+    size = field(track, slot.TRACK_BYTES)
+    number = field(track, slot.TRACK_STATE)
     if number >= 0:
-        state = integer_at(task + slot.STATES) + number * slot.STATE_ENTRY
-        source = integer_at(state + slot.STATE_FROM)
+        state = field(task, slot.STATES) + number * slot.STATE_ENTRY
+        source = field(state, slot.STATE_FROM)
         if source != 0:
-            source += b * integer_at(state + slot.STATE_FROM_ROW) + position * size
+            source += b * field(state, slot.STATE_FROM_ROW) + position * size
             copy_bytes(here, source, size)
             return
     zero_bytes(here, size)
@@ -183,12 +192,12 @@ def show_first(task, track, place, here):
 
 def hold_scanned(task, work, track, row):
     """Fill the positions of masked steps of a row: what stood before, zeros, or the first state."""
-    size = integer_at(track + slot.TRACK_BYTES)
-    stride = integer_at(track + slot.TRACK_TIME)
-    repeats = integer_at(track + slot.TRACK_HOLD) == 1
-    direction = integer_at(task + slot.DIRECTION)
+    size = field(track, slot.TRACK_BYTES)
+    stride = field(track, slot.TRACK_TIME)
+    repeats = field(track, slot.TRACK_HOLD) == 1
+    direction = field(task, slot.DIRECTION)
     place = row_at(task, work, row)
-    b, last = integer_at(place + slot.SAMPLE), integer_at(place + slot.ORIGIN)
+    b, last = field(place, slot.SAMPLE), field(place, slot.ORIGIN)
     base = row_track_at(track, place)
     t = 0 if direction > 0 else last
     previous = 0
@@ -206,8 +215,8 @@ def hold_scanned(task, work, track, row):
             zero_bytes(here, size)
         t += direction
     # Padding comes after the valid steps, unless they are read backwards and kept in place.
-    after = direction > 0 or integer_at(task + slot.TURNED) != 0
-    for p in range(last + 1, integer_at(task + slot.STEPS)):
+    after = direction > 0 or field(task, slot.TURNED) != 0
+    for p in range(last + 1, field(task, slot.STEPS)):
         here = base + p * stride
         if direction > 0 and is_reset(task, b, p):
             previous = 0
@@ -221,22 +230,22 @@ def hold_scanned(task, work, track, row):
 
 def hold_around(task, work, track, row):
     """Fill the positions before and behind the window of a row."""
-    size = integer_at(track + slot.TRACK_BYTES)
-    stride = integer_at(track + slot.TRACK_TIME)
-    repeats = integer_at(track + slot.TRACK_HOLD) == 1
+    size = field(track, slot.TRACK_BYTES)
+    stride = field(track, slot.TRACK_TIME)
+    repeats = field(track, slot.TRACK_HOLD) == 1
     place = row_at(task, work, row)
-    b, n = integer_at(place + slot.SAMPLE), integer_at(place + slot.VALID)
+    b, n = field(place, slot.SAMPLE), field(place, slot.VALID)
     base = row_track_at(track, place)
-    backwards = integer_at(task + slot.DIRECTION) < 0
-    turned = integer_at(task + slot.TURNED) != 0
+    backwards = field(task, slot.DIRECTION) < 0
+    turned = field(task, slot.TURNED) != 0
     first = position_of(task, place, first_of(task, b) + (n - 1 if turned else 0))
     end = first + n
     # Computed from the far end: backwards and brought back to the input's time, or turned forwards.
     from_behind = backwards != turned
     # The padding of rows that end early and are turned about their ends comes last all the same.
-    before = from_behind and not (turned and integer_at(task + slot.BY_LENGTH) != 0)
+    before = from_behind and not (turned and field(task, slot.BY_LENGTH) != 0)
     held = base + (first if from_behind else end - 1) * stride
-    for p in range(integer_at(task + slot.STEPS)):
+    for p in range(field(task, slot.STEPS)):
         if first <= p < end:
             continue
         here = base + p * stride
@@ -250,17 +259,17 @@ def hold_around(task, work, track, row):
 
 def hold_rows(task, work, rows):
     """Fill the positions of skipped steps, in every track that shows them."""
-    scanned = integer_at(task + slot.MASK) != 0 or integer_at(task + slot.RESET) != 0
-    for number in range(integer_at(task + slot.TRACK_COUNT)):
-        track = integer_at(task + slot.TRACKS) + number * slot.TRACK_ENTRY
-        if integer_at(track + slot.TRACK_TIME) == 0:
-            if integer_at(track + slot.TRACK_STATE) < 0:
+    scanned = field(task, slot.MASK) != 0 or field(task, slot.RESET) != 0
+    for number in range(field(task, slot.TRACK_COUNT)):
+        track = field(task, slot.TRACKS) + number * slot.TRACK_ENTRY
+        if field(track, slot.TRACK_TIME) == 0:
+            if field(track, slot.TRACK_STATE) < 0:
                 for row in range(rows):
                     if reset_after(task, work, row):
                         here = row_track_at(track, row_at(task, work, row))
-                        zero_bytes(here, integer_at(track + slot.TRACK_BYTES))
+                        zero_bytes(here, field(track, slot.TRACK_BYTES))
             continue
-        if integer_at(track + slot.TRACK_HOLD) == 0:
+        if field(track, slot.TRACK_HOLD) == 0:
             continue
         for row in range(rows):
             if scanned:
@@ -271,16 +280,16 @@ def hold_rows(task, work, rows):
 
 def end_states(task, work, rows):
     """Write out every state as it is after the steps a row had."""
-    for i in range(integer_at(task + slot.STATE_COUNT)):
-        state = integer_at(task + slot.STATES) + i * slot.STATE_ENTRY
-        target, size = integer_at(state + slot.STATE_TO), integer_at(state + slot.STATE_BYTES)
-        at, copy = work + integer_at(state + slot.WORK_STATE), integer_at(state + slot.STATE_COPY)
+    for i in range(field(task, slot.STATE_COUNT)):
+        state = field(task, slot.STATES) + i * slot.STATE_ENTRY
+        target, size = field(state, slot.STATE_TO), field(state, slot.STATE_BYTES)
+        at, copy = work + field(state, slot.WORK_STATE), field(state, slot.STATE_COPY)
         for row in range(rows):
             place = row_at(task, work, row)
-            b, parity = integer_at(place + slot.SAMPLE), integer_at(place + slot.VALID) & 1
-            here = target + b * integer_at(state + slot.STATE_TO_ROW)
-            here += integer_at(place + slot.POSITION) * size
-            copy_bytes(here, at + row * integer_at(state + slot.STATE_ROW) + parity * copy, size)
+            b, parity = field(place, slot.SAMPLE), field(place, slot.VALID) & 1
+            here = target + b * field(state, slot.STATE_TO_ROW)
+            here += field(place, slot.POSITION) * size
+            copy_bytes(here, at + row * field(state, slot.STATE_ROW) + parity * copy, size)
 
 
 def reset_ends(task, work, rows):
@@ -289,76 +298,65 @@ def reset_ends(task, work, rows):
         if not reset_after(task, work, row):
             continue
         place = row_at(task, work, row)
-        b, position = integer_at(place + slot.SAMPLE), integer_at(place + slot.POSITION)
-        for i in range(integer_at(task + slot.STATE_COUNT)):
-            state = integer_at(task + slot.STATES) + i * slot.STATE_ENTRY
-            source, size = integer_at(state + slot.STATE_FROM), integer_at(state + slot.STATE_BYTES)
-            here = integer_at(state + slot.STATE_TO) + b * integer_at(state + slot.STATE_TO_ROW)
+        b, position = field(place, slot.SAMPLE), field(place, slot.POSITION)
+        for i in range(field(task, slot.STATE_COUNT)):
+            state = field(task, slot.STATES) + i * slot.STATE_ENTRY
+            source, size = field(state, slot.STATE_FROM), field(state, slot.STATE_BYTES)
+            here = field(state, slot.STATE_TO) + b * field(state, slot.STATE_TO_ROW)
             here += position * size
             if source == 0:
                 zero_bytes(here, size)
             else:
-                source += b * integer_at(state + slot.STATE_FROM_ROW) + position * size
+                source += b * field(state, slot.STATE_FROM_ROW) + position * size
                 copy_bytes(here, source, size)
 
 
 def begin_state(task, work, state, row, shift):
     """Give a state of a row its first value, in the copy `shift` bytes on."""
-    source = integer_at(state + slot.STATE_FROM)
-    at = (
-        work
-        + integer_at(state + slot.WORK_STATE)
-        + row * integer_at(state + slot.STATE_ROW)
-        + shift
-    )
+    source = field(state, slot.STATE_FROM)
+    at = work + field(state, slot.WORK_STATE) + row * field(state, slot.STATE_ROW) + shift
     if source == 0:
-        zero_bytes(at, integer_at(state + slot.STATE_BYTES))
+        zero_bytes(at, field(state, slot.STATE_BYTES))
     else:
-        place, size = row_at(task, work, row), integer_at(state + slot.STATE_BYTES)
-        source += integer_at(place + slot.SAMPLE) * integer_at(state + slot.STATE_FROM_ROW)
-        copy_bytes(at, source + integer_at(place + slot.POSITION) * size, size)
+        place, size = row_at(task, work, row), field(state, slot.STATE_BYTES)
+        source += field(place, slot.SAMPLE) * field(state, slot.STATE_FROM_ROW)
+        copy_bytes(at, source + field(place, slot.POSITION) * size, size)
 
 
 def begin_states(task, work, rows):
     """Give every state its first value, and the space behind its last unit zeros."""
-    for i in range(integer_at(task + slot.STATE_COUNT)):
-        state = integer_at(task + slot.STATES) + i * slot.STATE_ENTRY
-        size = integer_at(task + slot.BLOCK) * integer_at(state + slot.STATE_ROW)
-        zero_bytes(
-            work + integer_at(state + slot.WORK_STATE), size + integer_at(state + slot.STATE_COPY)
-        )
+    for i in range(field(task, slot.STATE_COUNT)):
+        state = field(task, slot.STATES) + i * slot.STATE_ENTRY
+        size = field(task, slot.BLOCK) * field(state, slot.STATE_ROW)
+        zero_bytes(work + field(state, slot.WORK_STATE), size + field(state, slot.STATE_COPY))
         for row in range(rows):
             begin_state(task, work, state, row, 0)
 
 
 def reset_states(task, work, first, end, rows, i, parity):
     """Set the states `first` ... of the rows that are reset before step `i` of the chunk."""
-    flags = work + integer_at(task + slot.WORK_RESET) + i
+    flags = work + field(task, slot.WORK_RESET) + i
     for row in range(rows):
-        if byte_at(flags + row * integer_at(task + slot.CHUNK)) != 0:
+        if byte_at(flags + row * field(task, slot.CHUNK)) != 0:
             for number in range(first, end):
-                state = integer_at(task + slot.STATES) + number * slot.STATE_ENTRY
-                begin_state(task, work, state, row, parity * integer_at(state + slot.STATE_COPY))
+                state = field(task, slot.STATES) + number * slot.STATE_ENTRY
+                begin_state(task, work, state, row, parity * field(state, slot.STATE_COPY))
 
 
 def write_states(task, work, first, end, rows, i, parity):
     """Write the states `first` ... as they are after step `i` of the chunk into their tracks."""
-    when = work + integer_at(task + slot.WORK_WHEN)
-    for number in range(integer_at(task + slot.OUTPUTS), integer_at(task + slot.TRACK_COUNT)):
-        track = integer_at(task + slot.TRACKS) + number * slot.TRACK_ENTRY
-        state = integer_at(track + slot.TRACK_STATE)
+    when = work + field(task, slot.WORK_WHEN)
+    for number in range(field(task, slot.OUTPUTS), field(task, slot.TRACK_COUNT)):
+        track = field(task, slot.TRACKS) + number * slot.TRACK_ENTRY
+        state = field(track, slot.TRACK_STATE)
         if not first <= state < end:
             continue
-        state = integer_at(task + slot.STATES) + state * slot.STATE_ENTRY
+        state = field(task, slot.STATES) + state * slot.STATE_ENTRY
         for row in range(rows):
             place = row_at(task, work, row)
-            t = integer_at(when + slot.EIGHT * (row * integer_at(task + slot.CHUNK) + i))
+            t = integer_at(when + slot.EIGHT * (row * field(task, slot.CHUNK) + i))
             position = position_of(task, place, t)
-            here = row_track_at(track, place) + position * integer_at(track + slot.TRACK_TIME)
-            at = (
-                work
-                + integer_at(state + slot.WORK_STATE)
-                + row * integer_at(state + slot.STATE_ROW)
-            )
-            at += (1 - parity) * integer_at(state + slot.STATE_COPY)
-            copy_bytes(here, at, integer_at(track + slot.TRACK_BYTES))
+            here = row_track_at(track, place) + position * field(track, slot.TRACK_TIME)
+            at = work + field(state, slot.WORK_STATE) + row * field(state, slot.STATE_ROW)
+            at += (1 - parity) * field(state, slot.STATE_COPY)
+            copy_bytes(here, at, field(track, slot.TRACK_BYTES))

@@ -2,17 +2,17 @@
 
 from ..compile.bind import bound
 from ..lanes import number_of
-from ..lanes.memory import byte_at, copy_bytes, integer_at, loader, size_of, storer, zero_bytes
+from ..lanes.memory import byte_at, copy_bytes, field, loader, size_of, storer, zero_bytes
 from . import task as slot
 
 
 def steps_before(part, steps, windows):
     """How many time steps are added before the first: BEFORE, or, if that is -1, half of all."""
-    before = integer_at(part + slot.PART_BEFORE)
+    before = field(part, slot.PART_BEFORE)
     if before >= 0:
         return before
-    reach = (integer_at(part + slot.PART_SIZE) - 1) * integer_at(part + slot.PART_DILATION) + 1
-    return max((windows - 1) * integer_at(part + slot.PART_STRIDE) + reach - steps, 0) // 2
+    reach = (field(part, slot.PART_SIZE) - 1) * field(part, slot.PART_DILATION) + 1
+    return max((windows - 1) * field(part, slot.PART_STRIDE) + reach - steps, 0) // 2
 
 
 def see_windows(part, shown, states, samples, work):
@@ -22,22 +22,22 @@ def see_windows(part, shown, states, samples, work):
     steps that came last. WIDTH is the bytes of a step.
     """
     source, target = (
-        shown + integer_at(part + slot.PART_SOURCE),
-        shown + integer_at(part + slot.PART_TARGET),
+        shown + field(part, slot.PART_SOURCE),
+        shown + field(part, slot.PART_TARGET),
     )
     steps, windows = (
-        integer_at(source + slot.SHOWN_COUNT),
-        integer_at(target + slot.SHOWN_COUNT),
+        field(source, slot.SHOWN_COUNT),
+        field(target, slot.SHOWN_COUNT),
     )
-    place, there = integer_at(source + slot.SHOWN_AT), integer_at(target + slot.SHOWN_AT)
-    size, width = integer_at(part + slot.PART_SIZE), integer_at(part + slot.PART_WIDTH)
+    place, there = field(source, slot.SHOWN_AT), field(target, slot.SHOWN_AT)
+    size, width = field(part, slot.PART_SIZE), field(part, slot.PART_WIDTH)
     stride, dilation = (
-        integer_at(part + slot.PART_STRIDE),
-        integer_at(part + slot.PART_DILATION),
+        field(part, slot.PART_STRIDE),
+        field(part, slot.PART_DILATION),
     )
-    before, at = steps_before(part, steps, windows), integer_at(part + slot.PART_AT)
-    for b in range(samples * integer_at(source + slot.SHOWN_REPEATS)):
-        kept = states + b * integer_at(part + slot.PART_STATE_ROW) + at
+    before, at = steps_before(part, steps, windows), field(part, slot.PART_AT)
+    for b in range(samples * field(source, slot.SHOWN_REPEATS)):
+        kept = states + b * field(part, slot.PART_STATE_ROW) + at
         for window in range(windows):
             for tap in range(size):
                 t = window * stride + tap * dilation - before
@@ -61,18 +61,18 @@ def see_windows(part, shown, states, samples, work):
 def _pool(part, shown, states, samples, work):
     """The largest number of every window, or the mean of what it sees; WIDTH is the bytes of a step."""
     source, target = (
-        shown + integer_at(part + slot.PART_SOURCE),
-        shown + integer_at(part + slot.PART_TARGET),
+        shown + field(part, slot.PART_SOURCE),
+        shown + field(part, slot.PART_TARGET),
     )
     steps, windows = (
-        integer_at(source + slot.SHOWN_COUNT),
-        integer_at(target + slot.SHOWN_COUNT),
+        field(source, slot.SHOWN_COUNT),
+        field(target, slot.SHOWN_COUNT),
     )
-    place, there = integer_at(source + slot.SHOWN_AT), integer_at(target + slot.SHOWN_AT)
-    size, width = integer_at(part + slot.PART_SIZE), integer_at(part + slot.PART_WIDTH)
-    stride = integer_at(part + slot.PART_STRIDE)
+    place, there = field(source, slot.SHOWN_AT), field(target, slot.SHOWN_AT)
+    size, width = field(part, slot.PART_SIZE), field(part, slot.PART_WIDTH)
+    stride = field(part, slot.PART_STRIDE)
     before = steps_before(part, steps, windows)
-    for _ in range(samples * integer_at(source + slot.SHOWN_REPEATS)):
+    for _ in range(samples * field(source, slot.SHOWN_REPEATS)):
         for window in range(windows):
             first = window * stride - before
             begin, end = max(first, 0), min(first + size, steps)
@@ -92,18 +92,18 @@ def _pool_all(part, shown, states, samples, work):
     With states, AT or more bytes behind those of the model, the largest so far is one of them.
     """
     source, target = (
-        shown + integer_at(part + slot.PART_SOURCE),
-        shown + integer_at(part + slot.PART_TARGET),
+        shown + field(part, slot.PART_SOURCE),
+        shown + field(part, slot.PART_TARGET),
     )
     steps, width = (
-        integer_at(source + slot.SHOWN_COUNT),
-        integer_at(part + slot.PART_WIDTH),
+        field(source, slot.SHOWN_COUNT),
+        field(part, slot.PART_WIDTH),
     )
-    place, there = integer_at(source + slot.SHOWN_AT), integer_at(target + slot.SHOWN_AT)
-    at, mask = integer_at(part + slot.PART_AT), integer_at(part + slot.PART_MASK)
-    mask = 0 if mask < 0 else integer_at(shown + mask + slot.SHOWN_AT)
-    for b in range(samples * integer_at(source + slot.SHOWN_REPEATS)):
-        kept = states + b * integer_at(part + slot.PART_STATE_ROW) + at
+    place, there = field(source, slot.SHOWN_AT), field(target, slot.SHOWN_AT)
+    at, mask = field(part, slot.PART_AT), field(part, slot.PART_MASK)
+    mask = 0 if mask < 0 else field(shown + mask, slot.SHOWN_AT)
+    for b in range(samples * field(source, slot.SHOWN_REPEATS)):
+        kept = states + b * field(part, slot.PART_STATE_ROW) + at
         for number in range(0, width, SIZE):
             found, count = FIRST, 0
             if at >= 0:
