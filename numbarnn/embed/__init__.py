@@ -13,6 +13,13 @@ def _export(model, path, cpu, name):
     return export(model, path, cpu, name)
 
 
+def _graph(model):
+    from .graph import graph_of
+
+    return graph_of(model)
+
+
 Layer.embedded, Layer.exporter = Compiled, staticmethod(_export)
+Layer.graph_maker = staticmethod(_graph)
 
 __all__ = ["CFunction", "Compiled", "Exported", "cfunc"]

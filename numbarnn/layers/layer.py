@@ -59,6 +59,8 @@ class Layer(Configured):
     #: What `compiled` and `export` call: layers know no other programs, `embed` puts its own here.
     embedded: Any = None
     exporter: Any = None
+    #: What a model asks for the graph of its parts, to run small calls without Python: that of `embed`.
+    graph_maker: Any = None
     #: Whether the layer remembers states between calls.
     stateful = False
     #: How `run` and `update` read columns of texts or times: `Text`, `Elapsed` or None, a list of them

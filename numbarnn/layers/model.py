@@ -7,12 +7,10 @@ import numpy as np
 from ..configs import deserialized, serialized
 from ..errors import ArgumentError
 from ..given.arrays import as_list, as_numbers
-from ..given.inputs import checked_training
 from ..given.nesting import flattened, is_nested, mapped, packed_like, top_level
 from ..given.ragged import Ragged
 from ..given.shapes import checked_shapes, is_shape
 from ..markup import table
-from .attempt import Attempt
 from .composed import Composed
 from .graph import Input, Symbol, is_symbolic, nodes_before, symbolic_call
 from .layer import Layer, numbered_names
@@ -284,18 +282,16 @@ class Model(Composed):
         ArgumentError
             If the inputs are not those of the model.
         """
-        if is_symbolic(inputs):
-            return symbolic_call(self, inputs)
-        training = checked_training(training)
-        attempt = Attempt(self.layers, training)
-        try:
-            with attempt:
-                outputs, _ = self.passed(inputs, mask, lengths, training)
-            return outputs
-        except BaseException:
-            # An interrupt may come between the last layer and returning.
-            attempt.undo()
-            raise
+        return self._run(inputs, mask, lengths, training)
+
+    def _given(self, inputs):
+        return self._flat_inputs("inputs", inputs)
+
+    def _returned(self, results):
+        return packed_like(self._outputs_nest, results)
+
+    def _input_dtypes(self):
+        return [symbol.dtype for symbol in self._inputs]
 
     def passed(self, values, mask, lengths, training):
         """Outputs of a call, and their masks."""
@@ -319,13 +315,13 @@ class Model(Composed):
             )
         }
         for call, freed in zip(self._calls, self._freed, strict=True):
-            self._run(call, known, training)
+            self._run_call(call, known, training)
             for number in freed:
                 known.pop(number, None)
         outputs = mapped(lambda number: known[number][0], self._outputs_nest)
         return outputs, mapped(lambda number: known[number][1], self._outputs_nest)
 
-    def _run(self, call, known, training):
+    def _run_call(self, call, known, training):
         layer = self.layers[call.layer]
         values, masks, lengths = (
             mapped(lambda number, part=part: known[number][part], call.inputs) for part in range(3)

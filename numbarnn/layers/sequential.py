@@ -3,7 +3,6 @@
 from ..configs import serialized
 from ..errors import ArgumentError
 from ..given.arrays import as_list
-from ..given.inputs import checked_training
 from ..given.nesting import flattened
 from ..given.ragged import Ragged
 from ..given.shapes import checked_shapes
@@ -13,7 +12,6 @@ from .attempt import Attempt
 from .bidirectional import Bidirectional
 from .composed import Composed
 from .dropout import Dropout
-from .graph import is_symbolic, symbolic_call
 from .layer import Layer, numbered_names
 from .masking import Masking
 from .rnn import RNN
@@ -128,18 +126,13 @@ class Sequential(Composed):
         -------
         ndarray or Ragged
         """
-        if is_symbolic(inputs):
-            return symbolic_call(self, inputs)
-        training = checked_training(training)
-        attempt = Attempt(self.layers, training)
-        try:
-            with attempt:
-                values, _ = self.passed(inputs, mask, lengths, training)
-            return values
-        except BaseException:
-            # An interrupt may come between the last layer and returning.
-            attempt.undo()
-            raise
+        return self._run(inputs, mask, lengths, training)
+
+    def _given(self, inputs):
+        return [inputs]
+
+    def _returned(self, results):
+        return results[0]
 
     def emit(self, inputs, what="last"):
         """Run the model over ragged sequences and return what is asked for, whatever its flags.

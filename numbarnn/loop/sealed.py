@@ -328,25 +328,30 @@ class Sealed:
         )
         return fixed_bytes + steps * each
 
-    def run(self, inputs, states, outputs, samples, steps):
+    def run(self, inputs, states, outputs, samples, steps, size=None):
         """Run on arrays that have been checked; `states` and `outputs` are overwritten.
 
         Parameters
         ----------
         inputs, outputs : sequence of ndarray
             As many as there are ports.
+        size : int, optional
+            What `work` told of so many samples and steps.
 
         Returns
         -------
         int
             0, or what `numbarnn.loop.task` says of a run that did not succeed.
         """
-        space = workspace(self.work(samples, steps))
-        tables = [np.array([address(array) for array in arrays]) for arrays in (inputs, outputs)]
-        inputs, outputs = (int(t[0]) if len(t) == 1 else address(t) for t in tables)
+        space = workspace(self.work(samples, steps) if size is None else size)
+        tables = [
+            arrays[0] if len(arrays) == 1 else np.array([address(array) for array in arrays])
+            for arrays in (inputs, outputs)
+        ]
         return self._run.call(
-            self.address, inputs, address(states), outputs, samples, steps, address(space)
-        )
+            self.address, address(tables[0]), address(states), address(tables[1]), samples, steps,
+            address(space),
+        )  # fmt: skip
 
     def reset(self, states, samples):
         """Overwrite states with those that a sequence begins with."""
