@@ -46,7 +46,7 @@ def _child(arguments):
 def main():
     """Run the command line."""
     everything = ["cells", "custom", "catalogue", "own", "ragged", "streaming", "chunks"]
-    everything += ["float64", "composed", "pipelines"]
+    everything += ["models", "float64", "composed", "pipelines"]
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )

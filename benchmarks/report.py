@@ -143,6 +143,7 @@ def _section(rows, versions, machine):
         "ragged": "Sequences of different lengths",
         "streaming": "One step per call, from Python",
         "chunks": "Ten steps per call, from Python, states carried along",
+        "models": "Small models, one call from Python each",
         "float64": "float64",
         "user's LSTM": "The LSTM written by a user, against the built-in one (1 is good)",
         "composed": "Structures, against the sum of their parts (1 is good)",

@@ -4,6 +4,7 @@ import numpy as np
 import ours
 import peers
 import pipelines
+import small_models
 from built_in import CATALOGUE_POINTS, cell_case
 from cases import CHUNK_UNITS, CUSTOM_POINTS, GATES, POINTS, STREAMED_UNITS, case, lengths
 from measure import interleaved
@@ -242,10 +243,15 @@ def from_files(found, threads):
     return pipelines.measured(found, _row, interleaved, _checked)
 
 
+def whole_models(found, threads):
+    """Small models, one call from Python each."""
+    return small_models.measured(found, _row, interleaved, _checked)
+
+
 SUITES = {
     "cells": points, "custom": custom, "catalogue": catalogue, "own": own_lstm,
     "ragged": variable, "streaming": streaming, "chunks": chunks, "float64": doubles, "composed": composed,
-    "pipelines": from_files,
+    "models": whole_models, "pipelines": from_files,
 }  # fmt: skip
 
 

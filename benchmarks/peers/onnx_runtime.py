@@ -212,4 +212,14 @@ def _carrying(session, case, steps, **outputs):
     return call
 
 
-__all__ = ["NAME", "chunks", "onnx", "padded", "sequences", "set_threads", "stream", "version"]
+def whole(model, path, x):
+    """The model of a file: ``call()``."""
+    session = session_of(onnx.load(path))
+    (given,) = session.get_inputs()
+    x = x.astype(np.float32 if given.type == "tensor(float)" else given.type[7:-1])
+    return lambda: session.run(None, {given.name: x})[0]
+
+
+__all__ = [
+    "NAME", "chunks", "onnx", "padded", "sequences", "set_threads", "stream", "version", "whole",
+]  # fmt: skip

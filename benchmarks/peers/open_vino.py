@@ -22,6 +22,30 @@ def set_threads(count):
     _threads = count
 
 
+def _request(core, model):
+    settings = {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": _threads,
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    return core.compile_model(model, "CPU", settings).create_infer_request()
+
+
+def whole(model, path, x):
+    """The model of a file: ``call()``."""
+    core = openvino.Core()
+    read = core.read_model(path)
+    x = x.astype(read.inputs[0].element_type.to_dtype())
+    request = _request(core, read)
+    request.set_input_tensor(openvino.Tensor(x, shared_memory=True))
+
+    def call(kept=x):
+        request.infer()
+        return request.get_output_tensor(0).data
+
+    return call
+
+
 def sequences(case):
     """See the package."""
     if case.cell not in ("LSTM", "GRU") or case.x.dtype != np.float32:
@@ -31,12 +55,7 @@ def sequences(case):
     x = np.ascontiguousarray(case.x.swapaxes(0, 1))
     model = core.read_model(io.BytesIO(text))
     model.reshape({"x": x.shape})
-    settings = {
-        "INFERENCE_PRECISION_HINT": "f32",
-        "INFERENCE_NUM_THREADS": _threads,
-        "PERFORMANCE_HINT": "LATENCY",
-    }
-    request = core.compile_model(model, "CPU", settings).create_infer_request()
+    request = _request(core, model)
     request.set_input_tensor(openvino.Tensor(x, shared_memory=True))
 
     def call(kept=x):  # the tensor only borrows its memory

@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from token_files import batches, padded
 
+import numbarnn as nr
+
 NAME = "torch"
 _float = torch.from_numpy
 
@@ -43,6 +45,43 @@ def module_of(case, layers=1, bidirectional=False):
     kind = {"LSTM": torch.nn.LSTM, "GRU": torch.nn.GRU}[case.cell]
     module = kind(case.x.shape[-1], case.units, num_layers=layers, bidirectional=bidirectional)
     return fill(module.to(torch.from_numpy(case.x).dtype), case).eval()
+
+
+def _part(layer):
+    """The module of torch's that is a layer of a model."""
+    shapes = {name: array.shape for name, array in nr.to_torch_state_dict(layer).items()}
+    kind = type(layer).__name__
+    if kind == "Dense":
+        outputs, inputs = shapes["weight"]
+        return torch.nn.Linear(inputs, outputs)
+    if kind == "Embedding":
+        return torch.nn.Embedding(*shapes["weight"])
+    inputs = shapes["weight_ih_l0"][1]
+    return getattr(torch.nn, kind)(inputs, shapes["weight_hh_l0"][1], batch_first=True)
+
+
+def whole(model, path, x):
+    """A model of modules one after the other: ``call()``."""
+    parts = []
+    for layer in model.layers:
+        part = _part(layer)
+        part.load_state_dict({n: _float(a) for n, a in nr.to_torch_state_dict(layer).items()})
+        parts.append((part.eval(), layer))
+    x = torch.from_numpy(x)
+    acts = {"relu": torch.relu, "sigmoid": torch.sigmoid}
+
+    def call():
+        with torch.inference_mode():
+            y = x
+            for part, layer in parts:
+                y = part(y)
+                if isinstance(y, tuple):
+                    y = y[0] if layer.return_sequences else y[0][:, -1]
+                elif isinstance(part, torch.nn.Linear):
+                    y = acts.get(layer.get_config()["activation"], lambda value: value)(y)
+            return y
+
+    return call
 
 
 def sequences(case):

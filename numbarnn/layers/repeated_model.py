@@ -11,13 +11,14 @@ from ..loop.kept import Kept
 from .embedding import Embedding
 from .layer import Layer
 
-#: How many kinds of call a model remembers.
-_MOST = 32
+#: How many kinds of call a model remembers: sequences have many lengths.
+_MOST = 256
 #: Samples, and products with weights, of the largest calls that are run so: of larger ones Python takes
 #: little, and layers run better one by one, in larger blocks and in several threads.
-_SAMPLES, _PRODUCTS = 32, 8_000_000
-#: How many calls with the same settings there must have been; so many times more after every change.
-_PATIENCE = 2
+_SAMPLES, _PRODUCTS = 32, 12_000_000
+#: How many calls with the same settings there are before a model is made ready, as that takes as long as
+#: some hundred calls; twice as many each time that it has changed since.
+_PATIENCE = 64
 #: The package whose layers do what their classes say.
 _OWN = __name__.partition(".")[0]
 #: What is cast to ids, and to floats, in one step whose rounding is that of several.
@@ -44,9 +45,11 @@ class _Settings:
     """
 
     def __init__(self, model):
-        self.layers, self._fields, self._lists = [], [], []
+        self.layers, self._fields, self._floats, self._lists = [], [], [], []
+        #: What gives the cells of those layers that are not made of others.
+        self._leaves = []
         self._look_at(model)
-        self._cells = model._cells()
+        self._cells = [cell for cells in self._leaves for cell in cells()]
         self._versions = [getattr(cell, "_version", None) for cell in self._cells]
 
     def _look_at(self, layer):
@@ -54,32 +57,50 @@ class _Settings:
             return
         self.layers.append(layer)
         fields = vars(layer)
+        names = [name for name in fields if not name.startswith("_")]
         # The getter of a single name would give no tuple.
-        read = itemgetter("name", "name", *(name for name in fields if not name.startswith("_")))
+        read = itemgetter("name", "name", *names)
         self._fields.append((read, fields, len(fields), read(fields)))
-        for value in read(fields):
+        is_leaf = True
+        for name in names:
+            value = fields[name]
+            if isinstance(value, float):
+                self._floats.append((fields, name, value))
             if isinstance(value, list):
                 self._lists.append((value, list(value)))
             for each in value if isinstance(value, list) else [value]:
                 if isinstance(each, Layer):
                     self._look_at(each)
+                    is_leaf = False
+        if is_leaf and type(layer)._cells is not Layer._cells:
+            self._leaves.append(layer._cells)
 
-    def hold(self, model):
+    def hold(self):
         """Whether nothing was set since."""
-        for read, fields, count, before in self._fields:
-            if len(fields) != count:
-                return False
-            try:
-                now = read(fields)
-            except KeyError:
-                return False
-            if not all(map(is_, now, before)):
+        try:
+            for read, fields, count, before in self._fields:
+                if len(fields) != count or read(fields) != before:
+                    return False
+        except (KeyError, ValueError):
+            return False  # one is gone, or is an array now
+        # 0 equals -0, and True 1.0.
+        for fields, name, value in self._floats:
+            if fields[name] is not value:
                 return False
         for value, before in self._lists:
             if not _same(value, before):
                 return False
-        cells = model._cells()
-        return _same(cells, self._cells) and [cell._version for cell in cells] == self._versions
+        found = 0
+        for leaf in self._leaves:
+            for cell in leaf():
+                if (
+                    found == len(self._cells)
+                    or cell is not self._cells[found]
+                    or cell._version != self._versions[found]
+                ):
+                    return False
+                found += 1
+        return found == len(self._cells)
 
     @property
     def are_plain(self):
@@ -102,16 +123,18 @@ class _Kind:
     Parameters
     ----------
     sealed : Sealed
-    samples, steps : int
+    initial : ndarray of shape (samples, state_size)
+        What their states begin with.
+    steps : int
     shapes : list of tuple
         Those of the results.
     """
 
-    def __init__(self, sealed, samples, steps, shapes):
-        self._sealed, self._samples, self._steps, self._shapes = sealed, samples, steps, shapes
+    def __init__(self, sealed, initial, steps, shapes):
+        self._sealed, self._initial, self._steps, self._shapes = sealed, initial, steps, shapes
         self._dtypes = [np.dtype(np.int64) if port.ids else sealed.dtype for port in sealed.inputs]
-        self._initial = np.tile(sealed.initial, (samples, 1))
-        self._size = sealed.work(samples, steps)
+        self._samples = len(initial)
+        self._size = sealed.work(self._samples, steps)
 
     def __call__(self, given):
         """What the model gives; None if there is something to be said of what is given."""
@@ -159,10 +182,10 @@ class _Repeated:
         self.kinds, self.is_tried = Kept(_MOST), False
         #: Samples times steps of the largest calls that are run as a whole.
         self.most = _PRODUCTS // self.settings.weights if self.settings.are_plain else 0
-        self._calls, self._sealed = 0, None
+        self._calls, self._sealed, self._initial = 0, None, {}
 
     def remember(self, model, given, kind, results):
-        """Make calls like one that gave `results` ready, if that can be."""
+        """Make calls like one that gave `results` ready, or note that they cannot be."""
         self._calls += 1
         if self._calls < self.patience or kind in self.kinds:
             return
@@ -170,27 +193,36 @@ class _Repeated:
             self.is_tried = True
             with suppress(ArgumentError, CellError):  # if it holds what needs Python
                 self._sealed = model.graph_maker(model).sealed()
-        sealed = self._sealed
-        if sealed is None or (len(sealed.inputs), len(sealed.outputs)) != (
-            len(given),
-            len(results),
-        ):
-            return
+        found = self._ready(model, given, [each.shape for each in results])
+        again = None if found is None else found(given)
+        # What would not be the same to the bit is not run so.
+        good = again is not None and all(map(_is_same_array, again, results))
+        self.kinds.keep(kind, found if good else None)
+
+    def _ready(self, model, given, shapes):
+        """What runs calls like one, whose results had such shapes; or None."""
+        sealed, samples = self._sealed, len(given[0])
+        if sealed is None or (len(sealed.inputs), len(sealed.outputs)) != (len(given), len(shapes)):
+            return None
         steps = _steps_of(sealed, model._input_dtypes(), given)
         if steps is None:
-            return
-        found = _Kind(sealed, len(given[0]), steps, [each.shape for each in results])
-        again = found(given)
-        # What would not be the same to the bit is not run so.
-        if again is not None and all(map(_is_same_array, again, results)):
-            self.kinds.keep(kind, found)
+            return None
+        if samples not in self._initial:
+            self._initial[samples] = np.tile(sealed.initial, (samples, 1))
+        return _Kind(sealed, self._initial[samples], steps, shapes)
 
 
 class ModelMemory:
-    """The small plain calls that a model has had."""
+    """The small plain calls that a model has had.
 
-    def __init__(self):
-        self._repeated, self._patience = None, _PATIENCE
+    Parameters
+    ----------
+    patience : int
+        How many calls there must be before it is made ready.
+    """
+
+    def __init__(self, patience=_PATIENCE):
+        self._repeated, self._patience = None, patience
 
     def hurry(self):
         """Make the next call ready at once."""
@@ -200,7 +232,7 @@ class ModelMemory:
         """The results of a call like one before; None if there was none, or something was set since."""
         repeated = self._repeated
         found = None if repeated is None else repeated.kinds.get(kind)
-        if found is None or is_jit_off() or not repeated.settings.hold(model):
+        if found is None or is_jit_off() or not repeated.settings.hold():
             return None
         return found(given)
 
@@ -209,9 +241,9 @@ class ModelMemory:
         if is_jit_off() or not 0 < len(given[0]) <= _SAMPLES:
             return
         repeated = self._repeated
-        if repeated is None or not repeated.settings.hold(model):
+        if repeated is None or not repeated.settings.hold():
             if repeated is not None and repeated.is_tried:
-                self._patience = repeated.patience * _PATIENCE
+                self._patience = 2 * repeated.patience
             self._repeated = repeated = _Repeated(model, self._patience)
         if max(np.prod(each.shape[:2], dtype=np.int64) for each in given) <= repeated.most:
             repeated.remember(model, given, kind, results)

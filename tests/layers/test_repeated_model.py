@@ -91,7 +91,7 @@ def filled(make, *given):
     rng = np.random.default_rng(5)
     model.set_weights([rng.uniform(-0.7, 0.7, w.shape) for w in model.get_weights()])
     other = copy.deepcopy(model)
-    model._repeated, other._repeated = Watched(), Forgetful()
+    model._repeated, other._repeated = Watched(2), Forgetful()
     return model, other
 
 
@@ -153,7 +153,7 @@ def test_inputs_of_other_dtypes_and_layouts_are_cast_as_ever(rng):
         for _ in range(4):
             assert_same(model(each), other(each))
         assert model._repeated.short >= 2
-        model._repeated = Watched()
+        model._repeated = Watched(2)
     for each in [x.astype(">f4"), x.astype("i8"), x > 0, x.astype("f4").tolist()]:
         for _ in range(4):
             assert_same(model(each), other(each))
