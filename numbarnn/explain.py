@@ -7,7 +7,8 @@ from .forms import declaration_of, form_of, output_nest, positions_of, programs,
 from .given.arrays import as_size
 from .given.nesting import flattened, shape_of
 from .given.shapes import is_shape
-from .layers import RNN, Bidirectional, Layer, Model, Sequential
+from .layers import RNN, Bidirectional, Embedding, Layer, Model, Sequential
+from .layers.repeated_model import MOST_PRODUCTS, MOST_SAMPLES, why_not
 from .threads import get_num_threads
 
 _FORMS = {
@@ -27,7 +28,7 @@ def explain(layer, batch=None, time=None, device=False):
     Parameters
     ----------
     layer : Layer
-        Built; a model is explained layer by layer.
+        Built; a model is explained layer by layer, and whether small calls run all of them at once.
     batch, time : int, optional
         The sizes of a call: both, or neither.
     device : bool
@@ -72,6 +73,19 @@ def explain(layer, batch=None, time=None, device=False):
         return
     sizes = None if batch is None else (as_size("batch", batch), as_size("time", time))
     print("\n".join(_lines(layer, sizes, _recurrent)))
+    if isinstance(layer, (Model, Sequential)):
+        print(_whole(layer))
+
+
+def _whole(model):
+    """How a model runs that is called from Python again and again."""
+    why = why_not(model)
+    if why is not None:
+        return f"{model.name}: one layer after the other: {why}"
+    return (
+        f"{model.name}: calls that come again run as a whole, of up to {MOST_SAMPLES} samples and "
+        f"{MOST_PRODUCTS / 1e6:.0f} million multiply-adds"
+    )
 
 
 def _lines(layer, sizes, recurrent):
@@ -85,7 +99,8 @@ def _lines(layer, sizes, recurrent):
     elif isinstance(layer, RNN):
         yield from recurrent(layer, sizes)
     else:
-        yield f"{layer.name}: {type(layer).__name__}, in NumPy"
+        compiled = hasattr(layer, "cell_for") or layer._cells() and not isinstance(layer, Embedding)
+        yield f"{layer.name}: {type(layer).__name__}, {'compiled' if compiled else 'in NumPy'}"
 
 
 def _on_device(layer, sizes):

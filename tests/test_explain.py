@@ -89,8 +89,19 @@ def test_models(capsys):
     model.build((None, None))
     text = told(capsys, model, 4, 5)
     assert "embedding: Embedding, in NumPy" in text
+    assert "dense: Dense, compiled" in text
+    assert "calls that come again run as a whole, of up to 32 samples" in text
     assert "both: two layers" in text
     assert text.count("  plan: 4 x 5 steps") == 2
+
+
+def test_models_that_do_not_run_as_a_whole(capsys):
+    model = nr.Sequential([nr.GRU(3, stateful=True)])
+    model(np.zeros((1, 2, 4)))
+    assert "one layer after the other: it has a stateful layer" in told(capsys, model)
+    model = nr.Sequential([nr.GRU(3, return_sequences=True), nr.Activation(lambda x: 2 * x)])
+    model(np.zeros((1, 2, 4)))
+    assert "one layer after the other: `activation` must have" in told(capsys, model)
 
 
 def test_wrong_arguments():

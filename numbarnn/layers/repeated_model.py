@@ -15,7 +15,7 @@ from .layer import Layer
 _MOST = 256
 #: Samples, and products with weights, of the largest calls that are run so: of larger ones Python takes
 #: little, and layers run better one by one, in larger blocks and in several threads.
-_SAMPLES, _PRODUCTS = 32, 12_000_000
+MOST_SAMPLES, MOST_PRODUCTS = 32, 12_000_000
 #: How many calls with the same settings there are before a model is made ready, as that takes as long as
 #: some hundred calls; twice as many each time that it has changed since.
 _PATIENCE = 64
@@ -181,7 +181,7 @@ class _Repeated:
         self.settings, self.patience = _Settings(model), patience
         self.kinds, self.is_tried = Kept(_MOST), False
         #: Samples times steps of the largest calls that are run as a whole.
-        self.most = _PRODUCTS // self.settings.weights if self.settings.are_plain else 0
+        self.most = MOST_PRODUCTS // self.settings.weights if self.settings.are_plain else 0
         self._calls, self._sealed, self._initial = 0, None, {}
 
     def remember(self, model, given, kind, results):
@@ -238,7 +238,7 @@ class ModelMemory:
 
     def remember(self, model, given, kind, results):
         """Make calls like one that gave `results` ready to be run as a whole, if that can be."""
-        if is_jit_off() or not 0 < len(given[0]) <= _SAMPLES:
+        if is_jit_off() or not 0 < len(given[0]) <= MOST_SAMPLES:
             return
         repeated = self._repeated
         if repeated is None or not repeated.settings.hold():
@@ -247,6 +247,17 @@ class ModelMemory:
             self._repeated = repeated = _Repeated(model, self._patience)
         if max(np.prod(each.shape[:2], dtype=np.int64) for each in given) <= repeated.most:
             repeated.remember(model, given, kind, results)
+
+
+def why_not(model):
+    """Why no call of a built model is run as a whole; None if small ones are."""
+    if not _Settings(model).are_plain:
+        return "it has a stateful layer, or one of another package"
+    try:
+        model.graph_maker(model)
+    except (ArgumentError, CellError) as error:
+        return str(error).rstrip(".")
+    return None
 
 
 def _is_same_array(one, other):
