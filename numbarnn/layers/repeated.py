@@ -173,7 +173,7 @@ class Repeated:
     def __init__(self, layer, batch, request, begun, states):
         from ..loop.results import sequence_shape
 
-        cells = layer._cells()
+        cells, self._cell = layer._cells(), layer.cell
         self._versions = [(cell, cell._version) for cell in cells]
         widths = (batch.inputs[0].features,)
         program = unit_program(cells, widths, (), layer.dtype)
@@ -196,7 +196,8 @@ class Repeated:
     def holds(self, layer):
         """Whether no cell, weight or setting has changed since."""
         cells, versions = layer._cells(), self._versions
-        if len(cells) != len(versions):
+        # A stack of one cell has the cells, but not the states' structure, of that cell.
+        if layer.cell is not self._cell or len(cells) != len(versions):
             return False
         for cell, (before, version) in zip(cells, versions, strict=True):
             if cell is not before or cell._version != version:

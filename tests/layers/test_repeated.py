@@ -249,6 +249,18 @@ def test_a_stateful_layer_is_as_it_was_after_a_call_that_was_interrupted(rng, mo
         assert np.array_equal(now, then)
 
 
+def test_a_stack_in_place_of_its_cell_has_states_of_its_own_structure(rng):
+    x = inputs(rng, False)
+    for calls in range(4):
+        layer = nr.RNN(nr.LSTMCell(H), return_state=True)
+        layer.build(x.shape)
+        for _ in range(calls):
+            assert len(layer(x)) == 3
+        layer.cell = nr.StackedRNNCells([layer.cell])
+        _, states = layer(x)
+        assert [state.shape for state in states] == [(B, H), (B, H)]
+
+
 class InterruptedAtTheEnd:
     """A lock that is left by an interrupt."""
 
