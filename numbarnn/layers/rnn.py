@@ -291,7 +291,7 @@ class RNN(Arguments, Built, Returned, Recorded, Repeats, Layer):
             again = self._again(call, out)
             if again is not None:
                 return self._repeated_result(*again)
-        if is_symbolic(inputs):
+        elif call is None and is_symbolic(inputs):
             return symbolic_call(
                 self, inputs, initial_state=initial_state, constants=constants, mask=mask
             )
@@ -333,7 +333,10 @@ class RNN(Arguments, Built, Returned, Recorded, Repeats, Layer):
         sizes = (None, call.inputs.shape[1 if self.time_major else 0])
         if self._batch_size not in sizes or self._fixed_batch_size not in sizes:
             return None
-        call.states = [state for states in self._states for state in states]
+        recorded = self._states
+        single = len(recorded) == 1
+        call.states = recorded[0] if single else [each for states in recorded for each in states]
+        call.recorded = True
         return call
 
     def _remember(self, call, given):
