@@ -20,7 +20,7 @@ test: .venv-test/ready
 	@NUMBARNN_TESTS_CACHE="$(CURDIR)/.test-cache" $(MAKE) --jobs=2 --keep-going --output-sync=target --no-print-directory $(PARTS:%=test-%)
 
 test-%: .venv-test/ready
-	@.venv-test/bin/python -m pytest -v $(TESTS_$*) > .test-$*.log 2>&1 || { \
+	@.venv-test/bin/python -m pytest -v --durations=25 $(TESTS_$*) > .test-$*.log 2>&1 || { \
 	    grep -B3 -A40 "^Fatal Python error" .test-$*.log | cut -c1-200; \
 	    sed -n '/^=.* \(FAILURES\|ERRORS\) =/,$$p' .test-$*.log | tail -n 300; \
 	    echo "The part '$*' failed: see .test-$*.log."; exit 1; }

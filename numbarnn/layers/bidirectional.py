@@ -14,7 +14,6 @@ from .graph import is_symbolic, symbolic_call
 from .layer import Layer
 from .merged import MERGE_MODES, Merged
 from .repeated import (
-    Memory,
     RepeatedBoth,
     Repeats,
     begin_with_zeros,
@@ -95,7 +94,7 @@ class Bidirectional(Merged, Repeats, Layer):
                 f"Invalid merge mode: `merge_mode` must be a function or one of {list(MERGE_MODES)}; "
                 f"got {merge_mode!r}."
             )
-        self.merge_mode, self._repeated = merge_mode, Memory()
+        self.merge_mode = merge_mode
         if backward_layer is not None:
             self._check_pair(layer, backward_layer)
         # What it is made from, whose config is also this layer's.

@@ -15,10 +15,7 @@ class Composed(Layer):
     """A layer that is made of others, in `layers`; they have the cells and the weights."""
 
     layers: list[Layer]
-
-    def __init__(self, name=None, **ignored):
-        super().__init__(name, **ignored)
-        self._repeated = ModelMemory()
+    _repeated: ModelMemory
 
     def _cells(self):
         return [cell for layer in self.layers for cell in layer._cells()]
@@ -97,14 +94,8 @@ class Composed(Layer):
         self._repeated.hurry()
         super().prepare(*inputs, **arguments)
 
-    def __getstate__(self):
-        fields = super().__getstate__()
-        del fields["_repeated"]
-        return fields
-
-    def __setstate__(self, fields):
-        super().__setstate__(fields)
-        self._repeated = ModelMemory()
+    def _made_anew(self):
+        return {**super()._made_anew(), "_repeated": ModelMemory()}
 
     def reset_states(self):
         """Set the recorded states of all stateful layers to zeros."""

@@ -66,6 +66,7 @@ class Layer(Configured):
     #: How `run` and `update` read columns of texts or times: `Text`, `Elapsed` or None, a list of them
     #: for several inputs. A call takes numbers, whatever it is.
     reading = None
+    _lock: Any
 
     def __init__(self, name=None, **ignored):
         for argument in sorted(set(ignored) - set(WITHOUT_EFFECT)):
@@ -74,7 +75,7 @@ class Layer(Configured):
             )
         self.name = snake_case(type(self).__name__) if name is None else str(name)
         self._ignored = ignored
-        self._lock = threading.RLock()
+        self.__dict__.update(self._made_anew())
 
     def _cells(self):
         """The cells that hold the layer's weights."""
@@ -426,13 +427,16 @@ class Layer(Configured):
             f"{self.name}{': ' if told else ''}{told}",
         )
 
+    def _made_anew(self):
+        """The fields that no copy takes over, as they are at first."""
+        return {"_lock": threading.RLock()}
+
     def __getstate__(self):
-        fields = dict(self.__dict__)
-        del fields["_lock"]
-        return fields
+        own = self._made_anew()
+        return {name: value for name, value in self.__dict__.items() if name not in own}
 
     def __setstate__(self, fields):
-        self.__dict__.update(fields, _lock=threading.RLock())
+        self.__dict__.update(fields, **self._made_anew())
 
     def __repr__(self):
         shapes = ", ".join(f"{name}{array.shape}" for name, array in self._named_weights())

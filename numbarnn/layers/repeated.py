@@ -316,6 +316,8 @@ class Memory(Kept):
 class Repeats:
     """The part of a layer that remembers its plain calls, in `_repeated`; a copy remembers none."""
 
+    _repeated: Memory
+
     def _again(self, call, out):
         """A plain call run as one before it was; None if that cannot be.
 
@@ -332,14 +334,8 @@ class Repeats:
             return None
         return *repeated(call, out), repeated.in_order
 
-    def __getstate__(self):
-        fields = super().__getstate__()
-        del fields["_repeated"]
-        return fields
-
-    def __setstate__(self, fields):
-        super().__setstate__(fields)
-        self._repeated = Memory()
+    def _made_anew(self):
+        return {**super()._made_anew(), "_repeated": Memory()}
 
 
 def is_repeatable(layer, given):

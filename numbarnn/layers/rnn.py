@@ -25,7 +25,7 @@ from .built import Built
 from .graph import is_symbolic, symbolic_call
 from .layer import Layer
 from .recorded import Recorded
-from .repeated import Memory, Repeated, Repeats, begin_with_zeros, is_repeatable, plain_call
+from .repeated import Repeated, Repeats, begin_with_zeros, is_repeatable, plain_call
 from .returned import Returned
 from .stacked import StackedRNNCells
 from .stepper import Stepper
@@ -164,7 +164,6 @@ class RNN(Arguments, Built, Returned, Recorded, Repeats, Layer):
         self._draws = Draws(self.seed)
         self.dtype = None if dtype is None else checked_dtype(dtype)
         self._input_shape = None
-        self._repeated = Memory()
         self._set_cell_dtypes()
         shape = batch_shape if batch_input_shape is None else batch_input_shape
         self._batch_input_shape = shape
