@@ -98,7 +98,9 @@ def test_models(capsys):
 def test_models_that_do_not_run_as_a_whole(capsys):
     model = nr.Sequential([nr.GRU(3, stateful=True)])
     model(np.zeros((1, 2, 4)))
-    assert "one layer after the other: it has a stateful layer" in told(capsys, model)
+    assert "one layer after the other: a layer is stateful, patched or of another package" in told(
+        capsys, model
+    )
     model = nr.Sequential([nr.GRU(3, return_sequences=True), nr.Activation(lambda x: 2 * x)])
     model(np.zeros((1, 2, 4)))
     assert "one layer after the other: `activation` must have" in told(capsys, model)

@@ -212,7 +212,7 @@ class Compiled:
         lead, steps = self._checked_inputs(inputs, True)
         self._check("states", states, (*lead, self.state_size))
         shapes = [
-            (*lead, *([steps_of(port, steps)] if port.timed else []), *_row(port))
+            (*lead, *([port.steps(steps)] if port.timed else []), *_row(port))
             for port in self.outputs
         ]
         if out is None:
@@ -307,12 +307,6 @@ class Compiled:
             f"Compiled({self._graph.name!r}, {inputs}, {units}, {self.state_size} numbers of state, "
             f"{what}, {self.dtype})"
         )
-
-
-def steps_of(port, steps):
-    """How many steps a port has of a model that has so many."""
-    count, every = port.count
-    return max((steps + count) // every + 1, 0) if every else count
 
 
 def _row(port):

@@ -19,6 +19,8 @@ from .nodes import LoopNode, output_shape, product, refused
 def _check_cells(layer):
     if layer.return_states is not None:
         raise refused(layer, "return no states over time", f"it has {layer.return_states!r}")
+    if layer.time_major:
+        raise refused(layer, "take batches first", "it takes time steps first")
     for cell in layer._cells():
         kind, form = type(cell).__name__, form_of(cell)
         if form not in ("unit", "sample"):

@@ -197,6 +197,10 @@ def _by_row(walk, layer, value):
         return _normalised(walk, layer, value)
     if isinstance(layer, Activation) and not layer.named:
         raise refused(layer, "have an activation with a name", "it has a function")
+    if isinstance(layer, (LayerNormalization, BatchNormalization)):
+        (cell,) = layer._cells()
+        if cell.epsilon != layer.epsilon:
+            raise refused(layer, f"have an epsilon of {cell.epsilon}", f"it has {layer.epsilon}")
     if isinstance(layer, (Softmax, LayerNormalization, BatchNormalization)):
         last = layer.axis in (-1, [-1]) or (layer.by_step and len(value.shape) == 2)
         if not last:
@@ -257,11 +261,13 @@ def _looked_up(walk, layer, value):
         given.shape = shape
     if value.repeats != 1 or len(given.shape) > 1:
         raise refused(layer, "get ids without an axis of features", f"they have {given.shape}")
-    given.ids = min(given.ids or layer.input_dim, layer.input_dim)
-    found, mask = walk.nodes.value((*given.shape, layer.output_dim)), None
+    (cell,) = layer._cells()
+    ids, width = cell.embeddings.shape
+    given.ids = min(given.ids or ids, ids)
+    found, mask = walk.nodes.value((*given.shape, width)), None
     if layer.mask_zero and given.shape:
         mask = walk.nodes.mask(found)
-    found, (cell,) = found.masked_by(mask), layer._cells()
+    found = found.masked_by(mask)
     ids = Value(value.array, (*given.shape, 1))
     walk.nodes.add(
         Lookup(table=cell, source=ids.rows(), target=found.rows(), mask=found.flags())

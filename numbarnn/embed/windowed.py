@@ -53,11 +53,13 @@ def convolved(walk, layer, value):
         initial = [np.zeros((windows.reach - 1) * features)] if goes_on else []
         walk.nodes.add(Seen(**_placed(windows, value, seen), initial=initial))
         value = seen
-    found = walk.nodes.value((value.shape[0], layer.filters), repeats=value.repeats)
+    # The kernel tells how many filters there are: the layer may have been told otherwise since.
+    filters = cell.kernel.shape[-1]
+    found = walk.nodes.value((value.shape[0], filters), repeats=value.repeats)
     walk.nodes.add(
         LoopNode(
             layer=layer, cells=[cell], source=value.rows(), target=found.rows(),
-            items=((value.width,),), width=layer.filters,
+            items=((value.width,),), width=filters,
         )
     )  # fmt: skip
     return found

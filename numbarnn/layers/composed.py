@@ -50,9 +50,18 @@ class Composed(Layer):
         """What a call returns, from one array for each output."""
         raise NotImplementedError
 
-    def _input_dtypes(self):
-        """The name of the dtype that each input is declared to have, or None."""
-        return [None]
+    def first_dtypes(self):
+        """Of each input: the dtype that it is declared to have, or None; whether its readers cast it."""
+        raise NotImplementedError
+
+    def in_turn(self, given):
+        """One array for each output, of layers that run one after the other."""
+        outputs, _ = self.passed(self._taken(given), None, None, False)
+        return flattened(outputs)
+
+    def _taken(self, given):
+        """The inputs as a call takes them, from one array for each."""
+        raise NotImplementedError
 
     def _run(self, inputs, mask, lengths, training):
         """Run the model: all that its calls do."""

@@ -14,6 +14,7 @@ from ..markup import table
 from .composed import Composed
 from .graph import Input, Symbol, is_symbolic, nodes_before, symbolic_call
 from .layer import Layer, numbered_names
+from .repeated_model import casts
 
 #: Arguments of a call, beside the inputs, that may be symbols.
 FURTHER = ("initial_state", "constants", "mask")
@@ -290,8 +291,17 @@ class Model(Composed):
     def _returned(self, results):
         return packed_like(self._outputs_nest, results)
 
-    def _input_dtypes(self):
-        return [symbol.dtype for symbol in self._inputs]
+    def _taken(self, given):
+        return packed_like(self._inputs_nest, given)
+
+    def first_dtypes(self):
+        """See `Composed`."""
+        found = []
+        for number, symbol in enumerate(self._inputs):
+            readers = [self.layers[call.layer] for call in self._calls if number in call.needed()]
+            is_given_back = number in flattened(self._outputs_nest)
+            found.append((symbol.dtype, not is_given_back and all(map(casts, readers))))
+        return found
 
     def passed(self, values, mask, lengths, training):
         """Outputs of a call, and their masks."""

@@ -205,6 +205,7 @@ class Normalization(ArrayLayer):
                     f"`{argument}` must be a number, or one for each feature; got {value!r:.80}."
                 )
             found[argument] = array.astype(np.float64)
+            found[argument].flags.writeable = False
         if np.any(found["variance"] < 0):
             raise ArgumentError(f"`variance` must be at least 0; got {variance!r:.80}.")
         self.mean, self.variance = found["mean"], found["variance"]

@@ -1,15 +1,21 @@
 """Calls of small models like one before: layer after layer runs without Python in between."""
 
+import threading
 from contextlib import suppress
+from numbers import Number
 from operator import is_, itemgetter
 
 import numpy as np
 
-from ..errors import ArgumentError, CellError
-from ..forms import is_jit_off
+from ..errors import NumbarnnError
+from ..forms import form_of, is_jit_off
 from ..loop.kept import Kept
+from .bidirectional import Bidirectional
+from .dense import Dense
 from .embedding import Embedding
 from .layer import Layer
+from .repeated import begin_with_zeros
+from .rnn import RNN
 
 #: How many kinds of call a model remembers: sequences have many lengths.
 _MOST = 256
@@ -21,9 +27,16 @@ MOST_SAMPLES, MOST_PRODUCTS = 32, 12_000_000
 _PATIENCE = 64
 #: The package whose layers do what their classes say.
 _OWN = __name__.partition(".")[0]
-#: What is cast to ids, and to floats, in one step whose rounding is that of several.
+#: What they turn into ids, and into floats, in one step.
 _AS_IDS = frozenset(map(np.dtype, ("i1", "i2", "i4", "i8", "u1", "u2", "u4")))
 _AS_FLOATS = frozenset(map(np.dtype, ("f2", "f4", "f8", "i1", "i2", "i4", "u1", "u2", "u4")))
+
+
+def casts(layer):
+    """Whether a layer turns what it is given into its dtype before anything else."""
+    if isinstance(layer, (RNN, Bidirectional)):
+        return all(form_of(cell) == "unit" for cell in layer._cells())
+    return isinstance(layer, (Dense, Embedding))
 
 
 def _same(some, others):
@@ -42,15 +55,21 @@ class _Settings:
     ----------
     layers : list of Layer
         The model, and all layers in it.
+    are_plain : bool
+        Whether every layer and cell is what its class says, depends on nothing else, and remembers nothing
+        between calls.
     """
 
     def __init__(self, model):
-        self.layers, self._fields, self._floats, self._lists = [], [], [], []
+        self.layers, self._fields, self._numbers, self._lists = [], [], [], []
         #: What gives the cells of those layers that are not made of others.
         self._leaves = []
+        self.are_plain = True
         self._look_at(model)
-        self._cells = [cell for cells in self._leaves for cell in cells()]
-        self._versions = [getattr(cell, "_version", None) for cell in self._cells]
+        self.cells = [cell for cells in self._leaves for cell in cells()]
+        self._versions = [getattr(cell, "_version", None) for cell in self.cells]
+        if None in self._versions:
+            self.are_plain = False
 
     def _look_at(self, layer):
         if any(layer is each for each in self.layers):
@@ -61,14 +80,16 @@ class _Settings:
         # The getter of a single name would give no tuple.
         read = itemgetter("name", "name", *names)
         self._fields.append((read, fields, len(fields), read(fields)))
+        if not _is_plain(layer):
+            self.are_plain = False
         is_leaf = True
         for name in names:
             value = fields[name]
-            if isinstance(value, float):
-                self._floats.append((fields, name, value))
+            if isinstance(value, Number) and not isinstance(value, bool):
+                self._numbers.append((fields, name, value))
             if isinstance(value, list):
                 self._lists.append((value, list(value)))
-            for each in value if isinstance(value, list) else [value]:
+            for each in value if isinstance(value, (list, tuple)) else [value]:
                 if isinstance(each, Layer):
                     self._look_at(each)
                     is_leaf = False
@@ -83,38 +104,44 @@ class _Settings:
                     return False
         except (KeyError, ValueError):
             return False  # one is gone, or is an array now
-        # 0 equals -0, and True 1.0.
-        for fields, name, value in self._floats:
+        # 0 equals -0, and False.
+        for fields, name, value in self._numbers:
             if fields[name] is not value:
                 return False
         for value, before in self._lists:
             if not _same(value, before):
                 return False
-        found = 0
+        cells, found = self.cells, 0
         for leaf in self._leaves:
             for cell in leaf():
                 if (
-                    found == len(self._cells)
-                    or cell is not self._cells[found]
-                    or cell._version != self._versions[found]
+                    found == len(cells)
+                    or cell is not cells[found]
+                    or getattr(cell, "_version", None) != self._versions[found]
                 ):
                     return False
                 found += 1
-        return found == len(self._cells)
-
-    @property
-    def are_plain(self):
-        """Whether every layer and cell is what its class says, and remembers nothing between calls."""
-        return None not in self._versions and not any(
-            layer.stateful or type(layer).__module__.partition(".")[0] != _OWN
-            for layer in self.layers
-        )
+        return found == len(cells)
 
     @property
     def weights(self):
         """How many numbers one step is multiplied with, about."""
         tables = sum(each.count_params() for each in self.layers if isinstance(each, Embedding))
         return max(1, self.layers[0].count_params() - tables)
+
+
+def _is_plain(layer):
+    """Whether a layer is what its class says, depends on nothing else, and remembers nothing."""
+    kind = type(layer)
+    if layer.stateful or kind.__module__.partition(".")[0] != _OWN:
+        return False
+    for name, value in vars(layer).items():
+        # A method of its own, or an array that others may write into.
+        if callable(value) and callable(getattr(kind, name, None)):
+            return False
+        if isinstance(value, np.ndarray) and value.flags.writeable:
+            return False
+    return not isinstance(layer, RNN) or not layer.built or begin_with_zeros(layer, 1)
 
 
 class _Kind:
@@ -150,21 +177,39 @@ class _Kind:
         return None if failed else results
 
 
-def _steps_of(sealed, declared, given):
+def _steps_of(sealed, firsts, given):
     """The time steps of arrays; None if they do not fit a model, have none, or not as many."""
     samples, found = len(given[0]), set()
-    for port, name, array in zip(sealed.inputs, declared, given, strict=True):
+    for port, first, array in zip(sealed.inputs, firsts, given, strict=True):
         row = array.shape[1:]
         if port.timed and row:
             found.add(row[0])
             row = row[1:]
         fits = row == () if port.scalar else len(row) > 0 and np.prod(row) == port.numbers
-        casts, dtype = (_AS_IDS, "int64") if port.ids else (_AS_FLOATS, sealed.dtype.name)
-        known = array.dtype in casts and name in (None, dtype)
-        if len(array) != samples or not fits or not known:
+        if len(array) != samples or not fits or not _is_cast_once(port, sealed.dtype, first, array):
             return None
     steps = found.pop() if found else 1
     return None if found or steps == 0 else steps
+
+
+def _is_cast_once(port, dtype, first, array):
+    """Whether an array ends as it would if it were turned straight into ids, or numbers of a dtype.
+
+    `first` tells which dtype the input is declared to have, and whether what reads it casts it.
+    """
+    declared, is_read_cast = first
+    if port.ids:
+        return array.dtype in _AS_IDS and declared in (None, "int32", "int64")
+    if array.dtype == dtype and declared in (None, dtype.name):
+        return True
+    straight = (None, dtype.name, "float64") if is_read_cast else (dtype.name,)
+    return array.dtype in _AS_FLOATS and declared in straight
+
+
+def _fits(port, steps, result):
+    """Whether a result is what a port gives of every sample in so many steps."""
+    count = len(result) * port.numbers * (port.steps(steps) if port.timed else 1)
+    return result.size == count
 
 
 class _Repeated:
@@ -181,35 +226,71 @@ class _Repeated:
         self.settings, self.patience = _Settings(model), patience
         self.kinds, self.is_tried = Kept(_MOST), False
         #: Samples times steps of the largest calls that are run as a whole.
-        self.most = MOST_PRODUCTS // self.settings.weights if self.settings.are_plain else 0
+        self.most = MOST_PRODUCTS // self.settings.weights if self.settings.are_plain else -1
         self._calls, self._sealed, self._initial = 0, None, {}
+        self._lock = threading.Lock()
 
     def remember(self, model, given, kind, results):
         """Make calls like one that gave `results` ready, or note that they cannot be."""
         self._calls += 1
         if self._calls < self.patience or kind in self.kinds:
             return
-        if not self.is_tried:
-            self.is_tried = True
-            with suppress(ArgumentError, CellError):  # if it holds what needs Python
-                self._sealed = model.graph_maker(model).sealed()
-        found = self._ready(model, given, [each.shape for each in results])
-        again = None if found is None else found(given)
-        # What would not be the same to the bit is not run so.
-        good = again is not None and all(map(_is_same_array, again, results))
-        self.kinds.keep(kind, found if good else None)
+        if not self._lock.acquire(blocking=False):
+            return  # another thread makes it ready
+        try:
+            if not self.is_tried:
+                self._sealed = self._sealed_of(model)
+                self.is_tried = True
+            found = None
+            if self._sealed is not None:
+                found = self._ready(model, given, results)
+            self.kinds.keep(kind, found)
+        finally:
+            self._lock.release()
 
-    def _ready(self, model, given, shapes):
-        """What runs calls like one, whose results had such shapes; or None."""
+    def _sealed_of(self, model):
+        """All of a model behind one address; None if it holds what needs Python."""
+        # It has run, layer by layer: whatever stands against it here is nothing to tell of.
+        with suppress(Exception):
+            sealed = model.graph_maker(model).sealed()
+            if all(np.dtype(cell.dtype) == sealed.dtype for cell in self.settings.cells):
+                return sealed
+        return None
+
+    def _ready(self, model, given, results):
+        """What runs calls like one; None if it would not give the same."""
         sealed, samples = self._sealed, len(given[0])
-        if sealed is None or (len(sealed.inputs), len(sealed.outputs)) != (len(given), len(shapes)):
+        if (len(sealed.inputs), len(sealed.outputs)) != (len(given), len(results)):
             return None
-        steps = _steps_of(sealed, model._input_dtypes(), given)
-        if steps is None:
+        if any(type(each) is not np.ndarray or each.dtype != sealed.dtype for each in results):
+            return None
+        steps = _steps_of(sealed, model.first_dtypes(), given)
+        if steps is None or not all(
+            len(each) == samples and _fits(port, steps, each)
+            for port, each in zip(sealed.outputs, results, strict=True)
+        ):
             return None
         if samples not in self._initial:
             self._initial[samples] = np.tile(sealed.initial, (samples, 1))
-        return _Kind(sealed, self._initial[samples], steps, shapes)
+        found = _Kind(sealed, self._initial[samples], steps, [each.shape for each in results])
+        drawn = [_drawn(port, each) for port, each in zip(sealed.inputs, given, strict=True)]
+        for numbers, wanted in ((given, results), (drawn, model.in_turn(drawn))):
+            again = found(numbers)
+            if again is None or not all(map(_are_equal, again, wanted)):
+                return None
+        return found
+
+
+def _drawn(port, array):
+    """An array like one that is given, of other numbers: the given ones may show nothing."""
+    rng = np.random.default_rng(0)
+    if port.ids:
+        return rng.integers(0, min(port.ids, np.iinfo(array.dtype).max), array.shape).astype(
+            array.dtype
+        )
+    values = 3 * rng.normal(size=array.shape)
+    values[rng.random(array.shape) < 0.2] = 0
+    return (np.abs(values) if array.dtype.kind == "u" else values).astype(array.dtype)
 
 
 class ModelMemory:
@@ -252,13 +333,13 @@ class ModelMemory:
 def why_not(model):
     """Why no call of a built model is run as a whole; None if small ones are."""
     if not _Settings(model).are_plain:
-        return "it has a stateful layer, or one of another package"
+        return "a layer is stateful, patched or of another package, or a cell does not begin with zeros"
     try:
         model.graph_maker(model)
-    except (ArgumentError, CellError) as error:
+    except NumbarnnError as error:
         return str(error).rstrip(".")
     return None
 
 
-def _is_same_array(one, other):
-    return one.dtype == other.dtype and one.tobytes() == other.tobytes()
+def _are_equal(one, other):
+    return np.array_equal(one, other, equal_nan=True)

@@ -14,6 +14,7 @@ from .composed import Composed
 from .dropout import Dropout
 from .layer import Layer, numbered_names
 from .masking import Masking
+from .repeated_model import casts
 from .rnn import RNN
 
 RECURRENT = (RNN, Bidirectional)
@@ -130,6 +131,16 @@ class Sequential(Composed):
 
     def _given(self, inputs):
         return [inputs]
+
+    def _taken(self, given):
+        return given[0]
+
+    def first_dtypes(self):
+        """See `Composed`."""
+        first = self.layers[0]
+        if isinstance(first, Composed):
+            return first.first_dtypes()
+        return [(None, casts(first))]
 
     def _returned(self, results):
         return results[0]

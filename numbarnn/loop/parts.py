@@ -74,6 +74,11 @@ class Port:
     scalar: bool = False
     timed: bool = True
 
+    def steps(self, steps):
+        """How many steps it has in a model that has so many."""
+        count, every = self.count
+        return max((steps + count) // every + 1, 0) if every else count
+
 
 @dataclass(kw_only=True)
 class Placed:

@@ -62,9 +62,7 @@ def of_double():
 
 
 def nested():
-    return chain(
-        chain(nr.LSTM(4, return_sequences=True), nr.LeakyReLU()), nr.RNN(nr.KalmanFilterCell(2))
-    )
+    return chain(chain(nr.LSTM(4, return_sequences=True), nr.LeakyReLU()), nr.RNN(nr.IndRNNCell(2)))
 
 
 def graph():
@@ -201,11 +199,12 @@ def test_what_is_set_counts_from_the_next_call_on(make, change, rng):
         assert_same(model(given), other(given))
 
 
-def test_a_model_that_changes_again_and_again_is_made_ready_more_and_more_seldom(rng):
+def test_a_model_that_changes_again_and_again_is_made_ready_more_and_more_seldom(rng, monkeypatch):
     given = drawn(rng, recurrent, 2, 6)
     model, _ = filled(recurrent, given)
     made, make = [], model.graph_maker
-    model.graph_maker = lambda layer: (made.append(1), make(layer))[1]
+    counting = staticmethod(lambda layer: (made.append(1), make(layer))[1])
+    monkeypatch.setattr(nr.Sequential, "graph_maker", counting)
     for _ in range(40):
         model.set_weights(model.get_weights())
         for _ in range(5):
@@ -358,3 +357,178 @@ def test_calls_in_several_threads_give_the_weights_of_before_or_after(rng):
     for weights, told in ((one, wanted[0]), (two, wanted[1])):
         model.layers[1].set_weights(weights)
         assert {model(x).tobytes() for _ in range(5)} == {told}
+
+
+class PlainObject:
+    """A cell that is no `nr.Cell`."""
+
+    state_size = output_size = 3
+
+    def call(self, inputs, states):
+        output = inputs[..., :3] + states[0]
+        return output, [output]
+
+
+class BegunAtOne(nr.SimpleRNNCell):
+    """A cell whose states begin with what it holds."""
+
+    def __init__(self):
+        super().__init__(3)
+        self.start = np.ones((1, 3), "f4")
+
+    def get_initial_state(self, inputs=None, batch_size=None, dtype=None):
+        return np.tile(self.start, (batch_size, 1))
+
+
+def test_cells_that_are_anything_else_go_the_long_way(rng):
+    x = numbers(rng, 2, 6, 4)
+    for make in PlainObject, BegunAtOne:
+        model = chain(nr.RNN(make()), nr.Dense(2))
+        model._repeated = Watched(2)
+        wanted = model(x)
+        for _ in range(4):
+            assert_same(model(x), wanted)
+        assert model._repeated.short == 0
+    model.layers[0].cell.start[:] = 2
+    assert not np.array_equal(model(x), wanted)
+
+
+def test_what_stands_against_it_is_not_the_callers_to_hear_of(rng):
+    x = numbers(rng, 2, 6, 4)
+    given = nr.Input((None, 4))
+    layer = nr.GRU(3)
+    model = nr.Model(given, layer(given))
+    model.prepare(x)
+    layer.return_state = True
+    for _ in range(3):
+        model.prepare(x)
+        assert len(model(x)) == 2
+    for function in (lambda a: a.tolist()), (lambda a: None):
+        model = chain(nr.LSTM(3), nr.Activation(function))
+        model._repeated = Watched(2)
+        for _ in range(5):
+            model(x)
+        assert model._repeated.short == 0
+
+
+def test_the_weights_tell_sizes_whatever_layers_are_told(rng):
+    ids = rng.integers(0, 9, (2, 6))
+    for change in {"output_dim": 4000}, {"output_dim": 1}, {"input_dim": 200_000}, {"input_dim": 2}:
+        model, other = filled(lambda: chain(nr.Embedding(9, 4), nr.Dense(2)), ids)
+        for each in model, other:
+            vars(each.layers[0]).update(change)
+        for given in (ids,) * 4 + (ids + 50,):
+            assert_alike(model, other, given)
+    x = numbers(rng, 2, 6, 4)
+    for filters in 1, 100_000:
+        model, other = filled(lambda: chain(nr.Conv1D(3, 2), nr.GRU(2)), x)
+        model.layers[0].filters = filters
+        for _ in range(4):
+            assert_same(model(x), other(x))
+
+
+def told_or_given(model, given):
+    """What a model gives, or what it says against it."""
+    try:
+        return model(given), None
+    except Exception as error:
+        return None, (type(error), str(error))
+
+
+def assert_alike(model, other, given):
+    """Both give the same, or say the same."""
+    (found, said), (wanted, told) = told_or_given(model, given), told_or_given(other, given)
+    assert said == told
+    if wanted is not None:
+        assert_same(found, wanted)
+
+
+def test_what_reads_an_input_first_in_its_own_dtype_does_so(rng):
+    x = rng.normal(size=(2, 6, 4))
+    tiny = x.copy()
+    tiny[0, 1] = 1e-60
+    one, two = nr.Input((None, 4)), nr.Input((None, 4))
+    small = np.full((2, 6, 4), 200, "u1")
+    cases = [
+        (lambda: chain(nr.Masking(0.0), nr.GRU(3)), [x, tiny]),
+        (lambda: chain(nr.Masking(0.1), nr.GRU(3)), [x.astype("f2"), np.full_like(x, 0.1, "f2")]),
+        (lambda: chain(nr.Activation("tanh"), nr.LSTM(3)), [np.zeros_like(x), x]),
+        (lambda: nr.Model([one, two], nr.LSTM(3)(nr.Add()([one, two]))), [[x, x], [x, 1.1 * x]]),
+        (
+            lambda: nr.Model([one, two], nr.LSTM(3)(nr.Subtract()([one, two]))),
+            [[small, small], [small - 199, small - 198]],
+        ),
+    ]
+    for make, several in cases:
+        model, other = filled(make, several[0])
+        for given in several:
+            for _ in range(4):
+                assert_same(model(given), other(given))
+
+
+def test_a_layer_that_takes_time_steps_first_goes_the_long_way():
+    model, other = filled(
+        lambda: chain(nr.LSTM(3, time_major=True, return_sequences=True)), np.ones((5, 5, 4), "f4")
+    )
+    for given in np.zeros((5, 5, 4), "f4"), np.random.default_rng(1).normal(size=(5, 5, 4)):
+        for _ in range(4):
+            assert_same(model(given), other(given))
+    with pytest.raises(nr.ArgumentError, match="take batches first"):
+        model.compiled()
+
+
+def test_layers_in_a_tuple_are_looked_at_too(rng):
+    x = drawn(rng, recurrent, 2, 6)
+    for name in "go_backwards", "stateful":
+        model, other = filled(recurrent, x)
+        model.layers = tuple(model.layers)
+        for _ in range(4):
+            assert_same(model(x), other(x))
+        for each in model, other:
+            setattr(each.layers[0], name, True)
+        for _ in range(3):
+            assert_same(model(x), other(x))
+
+
+def test_numbers_of_layers_that_normalise(rng):
+    layer = nr.Normalization(mean=[1, 2, 3, 4], variance=[1, 1, 1, 1])
+    with pytest.raises(ValueError, match="read-only"):
+        layer.mean[:] = 9
+    x = numbers(rng, 2, 6, 4)
+    model, other = filled(lambda: chain(nr.BatchNormalization(), nr.Dense(3)), 0 * x)
+    for each in model, other:
+        each.layers[0].epsilon = 0.5
+    for given in 0 * x, x:
+        for _ in range(4):
+            assert_same(model(given), other(given))
+
+
+def test_a_method_of_its_own_is_called(rng):
+    x = drawn(rng, recurrent, 2, 6)
+    model, _ = filled(recurrent, x)
+    called, inner = [], model.layers[2].in_model
+    model.layers[2].in_model = lambda *given, **more: (called.append(1), inner(*given, **more))[1]
+    for _ in range(5):
+        model(x)
+    assert len(called) == 5
+
+
+def test_kinds_that_come_in_while_a_model_is_made_ready_are_ready_later(rng, monkeypatch):
+    x = drawn(rng, recurrent, 2, 6)
+    model, _ = filled(recurrent, x)
+    make, threads = model.graph_maker, []
+
+    def slow(layer):
+        if not threads:
+            threads.append(threading.Thread(target=lambda: [model(x[:1]) for _ in range(5)]))
+            threads[0].start()
+            threads[0].join()
+        return make(layer)
+
+    monkeypatch.setattr(nr.Sequential, "graph_maker", staticmethod(slow))
+    for _ in range(3):
+        model(x)
+    before = model._repeated.short
+    for _ in range(3):
+        model(x[:1])
+    assert model._repeated.short == before + 2
