@@ -27,7 +27,7 @@ MOST_SAMPLES, MOST_PRODUCTS = 32, 12_000_000
 _PATIENCE = 64
 #: The package whose layers do what their classes say.
 _OWN = __name__.partition(".")[0]
-#: What they turn into ids, and into floats, in one step.
+#: Dtypes that become ids, and floats, in one step.
 _AS_IDS = frozenset(map(np.dtype, ("i1", "i2", "i4", "i8", "u1", "u2", "u4")))
 _AS_FLOATS = frozenset(map(np.dtype, ("f2", "f4", "f8", "i1", "i2", "i4", "u1", "u2", "u4")))
 
