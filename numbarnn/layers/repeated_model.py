@@ -242,7 +242,8 @@ class _Repeated:
                 self._sealed = self._sealed_of(model)
                 self.is_tried = True
             found = None
-            if self._sealed is not None:
+            # A step may raise on numbers that were drawn.
+            with suppress(Exception), np.errstate(all="ignore"):
                 found = self._ready(model, given, results)
             self.kinds.keep(kind, found)
         finally:
@@ -260,7 +261,10 @@ class _Repeated:
     def _ready(self, model, given, results):
         """What runs calls like one; None if it would not give the same."""
         sealed, samples = self._sealed, len(given[0])
-        if (len(sealed.inputs), len(sealed.outputs)) != (len(given), len(results)):
+        if sealed is None or (len(sealed.inputs), len(sealed.outputs)) != (
+            len(given),
+            len(results),
+        ):
             return None
         if any(type(each) is not np.ndarray or each.dtype != sealed.dtype for each in results):
             return None

@@ -532,3 +532,25 @@ def test_kinds_that_come_in_while_a_model_is_made_ready_are_ready_later(rng, mon
     for _ in range(3):
         model(x[:1])
     assert model._repeated.short == before + 2
+
+
+class Positive(nr.Cell):
+    """A sum whose step raises where the input is below 0."""
+
+    def __init__(self):
+        super().__init__()
+        self.units = self.output_size = self.state_size = 1
+
+    @nr.step(per="sample")
+    def step(inputs, states, weights, constants, output):
+        if inputs[0] < 0:
+            raise ValueError("below 0")
+        states[0][0] += inputs[0]
+        output[0] = states[0][0]
+
+
+def test_a_step_that_raises_does_so_for_what_is_given_alone():
+    x = np.ones((2, 6, 1), "f4")
+    model, other = filled(lambda: chain(nr.RNN(Positive(), dtype="float32"), nr.Dense(2)), x)
+    for given in (x, x, x, x, -x, x):
+        assert_alike(model, other, given)
